@@ -1,0 +1,111 @@
+# The two commands are `make run` and `make test`. Both work on a fresh clone; `make help` has more.
+#
+#   make run [PORT=8000] [HOST=0.0.0.0] [HTTPS=1] [VAR=folder] [PUBLIC_URL=https://…]
+#   PYTHON=python3.12 chooses the interpreter that .venv is made with.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+TORCH := torch==2.13.0
+
+# HOST only when given to make: conda and tcsh export one that means something else.
+host = $(if $(filter command,$(origin HOST)),$(HOST))
+up_options = $(if $(PORT),--port "$(PORT)") $(if $(host),--host "$(host)") \
+             $(if $(filter-out 0 no false,$(HTTPS)),--https) \
+             $(if $(VAR),--var "$(VAR)") $(if $(PUBLIC_URL),--public-url "$(PUBLIC_URL)")
+
+.PHONY: help
+help: ## Show this
+	@printf '\n  Diorama: a selfie becomes a toy soldier on a billboard\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\n  make run takes PORT=, HOST=, HTTPS=1, VAR= and PUBLIC_URL=\n\n'
+
+.PHONY: run
+run: $(VENV)/installed-embedded.txt ## Start everything on this machine; Ctrl-C stops it
+	@exec $(BIN)/python -m deploy.up $(up_options)
+
+.PHONY: test
+test: check chromium ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
+	$(BIN)/python -m pytest
+	DIORAMA_TEST_DATABASE=postgres $(BIN)/python -m pytest tests/campaign tests/billboard
+
+.PHONY: check
+check: $(VENV)/installed-test.txt ## Lint, types, migrations and deployment settings
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	@DIORAMA_VAR="$$(mktemp -d)"; trap 'rm -rf "$$DIORAMA_VAR"' EXIT; export DIORAMA_VAR; \
+	export DIORAMA_SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; \
+	export DIORAMA_PUBLIC_URL=https://diorama.example; set -ex; \
+	$(BIN)/python -m mypy; \
+	$(BIN)/python manage.py makemigrations --check --dry-run; \
+	$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: chaos
+chaos: $(VENV)/installed-test.txt chromium ## Kill workers and Valkey again and again (CHAOS_ROUNDS=20)
+	CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),20) $(BIN)/python -m pytest tests/chaos
+
+.PHONY: pictures
+pictures: $(VENV)/installed-test.txt chromium ## Take the README's pictures anew
+	$(BIN)/python -m tests.pictures
+
+.PHONY: requirements
+requirements: $(BIN)/pip ## Resolve pyproject.toml again into requirements/
+	$(PIP) uv
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url \
+	  --no-emit-find-links pyproject.toml -o requirements/embedded.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url \
+	  --no-emit-find-links --extra test --constraint requirements/embedded.txt pyproject.toml \
+	  -o requirements/test.txt
+
+.PHONY: clean
+clean: ## Remove .venv and caches; var/ with its pictures stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/artifacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what the targets above stand on --------------------------------------------------------------
+
+# pip is the last that `venv` puts there: an interrupted one is made again.
+$(BIN)/pip:
+	@command -v "$(PYTHON)" >/dev/null || \
+	  { echo 'Diorama needs Python 3.11 or newer; there is no $(PYTHON) here (PYTHON=… names another).' >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Diorama needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" -V 2>&1) (PYTHON=… names another)." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo 'Python lacks its venv module; on Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Making $(VENV)'
+	@"$(PYTHON)" -m venv --clear $(VENV)
+
+# The pins are the whole set, so pip resolves nothing; installed again only when they change.
+$(VENV)/installed-embedded.txt: requirements/embedded.txt | $(BIN)/pip
+	@echo 'Installing the embedded set (once; about a minute)'
+	@$(PIP) --no-deps -r $<
+	@cp $< $@
+
+$(VENV)/installed-test.txt: requirements/test.txt | $(VENV)/installed-torch.txt
+	@echo 'Installing the test set'
+	@$(PIP) --no-deps -r $<
+	@cp $< $@
+
+# By itself and first: a range would bring gigabytes of CUDA, the pin finds a CPU build if one is offered.
+$(VENV)/installed-torch.txt: | $(BIN)/pip
+	@echo 'Installing $(TORCH) for the tests that need it'
+	@$(PIP) '$(TORCH)' || \
+	  echo '$(TORCH) cannot be had here: the tests that need it are skipped by name.' >&2
+	@echo '$(TORCH)' > $@
+
+.PHONY: chromium
+chromium:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif command -v apt-get && { [ "$$(id -u)" = 0 ] || sudo -n true; }; then \
+	  [ "$$(id -u)" = 0 ] || as_root='sudo -n'; \
+	  $$as_root apt-get -qq update && \
+	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium fonts-noto-cjk; \
+	else \
+	  echo 'Install Chromium for the browser tests; without it they fail.' >&2; \
+	fi >/dev/null
