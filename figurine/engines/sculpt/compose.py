@@ -1,0 +1,172 @@
+"""Picture to picture: plates, the crop set into them, the name on the plaque, the backdrop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from figurine.kits import Camera, Finish, Kit
+from figurine.types import Array, Pixels
+
+PLATE_PX = (1080, 1350)
+_EXPOSURE = 1.12
+_GAMMA = 2.2
+_FEATHER_PX = 14
+"""Width at 1080 of the ramp from the crop to the plate; both show the same helmet and chest."""
+_CODES = np.arange(256, dtype=np.float32) / 255
+_LIGHT = _CODES**_GAMMA / np.maximum(1 - _CODES**_GAMMA, 1e-3)
+
+
+def encode(linear: Array) -> Pixels:
+    """Scene light 0..∞ to bytes, finest in the dark; `decode` is the way back."""
+    x = np.clip(linear, 0, None)
+    return np.asarray(np.round((x / (1 + x)) ** (1 / _GAMMA) * 255), np.uint8)
+
+
+def decode(codes: Pixels) -> Array:
+    return np.asarray(_LIGHT[codes], np.float32)
+
+
+def develop(linear: Array) -> Array:
+    """Scene light to display sRGB 0..1 with a filmic shoulder. Source: K. Narkowicz, "ACES filmic
+    tone mapping curve", 2015; the display's curve is taken as gamma 2.2."""
+    x = np.clip(linear, 0, None) * _EXPOSURE
+    y = x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)
+    return np.asarray(np.clip(y, 0, 1) ** (1 / 2.2), np.float32)
+
+
+@dataclass(frozen=True)
+class Plates:
+    """What a kit in a finish looks like but for the face, at one size."""
+
+    light: Array
+    """(H, W, 3) scene light of the figure, not multiplied by alpha, bled past its outline."""
+    alpha: Array
+    """(H, W) 0..1."""
+    skin: Array | None
+    """(H, W, 3): how much the light changes with the skin's albedo; None where skin is not bare."""
+    backdrop: Array
+    """(H, W, 3) display sRGB 0..1, with the figure's shadow and without the figure."""
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return self.alpha.shape[1], self.alpha.shape[0]
+
+
+def load_plates(kit: Kit, finish: Finish, *, width_px: int) -> Plates:
+    """Raises MissingModel."""
+    size = (width_px, round(width_px * PLATE_PX[1] / PLATE_PX[0]))
+
+    def sized(image: Array) -> Array:
+        if image.shape[1::-1] == size:
+            return image
+        smaller = size[0] < image.shape[1]
+        return cv2.resize(image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+
+    with Image.open(kit.baked(f"{finish.name}.webp")) as file:
+        figure = np.asarray(file.convert("RGBA"))
+    skin = None
+    if finish.face == "paint":
+        with Image.open(kit.baked(f"{finish.name}-skin.webp")) as file:
+            skin = sized(decode(np.asarray(file.convert("RGB"))))
+    stored = np.frombuffer(kit.baked("backdrop.png").read_bytes(), np.uint8)
+    backdrop: Array = np.asarray(cv2.imdecode(stored, cv2.IMREAD_UNCHANGED))
+    return Plates(
+        light=sized(decode(figure[..., :3])),
+        alpha=sized(figure[..., 3].astype(np.float32) / 255),
+        skin=skin,
+        backdrop=np.clip(sized(backdrop[..., ::-1].astype(np.float32) / 65535), 0, 1),
+    )
+
+
+def bled(light: Array, alpha: Array) -> Array:
+    """Premultiplied light divided by alpha, carried outwards past the outline."""
+    solid = alpha > 0.5
+    straight = light / np.maximum(alpha, 1e-3)[..., None]
+    _, labels = cv2.distanceTransformWithLabels(
+        (~solid).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros((labels.max() + 1, 3), np.float32)
+    nearest[labels[solid]] = straight[solid]
+    near = cv2.dilate(solid.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    outside = np.where(near[..., None], nearest[labels], 0)
+    return np.asarray(np.where(solid[..., None], straight, outside), np.float32)
+
+
+def crop_box(kit: Kit, size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, top, width, height of the kit's face crop in pixels."""
+    width, height = size_px
+    left, top, right, bottom = kit.face.crop
+    x, y = round(left * width), round(top * height)
+    return x, y, round(right * width) - x, round(bottom * height) - y
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The figure being put together: scene light and outline."""
+
+    light: Array
+    alpha: Array
+
+
+def with_face(plates: Plates, crop: Array, box: tuple[int, int, int, int]) -> Figure:
+    """Set a traced crop (h, w, 4), premultiplied, into the plates."""
+    light, alpha = plates.light.copy(), plates.alpha.copy()
+    x, y, w, h = box
+    here = np.s_[y : y + h, x : x + w]
+    reach = _FEATHER_PX * plates.size_px[0] / PLATE_PX[0]
+    across = np.minimum(np.arange(w) + 0.5, w - np.arange(w) - 0.5)
+    down = np.minimum(np.arange(h) + 0.5, h - np.arange(h) - 0.5)
+    ramp = np.clip(np.minimum(across[None, :], down[:, None]) / reach, 0, 1).astype(np.float32)
+    mixed = crop[..., 3] * ramp + alpha[here] * (1 - ramp)
+    before = light[here] * alpha[here][..., None]
+    after = crop[..., :3] * ramp[..., None] + before * (1 - ramp[..., None])
+    light[here] = bled(after, mixed)
+    alpha[here] = mixed
+    return Figure(light=light, alpha=alpha)
+
+
+def with_skin(plates: Plates, finish: Finish, skin_row: int, skin: Array) -> Plates:
+    """Hands and whatever else is bare outside the crop, in the visitor's tone."""
+    if plates.skin is None:
+        return plates
+    change = skin - finish.palette[skin_row]
+    return Plates(
+        light=np.clip(plates.light + plates.skin * change, 0, None).astype(np.float32),
+        alpha=plates.alpha,
+        skin=plates.skin,
+        backdrop=plates.backdrop,
+    )
+
+
+def still(figure: Figure, backdrop: Array, *, seed: int) -> tuple[Pixels, Pixels]:
+    """The figure on its backdrop, (H, W, 3), and alone, (H, W, 4) with straight alpha."""
+    shown = develop(figure.light)
+    alpha = np.round(figure.alpha * 255)[..., None] / np.float32(255)
+    # Half a step of noise keeps the backdrop's slow gradient from banding.
+    grain = np.random.default_rng(seed).random(shown.shape[:2], np.float32)[..., None] - 0.5
+    on_backdrop = (shown * alpha + backdrop * (1 - alpha)) * 255 + grain * (1 - alpha)
+    alone = np.concatenate([shown * (alpha > 0), alpha], axis=2) * 255
+    return (
+        np.clip(np.round(on_backdrop), 0, 255).astype(np.uint8),
+        np.clip(np.round(alone), 0, 255).astype(np.uint8),
+    )
+
+
+def project(points: Array, camera: Camera, size_px: tuple[int, int]) -> Array:
+    """Points in space (N, 3) to pixels (N, 2)."""
+    width, height = size_px
+    forward = camera.target - camera.eye
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, [0, 1, 0])
+    right /= np.linalg.norm(right)
+    up = np.cross(right, forward)
+    offset = points - camera.eye
+    scale = height / 2 / np.tan(np.radians(camera.fov_y_deg) / 2) / (offset @ forward)
+    return np.asarray(
+        np.stack([width / 2 + offset @ right * scale, height / 2 - offset @ up * scale], axis=1),
+        np.float32,
+    )

@@ -1,0 +1,290 @@
+"""The studio: body, head, lights and camera in mitsuba; noise-free pictures out of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from figurine.kits import Camera, Finish
+from figurine.kits.body import Body
+from figurine.types import Array
+
+PATH_DEPTH = 4
+"""Camera, skin, one bounce (helmet onto brow, collar onto chin), light: a fifth changed less than
+1/255 of the picture."""
+
+
+_GUIDE_SPP = 2
+_SWATCH = 16
+
+
+@dataclass(frozen=True)
+class Lamp:
+    at: tuple[float, float, float]
+    towards: tuple[float, float, float]
+    half_size: float
+    radiance: tuple[float, float, float]
+
+
+STUDIO = (
+    Lamp((-2.1, 2.45, 5.0), (0, 1.35, 0), 0.80, (15.5, 14.6, 13.2)),  # key: in under the brim
+    Lamp((3.0, 1.25, 4.2), (0, 1.30, 0), 1.25, (2.3, 2.5, 2.9)),  # fill
+    Lamp((2.3, 3.0, -3.0), (0, 1.30, 0), 0.80, (13.0, 12.6, 12.0)),  # rim, right
+    Lamp((-3.2, 2.1, -2.2), (0, 1.20, 0), 0.80, (5.5, 5.8, 6.4)),  # rim, left
+)
+_BOUNCE = Lamp((0.0, -0.02, 3.0), (0, 1.40, 0), 0.90, (1.1, 0.85, 0.55))
+"""The table's light on the figure, where there is no table."""
+_SKY = (0.42, 0.42, 0.44)
+
+
+@cache
+def mitsuba() -> Any:
+    """mitsuba with the fastest variant that runs here; the plain one always does."""
+    import mitsuba as mi  # noqa: PLC0415 - heavy, and only in a worker
+
+    library = os.environ.get("DRJIT_LIBLLVM_PATH", "")
+    mi.set_variant("llvm_ad_rgb" if library and Path(library).exists() else "scalar_rgb")
+    mi.set_log_level(mi.LogLevel.Error)
+    return mi
+
+
+def body_shape(body: Body, finish: Finish) -> Any:
+    """The body as a mitsuba mesh in the finish's palette."""
+    vertices, faces, normals, uv = _paired(body, len(finish.palette))
+    gloss = _swatches(finish.specular[:, None].repeat(3, axis=1))
+    plastic = _plastic(finish, _swatches(finish.palette), _bitmap(gloss))
+    return _mesh("body", vertices, faces, normals, uv, plastic)
+
+
+def recolour(body: Any, palette: Array) -> None:
+    """Paint a `body_shape` anew, in place."""
+    values = mitsuba().traverse(body)
+    values["bsdf.diffuse_reflectance.data"] = mitsuba().TensorXf(_swatches(palette))
+    values.update()
+
+
+def head_shape(points: Array, texture: Array, finish: Finish, *, specular: float) -> Any:
+    """A grid of points (rows, columns, 3) with albedo (h, w, 3) stretched over it."""
+    plastic = _plastic(finish, texture, {"type": "rgb", "value": specular})
+    return _grid(points, plastic, texels=texture.shape[:2])
+
+
+def _grid(points: Array, surface: dict[str, Any], *, texels: tuple[int, ...] = (1, 1)) -> Any:
+    """A sheet through a grid of points (rows, columns, 3), its texture's rows along the grid's."""
+    rows, columns = points.shape[:2]
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
+    faces = np.concatenate(
+        [np.stack([a, b, d], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)]
+    )
+    v, u = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 1, columns), indexing="ij")
+    # Texels sit at half steps: the first and last lie half a texel inside the square.
+    h, w = texels
+    uv = np.stack([(u * (w - 1) + 0.5) / w, (v * (h - 1) + 0.5) / h], axis=-1).reshape(-1, 2)
+    across, up = np.gradient(points, axis=1), np.gradient(points, axis=0)
+    normals = np.cross(across, up).reshape(-1, 3)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    return _mesh("grid", points.reshape(-1, 3), faces, normals, uv, surface)
+
+
+def _bitmap(texture: Array) -> dict[str, Any]:
+    return {
+        "type": "bitmap",
+        "data": mitsuba().TensorXf(np.ascontiguousarray(texture, np.float32)),
+        "raw": True,
+        "wrap_mode": "clamp",
+    }
+
+
+def _plastic(finish: Finish, albedo: Array, specular: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "roughplastic",
+        "alpha": finish.roughness,
+        "nonlinear": True,
+        "specular_reflectance": specular,
+        "diffuse_reflectance": _bitmap(albedo),
+    }
+
+
+def _mesh(
+    name: str,
+    vertices: Array,
+    faces: Array,
+    normals: Array,
+    uv: Array,
+    surface: dict[str, Any],
+) -> Any:
+    mi = mitsuba()
+    properties = mi.Properties()
+    properties["bsdf"] = mi.load_dict(surface)
+    mesh = mi.Mesh(
+        name,
+        len(vertices),
+        len(faces),
+        properties,
+        has_vertex_normals=True,
+        has_vertex_texcoords=True,
+    )
+    values = mi.traverse(mesh)
+    values["vertex_positions"] = np.ascontiguousarray(vertices, np.float32).ravel()
+    values["vertex_texcoords"] = np.ascontiguousarray(uv, np.float32).ravel()
+    values["faces"] = np.ascontiguousarray(faces, np.uint32).ravel()
+    values.update()
+    # Apart, since new positions make mitsuba work out normals of its own.
+    values["vertex_normals"] = np.ascontiguousarray(normals, np.float32).ravel()
+    values.update()
+    return mesh
+
+
+def _paired(body: Body, count: int) -> tuple[Array, Array, Array, Array]:
+    """Vertices, faces, normals and texture coordinates into `_swatches` of `count` materials.
+
+    A vertex that borders two pairs is split, so that no triangle sweeps across foreign colours.
+    """
+    own = body.material.astype(np.int64)
+    other = body.other_material.astype(np.int64)
+    pair = np.where(body.share < 255, np.minimum(own, other) * count + np.maximum(own, other), -1)
+    of_face = pair[body.faces].max(axis=1)
+    plain = own[body.faces[:, 0]]
+    of_face = np.where(of_face < 0, plain * count + plain, of_face)
+
+    corners = body.faces.astype(np.int64) * count**2 + of_face[:, None]
+    unique, index = np.unique(corners.ravel(), return_inverse=True)
+    vertex, row = unique // count**2, unique % count**2
+    share = body.share[vertex].astype(np.float32) / 255
+    left, right = own[vertex] == row // count, own[vertex] == row % count
+    u = np.where(left, 1 - share, np.where(right, share, 0.5))
+    uv = np.stack([(u * (_SWATCH - 1) + 0.5) / _SWATCH, (row + 0.5) / count**2], axis=1)
+    return body.vertices[vertex], index.reshape(-1, 3), _normals(body)[vertex], uv
+
+
+def _swatches(palette: Array) -> Array:
+    """A texture with a row for each pair of materials, mixed from left to right."""
+    first, second = np.divmod(np.arange(len(palette) ** 2), len(palette))
+    steps = np.linspace(0, 1, _SWATCH, dtype=np.float32)[None, :, None]
+    mixed = palette[first][:, None] * (1 - steps) + palette[second][:, None] * steps
+    return np.ascontiguousarray(mixed, np.float32)
+
+
+def _normals(body: Body) -> Array:
+    corner = body.vertices[body.faces]
+    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    total = np.stack(
+        [
+            np.bincount(body.faces.ravel(), np.repeat(face[:, i], 3), minlength=len(body.vertices))
+            for i in range(3)
+        ],
+        axis=1,
+    )
+    return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)
+
+
+def stage(
+    shapes: dict[str, Any],
+    camera: Camera,
+    *,
+    size_px: tuple[int, int],
+    crop_px: tuple[int, int, int, int] | None = None,
+    table: Array | None = None,
+) -> Any:
+    """A scene ready to be traced: `size_px` is width, height; `crop_px` left, top, width, height.
+
+    Without a `table` the figure floats in the lamps' light before nothing: alpha is its outline.
+    """
+    mi = mitsuba()
+    at = mi.ScalarTransform4f
+    film: dict[str, Any] = {
+        "type": "hdrfilm",
+        "width": size_px[0],
+        "height": size_px[1],
+        "rfilter": {"type": "box"},
+        "pixel_format": "rgba",
+    }
+    if crop_px is not None:
+        keys = ("crop_offset_x", "crop_offset_y", "crop_width", "crop_height")
+        film.update(zip(keys, crop_px, strict=True))
+    scene: dict[str, Any] = {
+        "type": "scene",
+        "integrator": {"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True},
+        "sensor": {
+            "type": "perspective",
+            "fov": camera.fov_y_deg,
+            "fov_axis": "y",
+            "to_world": at().look_at(camera.eye.tolist(), camera.target.tolist(), [0, 1, 0]),
+            "film": film,
+            "sampler": {"type": "independent"},
+        },
+        "sky": {"type": "constant", "radiance": {"type": "rgb", "value": list(_SKY)}},
+        **shapes,
+    }
+    for number, lamp in enumerate((*STUDIO, *([_BOUNCE] if table is None else []))):
+        scene[f"lamp{number}"] = {
+            "type": "rectangle",
+            "to_world": at().look_at(list(lamp.at), list(lamp.towards), [0, 1, 0.001])
+            @ at().scale(lamp.half_size),
+            "emitter": {"type": "area", "radiance": {"type": "rgb", "value": list(lamp.radiance)}},
+        }
+    if table is not None:
+        scene.update(_table(table))
+    return mi.load_dict(scene)
+
+
+def _table(colour: Array) -> dict[str, Any]:
+    """A sheet of card, curving up behind the figure."""
+    run = np.linspace(0, 1, 240)
+    bend = np.clip((run - 0.45) / 0.25, 0, 1) * np.pi / 2
+    z = np.where(run < 0.45, 9 - run / 0.45 * 9.6, -0.6 - 3.0 * np.sin(bend))
+    y = 3.0 * (1 - np.cos(bend)) + np.clip(run - 0.70, 0, 1) * 30
+    x = np.asarray([-14.0, 14.0])
+    points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], z[:, None]), axis=-1)
+    return {
+        "table": _grid(
+            points, {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}}
+        )
+    }
+
+
+def trace(scene: Any, *, passes: int, spp: int, seed: int, step: Callable[[float], None]) -> Array:
+    """Trace and denoise: (H, W, 4) float32 linear RGB, premultiplied, and alpha.
+
+    `step` hears the share done after each pass, and may raise to stop.
+    """
+    # 1. Light, in passes.
+    mi = mitsuba()
+    total: Array | None = None
+    for number in range(passes):
+        picture = np.asarray(mi.render(scene, spp=spp, seed=seed * passes + number), np.float32)
+        total = picture if total is None else total + picture
+        step((number + 1) / (passes + 1))
+    assert total is not None
+    total /= passes
+
+    # 2. Albedo and normals, apart: nested in one integrator they cost three times as much.
+    guides = mi.load_dict({"type": "aov", "aovs": "albedo:albedo,normal:sh_normal"})
+    guide = np.asarray(mi.render(scene, spp=_GUIDE_SPP, seed=seed, integrator=guides), np.float32)
+    colour = denoised(total[..., :3], guide[..., :3], guide[..., 3:6])
+    step(1.0)
+    return np.concatenate([colour, np.clip(total[..., 3:4], 0, 1)], axis=2)
+
+
+def denoised(colour: Array, albedo: Array, normal: Array) -> Array:
+    """Colour without grain. Where no denoiser is built (Linux arm64), colour as it is."""
+    try:
+        import pyoidn  # noqa: PLC0415 - no wheel for every platform
+    except ImportError:
+        return colour
+    return np.asarray(
+        pyoidn.denoise(
+            np.ascontiguousarray(colour),
+            albedo=np.ascontiguousarray(np.clip(albedo, 0, 1)),
+            normal=np.ascontiguousarray(np.clip(normal, -1, 1)),
+            hdr=True,
+        ),
+        np.float32,
+    )

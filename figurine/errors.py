@@ -1,0 +1,113 @@
+"""What can be wrong with a selfie or a recipe.
+
+Each error carries a `code` for the crew, `permanent` for the queue (only transient ones are
+retried), and for the participant a `sentence` (what happened) and an `advice` (what to do next).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FigurineError(Exception):
+    """Base of all. `str(error)` is for the log; the participant never sees it."""
+
+    code: ClassVar[str] = "figurine_failed"
+    permanent: ClassVar[bool] = True
+    sentence: ClassVar[str] = "Your figurine did not come out of the mould."
+    advice: ClassVar[str] = "Try once more with another selfie."
+
+
+class NotAnImage(FigurineError):
+    code = "not_an_image"
+    sentence = "That file is not a picture we can read."
+    advice = "Send a JPEG, PNG, WebP or HEIC photo, or take one now."
+
+
+class TooLarge(FigurineError):
+    code = "too_large"
+    sentence = "That photo is bigger than we can carry."
+    advice = "Send one under 12 MB and 40 megapixels, or take one now."
+
+
+class Undecodable(FigurineError):
+    code = "undecodable"
+    sentence = "That photo arrived damaged."
+    advice = "Send it again, or take a new one."
+
+
+class NoFace(FigurineError):
+    code = "no_face"
+    sentence = "We looked hard and saw no face."
+    advice = "Face the camera, in good light, and take it again."
+
+
+class ManyFaces(FigurineError):
+    code = "many_faces"
+    sentence = "More than one face here."
+    advice = "Solo portraits only: step away from the squad and take it again."
+
+
+class FaceTooSmall(FigurineError):
+    code = "face_too_small"
+    sentence = "Your face is too far away to sculpt."
+    advice = "Come closer, until your face fills the oval."
+
+
+class TooDark(FigurineError):
+    code = "too_dark"
+    sentence = "Too dark to see you."
+    advice = "Turn towards the light and take it again."
+
+
+class TooBlurred(FigurineError):
+    code = "too_blurred"
+    sentence = "The photo came out soft."
+    advice = "Wipe the lens, hold still, and take it again."
+
+
+class CutOff(FigurineError):
+    code = "cut_off"
+    sentence = "Part of your face is outside the picture."
+    advice = "Fit your whole face in the oval, chin to brow."
+
+
+class BadPlaque(FigurineError):
+    code = "bad_plaque"
+    sentence = "That name will not fit on the plaque."
+    advice = "Use up to 16 letters or numbers, no emoji."
+
+
+class UnknownKit(FigurineError):
+    code = "unknown_kit"
+    sentence = "That kit is not on the shelf."
+    advice = "Pick one of the kits shown."
+
+
+class MissingModel(FigurineError):
+    """A model file or baked kit that must be installed is not there."""
+
+    code = "missing_model"
+    sentence = "The workshop is missing a tool."
+    advice = "The crew has been told. Please try again later."
+
+
+class OutOfMemory(FigurineError):
+    code = "out_of_memory"
+    permanent = False
+    sentence = "The workshop is very full."
+    advice = "Hold on, we are trying again."
+
+
+class Cancelled(FigurineError):
+    """Somebody asked to stop (the participant left, or was erased)."""
+
+    code = "cancelled"
+    sentence = "Stopped, as asked."
+    advice = "Start again whenever you like."
+
+
+def by_code(code: str, detail: str) -> FigurineError:
+    """Build the error that goes by this code, as when one was told across a process border."""
+    kinds = {kind.code: kind for kind in FigurineError.__subclasses__()}
+    return kinds.get(code, FigurineError)(detail)

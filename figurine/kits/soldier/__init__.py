@@ -1,0 +1,1 @@
+"""The classic army man, keeping a lookout with binoculars."""

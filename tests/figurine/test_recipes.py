@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from figurine import recipes
+from figurine.errors import UnknownKit
+from figurine.types import Recipe
+
+
+@pytest.mark.parametrize("finish", ["painted", "army-green"])
+def test_check_passes_what_the_shelf_has(finish: str) -> None:
+    recipes.check(Recipe("sculpt", "soldier", finish))
+    assert finish in recipes.finishes("soldier")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("magic", "soldier", "painted"),
+        Recipe("sculpt", "wizard", "painted"),
+        Recipe("sculpt", "../soldier", "painted"),
+        Recipe("sculpt", "soldier", "gold"),
+    ],
+)
+def test_check_refuses_what_nobody_can_make(recipe: Recipe) -> None:
+    with pytest.raises(UnknownKit):
+        recipes.check(recipe)

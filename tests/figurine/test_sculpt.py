@@ -1,0 +1,265 @@
+"""engines/sculpt: a figurine of the right person, the same each time, with nothing spilled."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from figurine.decode import decode
+from figurine.engines.sculpt import SculptEngine, compose, lettering, relief, scene, surface
+from figurine.errors import BadPlaque, Cancelled, NoFace, UnknownKit
+from figurine.faces import find_faces
+from figurine.gate import admit
+from figurine.kits import load
+from figurine.types import Candidate, Floats, Pixels, Recipe, Selfie
+from tests import photos
+
+SMALL = {"width_px": 270, "spp": 4}
+PEOPLE = ("obama_1", "ochoa_1", "hopper_1")
+WEIGHTS = photos.SHARED.parent / "weights" / "faceplugin_fr_feature.onnx"
+SAME_PERSON = 0.30
+"""Two people score at most this on the sample photos, two photos of one person 0.52 or more."""
+STAGES = ["measuring", "sculpting", "casting", "painting", "finishing"]
+
+
+def recipe(finish: str = "painted", plaque: str = "MAE", **options: int) -> Recipe:
+    return Recipe("sculpt", "soldier", finish, plaque=plaque, options={**SMALL, **options})
+
+
+@pytest.fixture(scope="module")
+def engine() -> SculptEngine:
+    return SculptEngine()
+
+
+@pytest.fixture(scope="module")
+def selfie() -> Selfie:
+    return admit(decode(photos.portrait("obama").read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[tuple[str, float]]:
+    """What the first figurine's progress said."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def made(engine: SculptEngine, selfie: Selfie, heard: list[tuple[str, float]]) -> Candidate:
+    (candidate,) = engine.generate(
+        selfie, recipe(), seeds=[1], progress=lambda stage, done: heard.append((stage, done))
+    )
+    return candidate
+
+
+def test_figurine_has_a_still_and_a_cutout(made: Candidate) -> None:
+    assert made.still.shape == (338, 270, 3)
+    assert made.cutout.shape == (338, 270, 4)
+    assert made.still.dtype == made.cutout.dtype == np.uint8
+    assert set(made.timings_ms) >= set(STAGES)
+
+
+def test_figurine_again_is_the_same_to_the_byte(
+    engine: SculptEngine, selfie: Selfie, made: Candidate
+) -> None:
+    engine.generate(selfie, recipe("army-green"), seeds=[9])  # leaves nothing behind
+    (again,) = engine.generate(selfie, recipe(), seeds=[1])
+    assert again.still.tobytes() == made.still.tobytes()
+    assert again.cutout.tobytes() == made.cutout.tobytes()
+
+
+def test_figurine_of_another_engine_object_is_the_same(selfie: Selfie, made: Candidate) -> None:
+    (again,) = SculptEngine().generate(selfie, recipe(), seeds=[1])
+    assert again.still.tobytes() == made.still.tobytes()
+
+
+def test_seeds_give_a_candidate_each_in_order(engine: SculptEngine, selfie: Selfie) -> None:
+    candidates = engine.generate(selfie, recipe("army-green", spp=1), seeds=[4, 5])
+    assert [candidate.seed for candidate in candidates] == [4, 5]
+    assert candidates[0].still.tobytes() != candidates[1].still.tobytes()
+
+
+@pytest.mark.usefixtures("made")
+def test_progress_climbs_through_the_stages_to_one(heard: list[tuple[str, float]]) -> None:
+    shares = [done for _, done in heard]
+    assert list(dict.fromkeys(stage for stage, _ in heard)) == STAGES
+    assert shares == sorted(shares)
+    assert shares[0] == 0.0
+    assert shares[-1] == 1.0
+    assert sum(stage == "painting" for stage, _ in heard) > 3
+
+
+def test_cancel_while_painting_stops_the_work(engine: SculptEngine, selfie: Selfie) -> None:
+    heard: list[str] = []
+
+    def leave(stage: str, done: float) -> None:
+        heard.append(stage)
+        if stage == "painting":
+            raise Cancelled("the participant left")
+
+    with pytest.raises(Cancelled):
+        engine.generate(selfie, recipe(), seeds=[1], progress=leave)
+    assert heard[-1] == "painting"
+
+
+def test_cutout_is_the_figure_and_nothing_else(made: Candidate) -> None:
+    alpha = made.cutout[..., 3]
+    height, width = alpha.shape
+    assert not alpha[:, : width // 8].any()
+    assert not alpha[: height // 20].any()
+    assert (alpha[height // 2, 2 * width // 5 : 3 * width // 5] == 255).all()
+    assert not made.cutout[alpha == 0].any()
+    count, _ = cv2.connectedComponents((alpha > 127).astype(np.uint8))
+    assert count == 2  # nothing, and one figure
+
+
+def test_cutout_edge_carries_no_backdrop(made: Candidate) -> None:
+    """Straight alpha: along the helmet the colour is the helmet's, not the card's behind it."""
+    helmet = made.cutout[: made.cutout.shape[0] // 5]
+    edge = helmet[(helmet[..., 3] > 20) & (helmet[..., 3] < 120)].astype(int)
+    card = made.still[5, 135].astype(int)
+    assert len(edge) > 20
+    assert np.median(edge[:, 0] - edge[:, 2]) < (card[0] - card[2]) / 2
+
+
+def test_still_is_the_cutout_over_the_backdrop(made: Candidate) -> None:
+    solid = made.cutout[..., 3] == 255
+    assert (made.still[solid] == made.cutout[solid][:, :3]).all()
+
+
+def test_plaque_changes_the_plaque_alone(
+    engine: SculptEngine, selfie: Selfie, made: Candidate
+) -> None:
+    (blank,) = engine.generate(selfie, recipe(plaque=""), seeds=[1])
+    changed = (blank.still != made.still).any(axis=2)
+    kit = load("soldier")
+    corners = compose.project(kit.plaque, kit.camera, (270, 338))
+    rows, columns = np.nonzero(changed)
+    assert changed.sum() > 100
+    assert corners[:, 0].min() < columns.min() and columns.max() < corners[:, 0].max()
+    assert corners[:, 1].min() < rows.min() and rows.max() < corners[:, 1].max()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "JOSÉ ÅKERSTRÖM",
+        "ŁUKASZ",
+        "O'NEIL 007!",
+        "ОЛЬГА",
+        "김철수",
+        "山田 太郎",
+        "ナンシー",
+        "علی",
+        "नेहा",
+    ],
+)
+def test_plaque_letters_fit_and_differ(name: str) -> None:
+    kit = load("soldier")
+    blank = compose.Figure(
+        light=np.full((338, 270, 3), 0.2, np.float32), alpha=np.ones((338, 270), np.float32)
+    )
+    figure = lettering.engrave(blank, name, kit, kit.finish("painted"))
+    other = lettering.engrave(blank, name[:-1], kit, kit.finish("painted"))
+    assert (figure.light != blank.light).any()
+    assert (figure.light != other.light).any()
+
+
+def test_plaque_too_long_is_refused_before_any_work(engine: SculptEngine, selfie: Selfie) -> None:
+    heard: list[str] = []
+    with pytest.raises(BadPlaque):
+        engine.generate(
+            selfie, recipe(plaque="A" * 17), seeds=[1], progress=lambda s, d: heard.append(s)
+        )
+    assert heard == []
+
+
+def test_unknown_kit_is_refused(engine: SculptEngine, selfie: Selfie) -> None:
+    with pytest.raises(UnknownKit):
+        engine.generate(selfie, Recipe("sculpt", "hussar", "painted"), seeds=[1])
+
+
+def test_selfie_without_a_face_is_refused(engine: SculptEngine) -> None:
+    nobody = Selfie(np.zeros((64, 64, 3), np.uint8), ())
+    with pytest.raises(NoFace):
+        engine.generate(nobody, recipe(), seeds=[1])
+
+
+def test_frontal_mesh_undoes_a_turned_head(selfie: Selfie) -> None:
+    mesh = selfie.faces[0].mesh
+    turn = cv2.Rodrigues(np.radians([8.0, -17.0, 11.0]))[0].astype(np.float32)
+    assert np.abs(surface.frontal(mesh @ turn.T) - surface.frontal(mesh)).max() < 1e-3
+
+
+def test_head_passes_through_the_face_and_leaves_the_rim_alone(selfie: Selfie) -> None:
+    kit = load("soldier")
+    template = np.load(kit.baked("head.npy"))
+    head = surface.sculpt(selfie.faces[0], template, kit.face)
+    points = surface.frontal(selfie.faces[0].mesh) * kit.face.width
+    points += kit.face.origin - kit.face.centre
+    at = surface.Grid(1.0)
+    radius, _ = head.sampled(at)
+    pixel = at.pixels(head.points_deg)
+    there = cv2.remap(radius, pixel[:, :1], pixel[:, 1:], cv2.INTER_LINEAR)[:, 0]
+    assert np.abs(there - np.linalg.norm(points, axis=1)).mean() < 0.004
+    level = template.shape[0] * 78 // 140
+    assert np.abs(head.radius[level, [0, -1]] - template[level, [0, -1]]).max() < 0.01
+
+
+def test_portrait_of_a_dark_photo_has_the_same_detail(selfie: Selfie) -> None:
+    """Relief works on log-luminance, so that exposure and skin do not flatten it."""
+    darker = replace(selfie, pixels=_dimmed(selfie.pixels, stops=1.0))
+    bright, dark = _portrait(selfie), _portrait(darker)
+    seen = bright.weight > 0.9
+    assert np.corrcoef(bright.detail[seen], dark.detail[seen])[0, 1] > 0.97
+    assert dark.detail[seen].std() > 0.75 * bright.detail[seen].std()
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="no test weights beside the repository")
+@pytest.mark.parametrize("finish", ["painted", "army-green"])
+def test_figurine_is_of_the_right_person(engine: SculptEngine, finish: str) -> None:
+    people = {name: admit(decode(photos.portrait(name).read_bytes())) for name in PEOPLE}
+    own = {name: _identity(s.pixels, s.faces[0].mesh) for name, s in people.items()}
+    for name, person in people.items():
+        (made,) = engine.generate(person, recipe(finish, width_px=540, spp=8), seeds=[1])
+        head = np.ascontiguousarray(made.still[40:330, 120:420])
+        (face,) = find_faces(head)
+        figurine = _identity(head, face.mesh)
+        scores = {other: float(figurine @ own[other]) for other in PEOPLE}
+        assert max(scores, key=lambda other: scores[other]) == name
+        assert scores[name] > SAME_PERSON
+
+
+def test_scene_is_traced_without_a_denoiser_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Linux arm64 there is none: the picture is grainier, and there."""
+    monkeypatch.setitem(sys.modules, "pyoidn", None)
+    noisy = np.random.default_rng(1).random((4, 4, 3)).astype(np.float32)
+    assert (scene.denoised(noisy, noisy, noisy) == noisy).all()
+
+
+def _portrait(selfie: Selfie) -> relief.Portrait:
+    kit = load("soldier")
+    head = surface.sculpt(selfie.faces[0], np.load(kit.baked("head.npy")), kit.face)
+    return relief.flatten(selfie, head, grid=surface.Grid(1.0))
+
+
+def _dimmed(pixels: Pixels, *, stops: float) -> Pixels:
+    linear = (pixels / np.float32(255)) ** 2.2 / 2**stops
+    return np.asarray(np.round(linear ** (1 / 2.2) * 255), np.uint8)
+
+
+def _identity(pixels: Pixels, mesh: Floats) -> Floats:
+    """(512,) unit length. Alignment: ArcFace, arXiv 1801.07698, section 3.1."""
+    corners = [(33, 133), (263, 362), (1,), (61,), (291,)]
+    five = np.stack([mesh[list(ids), :2].mean(axis=0) for ids in corners])
+    wanted = np.asarray(
+        [[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]], np.float32
+    )
+    matrix, _ = cv2.estimateAffinePartial2D(five, wanted, method=cv2.LMEDS)
+    face = cv2.warpAffine(pixels, matrix, (112, 112))
+    net = cv2.dnn.readNetFromONNX(str(WEIGHTS))
+    net.setInput(cv2.dnn.blobFromImage(face, 1 / 127.5, (112, 112), (127.5,) * 3))
+    vector = net.forward().ravel()
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
