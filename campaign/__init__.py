@@ -1,0 +1,1 @@
+"""The submission and its life, from upload to approval."""

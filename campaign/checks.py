@@ -1,0 +1,51 @@
+"""Misconfiguration, found at start-up."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register(Tags.files)
+def check_private_folder(**_: Any) -> list[CheckMessage]:
+    """Private pictures must be writable, and nowhere that a web server hands out."""
+    options = settings.STORAGES["private"].get("OPTIONS", {})
+    if "location" not in options:
+        return []
+    folder = Path(options["location"])
+    found: list[CheckMessage] = []
+    static_root = Path(settings.STATIC_ROOT)
+    if folder == static_root or static_root in folder.parents:
+        found.append(
+            Error("The folder of private pictures is inside STATIC_ROOT.", id="campaign.E001")
+        )
+    writable = folder if folder.exists() else next(p for p in folder.parents if p.exists())
+    if not (writable.is_dir() and os.access(writable, os.W_OK)):
+        found.append(Error(f"{folder} cannot be written.", id="campaign.E002"))
+    return found
+
+
+@register(Tags.compatibility)
+def check_engine(**_: Any) -> list[CheckMessage]:
+    """A batch below one would never claim a job."""
+    if settings.GENERATION_BATCH < 1:
+        return [Error("DIORAMA_GENERATION_BATCH must be at least 1.", id="campaign.E003")]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_public_address(**_: Any) -> list[CheckMessage]:
+    """Phones give a live camera to https only."""
+    if not settings.PUBLIC_URL.startswith("https://"):
+        return [
+            Warning(
+                "DIORAMA_PUBLIC_URL is not https: phones will not open the live camera.",
+                hint="Put a certificate in front, or run `make run HTTPS=1`.",
+                id="campaign.W001",
+            )
+        ]
+    return []

@@ -1,0 +1,21 @@
+"""The words people agree to. A campaign may bring its own; the hash tells which were read."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+CONSENT_VERSION: Final = "2026-11"
+
+CONSENT_TEXT: Final = (
+    "This is my own face and I am 18 or older, or my parent or guardian is here and agrees. "
+    "Diorama may measure the shape of my face in this photo to make one computer-generated "
+    "figurine of me, and may show that figurine and the name I type on the campaign's screens "
+    "after a person has checked it. "
+    "My photo and the measurements are deleted within a day. "
+    "I can delete everything at any time with the button on my page."
+)
+
+
+def text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,400 @@
+"""The review desk and the wall of what is live: views for the crew, reached through the admin.
+
+Both pages work without script: their buttons are forms. With script, decisions are sent one by
+one from an outbox in the browser, and `decisions.decide` makes sure that each counts once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from csp.decorators import csp_replace
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from PIL import Image
+
+from campaign import approval, cards, decisions, lifecycle, media, retention, showings
+from campaign.cards import Card
+from campaign.decisions import Decision, Overtaken, Verdict
+from campaign.desk_words import REVIEW_WORDS, WALL_WORDS
+from campaign.enums import RecallReason, RejectReason, SubmissionState
+from campaign.errors import IllegalTransition
+from campaign.media import Audience
+from campaign.models import Campaign, Submission
+
+P = ParamSpec("P")
+
+
+class CrewRequest(HttpRequest):
+    """A request that `guarded` has let through."""
+
+    user: User
+
+
+PERMISSION: Final = "campaign.review_submission"
+THUMB_AGE_S: Final = 300
+THUMB_QUALITY: Final = 82
+MODULES: Final = (
+    "js/desk/common.js",
+    "js/desk/pictures.js",
+    "js/desk/strip.js",
+    "js/lib/decision_outbox.js",
+    "js/lib/desk_wire.js",
+    "js/lib/review_line.js",
+    "js/lib/spoken_time.js",
+)
+"""Named ahead, so that a nest of imports is one trip and not three."""
+
+
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def guarded(view: Callable[Concatenate[CrewRequest, P], HttpResponseBase]) -> View[P]:
+    """Crew with the permission only; nothing cached; the strict policy of the public pages."""
+
+    @wraps(view)
+    def inner(request: CrewRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.has_perm(PERMISSION):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    # Django's types know only views that take nothing but a request
+    checked: Any = inner
+    return cast("View[P]", csp_replace({})(admin.site.admin_view(checked)))
+
+
+def urls() -> list[URLPattern]:
+    """What SubmissionAdmin puts before its own addresses."""
+
+    def named(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
+        return path(route, view, name=f"campaign_submission_{name}")
+
+    return [
+        named("review/", review, "review"),
+        named("review/queue/", queue, "queue"),
+        named("review/tally/", tally, "tally"),
+        named("review/<uuid:pk>/decide/", decide, "decide"),
+        named("review/<uuid:pk>/claim/", claim, "claim"),
+        named("live/", live, "live"),
+        named("live/wall/", wall, "wall"),
+        named("<uuid:pk>/whereabouts/", whereabouts, "whereabouts"),
+        named("<uuid:pk>/thumb/<int:width_px>/", thumb, "thumb"),
+        named("<uuid:pk>/retry/", retry, "retry"),
+        named("<uuid:pk>/erase/", erase, "erase"),
+    ]
+
+
+def _campaign(request: CrewRequest) -> Campaign | None:
+    slug = request.GET.get("campaign", "")
+    return get_object_or_404(Campaign, slug=slug) if slug else None
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+# --- pages --------------------------------------------------------------------------------------
+@require_safe
+@guarded
+def review(request: CrewRequest) -> HttpResponse:
+    """The desk: one submission at a time; `?look=` shows a certain one."""
+    campaign = _campaign(request)
+    look = as_uuid(request.GET.get("look", ""))
+    found = _queue(request, campaign, look=look)
+    free = (card for card in found.cards if not card.claimed_by)
+    return _page(
+        request,
+        "review",
+        campaign,
+        queue=found,
+        card=found.current if look else next(free, None),
+        reason_lists=(
+            (Verdict.REJECT, _("Reject"), RejectReason.choices),
+            (Verdict.RECALL, _("Recall"), RecallReason.choices),
+        ),
+        words=REVIEW_WORDS,
+    )
+
+
+@require_safe
+@guarded
+def live(request: CrewRequest) -> HttpResponse:
+    """The wall: every approved figurine, newest first."""
+    campaign = _campaign(request)
+    search, before = _wall_query(request)
+    found = cards.live(campaign, user=request.user, search=search, before=before)
+    return _page(
+        request,
+        "live",
+        campaign,
+        cards=found,
+        cards_json=[card.as_json() for card in found],
+        page_length=cards.WALL_LENGTH,
+        older=found[-1].since if len(found) == cards.WALL_LENGTH else "",
+        search=search,
+        recall_reasons=RecallReason.choices,
+        words=WALL_WORDS,
+    )
+
+
+def _page(
+    request: CrewRequest, room: str, campaign: Campaign | None, **context: Any
+) -> HttpResponse:
+    return render(
+        request,
+        f"admin/campaign/submission/{room}.html",
+        {
+            "room": room,
+            "modules": MODULES,
+            "campaign": campaign,
+            "campaigns": Campaign.objects.only("slug", "name"),
+            "tally": cards.tally(campaign),
+            "now": timezone.now().isoformat(),
+            **context,
+        },
+    )
+
+
+# --- what the pages ask for every few seconds ---------------------------------------------------
+@dataclass(frozen=True)
+class Queue:
+    """The head of the line, and the card that lies on the desk, in whatever state it is now."""
+
+    waiting: int
+    live: int
+    cards: list[Card]
+    current: Card | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _queue(request: CrewRequest, campaign: Campaign | None, *, look: UUID | None) -> Queue:
+    line = cards.waiting(campaign, user=request.user)
+    current = next((card for card in line if look and card.id == str(look)), None)
+    if look and current is None:
+        current = cards.one(look, user=request.user)
+    counts = cards.tally(campaign)
+    return Queue(counts.waiting, counts.live, line, current)
+
+
+@require_safe
+@guarded
+def queue(request: CrewRequest) -> HttpResponseBase:
+    """The desk's poll; 304 while nothing has changed."""
+    look = as_uuid(request.GET.get("look", ""))
+    return _fingerprinted(request, _queue(request, _campaign(request), look=look).as_json())
+
+
+@require_safe
+@guarded
+def tally(request: CrewRequest) -> HttpResponse:
+    """Two numbers, for the badges of the admin."""
+    return JsonResponse(asdict(cards.tally(None)))
+
+
+@require_safe
+@guarded
+def wall(request: CrewRequest) -> HttpResponseBase:
+    """The wall's poll; 304 while nothing has changed."""
+    campaign = _campaign(request)
+    search, before = _wall_query(request)
+    found = cards.live(campaign, user=request.user, search=search, before=before)
+    counts = cards.tally(campaign)
+    payload = {**asdict(counts), "cards": [card.as_json() for card in found]}
+    return _fingerprinted(request, payload)
+
+
+def _wall_query(request: CrewRequest) -> tuple[str, datetime | None]:
+    before = parse_datetime(request.GET.get("before", ""))
+    return request.GET.get("q", "").strip(), before
+
+
+def _fingerprinted(request: CrewRequest, payload: dict[str, Any]) -> HttpResponseBase:
+    body = json.dumps(payload, separators=(",", ":"))
+    etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:20]}"'
+    response = HttpResponse(body, content_type="application/json", headers={"ETag": etag})
+    return get_conditional_response(request, etag=etag, response=response) or response
+
+
+@require_safe
+@guarded
+def whereabouts(request: CrewRequest, pk: UUID) -> HttpResponse:
+    """The screens that show a figurine right now: none, a moment after a recall."""
+    names = dict.fromkeys(seen.screen for seen in showings.of(pk) if seen.is_on_now)
+    return JsonResponse({"screens": list(names)})
+
+
+@require_safe
+@guarded
+def thumb(request: CrewRequest, pk: UUID, width_px: int) -> HttpResponse:
+    """A small JPEG of the figurine, or of the selfie while there is none."""
+    if width_px not in {cards.THUMB_WIDTH_PX, cards.WALL_WIDTH_PX}:
+        raise Http404
+    rows = Submission.objects.filter(pk=pk, state__in=media.MAY_SEE[Audience.CREW])
+    submission = get_object_or_404(rows.prefetch_related("figurines"))
+    figurine = submission.figurine if "of" in request.GET else None
+    picture = figurine.still if figurine else submission.selfie
+    if not picture:
+        raise Http404
+    out = io.BytesIO()
+    try:
+        with picture.open() as file, Image.open(file) as image:
+            image.draft("RGB", (width_px, width_px))
+            image.thumbnail((width_px, 4 * width_px))
+            image.convert("RGB").save(out, "JPEG", quality=THUMB_QUALITY)
+    except FileNotFoundError as error:
+        raise Http404 from error
+    return HttpResponse(
+        out.getvalue(),
+        content_type="image/jpeg",
+        headers={"Cache-Control": f"private, max-age={THUMB_AGE_S}"},
+    )
+
+
+# --- what moderators do -------------------------------------------------------------------------
+@require_POST
+@guarded
+def claim(request: CrewRequest, pk: UUID) -> HttpResponse:
+    """Say that this moderator looks at it. Answers 409 with a name if somebody already does."""
+    if not Submission.objects.filter(pk=pk, state__in=decisions.VERDICTS).exists():
+        raise Http404
+    held = decisions.claim(pk, user=request.user)
+    if held and held.user_id != request.user.pk:
+        return JsonResponse({"claimed_by": held.user.get_username()}, status=409)
+    return JsonResponse({"claimed_by": ""})
+
+
+@require_POST
+@guarded
+def decide(request: CrewRequest, pk: UUID) -> HttpResponse:
+    """Carry out one decision: JSON for the outbox, a redirect with a line for a plain form.
+
+    200: done, now or earlier, with the card as it is. 409: somebody else was first, with a
+    sentence. 404: it is gone. 400: not a decision.
+    """
+    wants_page = "text/html" in request.headers.get("Accept", "")
+    try:
+        submission = decisions.decide(_decision(request, pk), user=request.user)
+    except (ValueError, KeyError):
+        return JsonResponse({"sentence": _("That is not a decision.")}, status=400)
+    except Submission.DoesNotExist as error:
+        raise Http404 from error
+    except Overtaken as overtaken:
+        sentence = _overtaken(overtaken, request)
+        if wants_page:
+            messages.info(request, sentence)
+            return redirect(_back(request))
+        return JsonResponse({"sentence": sentence}, status=409)
+    if wants_page:
+        return redirect(_back(request))
+    return JsonResponse({"since": submission.state_since_at.isoformat()})
+
+
+def _decision(request: CrewRequest, pk: UUID) -> Decision:
+    """`verdict` may be word:reason, so that a single button of a form can say both.
+
+    Raises KeyError or ValueError where a field is missing or makes no sense.
+    """
+    word, _colon, reason = request.POST["verdict"].partition(":")
+    seen_at = datetime.fromisoformat(request.POST["seen_at"])
+    if seen_at.tzinfo is None:
+        raise ValueError("seen_at must say its time zone")
+    return Decision(
+        submission_id=pk,
+        verdict=Verdict(word),
+        seen_at=seen_at,
+        reason=reason or request.POST.get("reason", ""),
+        note=request.POST.get("note", "").strip(),
+    )
+
+
+def _overtaken(overtaken: Overtaken, request: HttpRequest) -> str:
+    label = cards.label(overtaken.submission)
+    by = overtaken.by
+    if by is None:
+        state = SubmissionState(overtaken.submission.state).label
+        return _("%(label)s cannot be moved that way now: %(state)s.") % {
+            "label": label,
+            "state": state,
+        }
+    username = by.actor.get_username() if by.actor else ""
+    if by.actor_id == request.user.pk:
+        username = _("You")
+    return cards.tell(
+        SubmissionState(by.to_state), label=label, kind=by.actor_kind, username=username
+    )
+
+
+def _back(request: CrewRequest) -> str:
+    """The page the form was on; only ever one of ours."""
+    page = "live" if request.POST.get("page") == "live" else "review"
+    slug = request.POST.get("campaign", "")
+    query = f"?{urlencode({'campaign': slug})}" if slug else ""
+    return reverse(f"admin:campaign_submission_{page}") + query
+
+
+@require_POST
+@guarded
+def retry(request: CrewRequest, pk: UUID) -> HttpResponse:
+    """Queue one failed submission once more."""
+    submission = get_object_or_404(Submission, pk=pk)
+    if try_again(submission, user=request.user):
+        messages.success(request, _("%s is queued again.") % cards.label(submission))
+    else:
+        messages.info(request, _("%s needs no retry.") % cards.label(submission))
+    return redirect("admin:campaign_submission_change", pk)
+
+
+def try_again(submission: Submission, *, user: User) -> bool:
+    """Whether a failed submission could be queued once more."""
+    try:
+        approval.retry(submission, actor=lifecycle.crew(user))
+    except IllegalTransition:
+        return False
+    return True
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@guarded
+def erase(request: CrewRequest, pk: UUID) -> HttpResponse:
+    """Ask first (GET), then delete everything of one person and show the receipt (POST)."""
+    submission = get_object_or_404(Submission, pk=pk)
+    receipt = None
+    if request.method == "POST":
+        try:
+            receipt = retention.erase(submission, actor=lifecycle.crew(request.user))
+        except IllegalTransition:
+            messages.info(request, _("%s is deleted already.") % cards.label(submission))
+            return redirect("admin:campaign_submission_change", pk)
+    return _page(
+        request,
+        "erase",
+        None,
+        submission=submission,
+        label=cards.label(submission),
+        receipt=receipt,
+        words=REVIEW_WORDS,
+    )

@@ -1,0 +1,71 @@
+"""What can be wrong with a request to take part. Same shape as figurine.errors."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class IntakeError(Exception):
+    """Base of all. The participant reads `sentence` and `advice`; the crew reads `code`."""
+
+    code: ClassVar[str] = "intake_failed"
+    status: ClassVar[int] = 422
+    sentence: ClassVar[str] = "That did not reach us."
+    advice: ClassVar[str] = "Send it again."
+
+
+class CampaignClosed(IntakeError):
+    code = "campaign_closed"
+    status = 403
+    sentence = "The box is closed for now."
+    advice = "Come back when the crew opens it again."
+
+
+class ConsentMissing(IntakeError):
+    code = "consent_missing"
+    sentence = "We need your yes before we touch your photo."
+    advice = "Read the two lines and tick the box."
+
+
+class ConsentOutdated(IntakeError):
+    code = "consent_outdated"
+    status = 409
+    sentence = "The small print changed while you were here."
+    advice = "Reload the page, read it again and tick the box."
+
+
+class NoPhoto(IntakeError):
+    code = "no_photo"
+    sentence = "No photo came along."
+    advice = "Take a selfie or choose a photo."
+
+
+class SlowDown(IntakeError):
+    code = "slow_down"
+    status = 429
+    sentence = "That is a lot of selfies from one phone."
+    advice = "Take a breath and try again in a few minutes."
+
+
+class WorkshopFull(IntakeError):
+    code = "workshop_full"
+    status = 503
+    sentence = "Everyone wants in at once."
+    advice = "Your photo is still on your phone: tap again in a few seconds."
+
+
+class SelfieGone(Exception):
+    """The photo was purged or erased before the work on it was done."""
+
+    code: ClassVar[str] = "selfie_gone"
+
+
+class IllegalTransition(Exception):
+    """A move that the table in enums.py does not allow, or that somebody else made first."""
+
+    code: ClassVar[str] = "illegal_transition"
+
+    def __init__(self, submission_id: object, current: str, wanted: str) -> None:
+        super().__init__(f"submission {submission_id}: {current} -> {wanted} is not a legal move")
+        self.current = current
+        self.wanted = wanted

@@ -1,0 +1,37 @@
+"""What the enlisting page sends."""
+
+from __future__ import annotations
+
+import uuid
+
+from django import forms
+
+from campaign import intake
+
+
+class EnlistForm(forms.Form):
+    """Shapes only. Whether a photo, a name or a consent will do is intake's to say."""
+
+    photo = forms.FileField(required=False, allow_empty_file=True)
+    consent_sha256 = forms.CharField(required=False, max_length=64)
+    idempotency_key = forms.CharField(required=False, max_length=64)
+    plaque = forms.CharField(required=False, max_length=200)
+    entry_code = forms.CharField(required=False, max_length=16)
+    device = forms.CharField(required=False, max_length=64)
+    finish = forms.CharField(required=False, max_length=40)
+
+    def photo_bytes(self) -> bytes:
+        photo = self.cleaned_data["photo"]
+        return photo.read() if photo else b""
+
+    def intake_request(self, *, language: str) -> intake.Request:
+        words = self.cleaned_data
+        return intake.Request(
+            idempotency_key=words["idempotency_key"] or str(uuid.uuid4()),
+            consent_sha256=words["consent_sha256"],
+            plaque=words["plaque"],
+            entry_code=words["entry_code"],
+            language=language,
+            device=words["device"],
+            finish=words["finish"],
+        )

@@ -1,0 +1,161 @@
+"""1 Intake: upload bytes become a submission, or a refusal with a way on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from campaign import lifecycle
+from campaign.consent import text_sha256
+from campaign.enums import SubmissionState
+from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
+from campaign.models import Campaign, Consent, EntryPoint, Submission
+from figurine import plaque, recipes, sandbox
+from figurine.bounds import MAX_BYTES
+from figurine.errors import TooLarge
+from figurine.types import Recipe
+
+log = structlog.get_logger(__name__)
+
+DEVICE_LIMIT: Final = 12
+DEVICE_WINDOW: Final = timedelta(minutes=10)
+"""Tight per device, none per address: a crowd shares its carrier's few."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a phone sends beside the photo."""
+
+    idempotency_key: str
+    consent_sha256: str
+    plaque: str = ""
+    entry_code: str = ""
+    language: str = ""
+    device: str = ""
+    kit: str = ""
+    finish: str = ""
+
+
+@dataclass(frozen=True)
+class Received:
+    submission: Submission
+    is_new: bool
+
+
+def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
+    """Store one submission for this upload; the same idempotency key gives the same one back.
+
+    Raises IntakeError or FigurineError, each with a code, a sentence and an advice. The upload
+    itself is never stored: what is kept is a re-encoded copy without metadata.
+    """
+    # 1. A repeat is answered before anything else, even if the campaign has closed meanwhile
+    known = _known(campaign, request)
+    if known:
+        return Received(known, is_new=False)
+
+    # 2. What needs no look at the photo
+    _check_request(campaign, request, photo)
+    words = plaque.clean(request.plaque)
+    kit, finish = request.kit or campaign.kit, request.finish or campaign.finish
+    recipes.check(Recipe(campaign.engine, kit, finish))
+    device_hash = hashlib.sha256(request.device.encode()).hexdigest() if request.device else ""
+    _check_rate(campaign, device_hash)
+
+    # 3. Decode and judge the photo in a process that may die of it
+    upload = sandbox.inspect_upload(photo)
+
+    # 4. One transaction: number, submission, consent, first moves
+    now = timezone.now()
+    submission = Submission(
+        campaign=campaign,
+        entry_point=EntryPoint.objects.filter(campaign=campaign, code=request.entry_code).first(),
+        idempotency_key=request.idempotency_key,
+        device_hash=device_hash,
+        plaque=words,
+        kit=kit,
+        finish=finish,
+        language=request.language[:12],
+        face=upload.face.as_json(),
+        selfie_purge_at=now + timedelta(hours=campaign.selfie_retention_h),
+        created_at=now,
+    )
+    submission.selfie.save("selfie.jpg", ContentFile(upload.jpeg), save=False)
+    try:
+        with transaction.atomic():
+            Campaign.objects.filter(pk=campaign.pk).update(series_head=F("series_head") + 1)
+            submission.number = Campaign.objects.values_list("series_head", flat=True).get(
+                pk=campaign.pk
+            )
+            submission.save(force_insert=True)
+            Consent.objects.create(
+                submission=submission,
+                version=campaign.consent_version,
+                text_sha256=text_sha256(campaign.consent_text),
+                language=submission.language,
+                agreed_at=now,
+            )
+            lifecycle.transition(submission, SubmissionState.SCREENING, actor=lifecycle.PARTICIPANT)
+    except BaseException as error:
+        submission.selfie.delete(save=False)
+        # The same key sent twice at once: the other request won
+        known = _known(campaign, request) if isinstance(error, IntegrityError) else None
+        if known is None:
+            raise
+        return Received(known, is_new=False)
+    log.info(
+        "submission received",
+        submission=str(submission.pk),
+        campaign=campaign.slug,
+        width_px=upload.width_px,
+        height_px=upload.height_px,
+    )
+    return Received(submission, is_new=True)
+
+
+def finishes(campaign: Campaign) -> list[tuple[str, str]]:
+    """Name and title of what a visitor may choose from, the campaign's own first."""
+    found = recipes.finishes(campaign.kit).items()
+    return sorted(found, key=lambda finish: finish[0] != campaign.finish)
+
+
+def check_campaign(campaign: Campaign) -> None:
+    """Refuse a campaign whose figurines nobody can make. Raises UnknownKit."""
+    recipes.check(Recipe(campaign.engine, campaign.kit, campaign.finish))
+
+
+def _known(campaign: Campaign, request: Request) -> Submission | None:
+    return Submission.objects.filter(
+        campaign=campaign, idempotency_key=request.idempotency_key
+    ).first()
+
+
+def _check_request(campaign: Campaign, request: Request, photo: bytes) -> None:
+    if not campaign.is_open:
+        raise CampaignClosed
+    if not request.consent_sha256:
+        raise ConsentMissing
+    if not constant_time_compare(request.consent_sha256, text_sha256(campaign.consent_text)):
+        raise ConsentOutdated
+    if not photo:
+        raise NoPhoto
+    if len(photo) > MAX_BYTES:
+        raise TooLarge
+
+
+def _check_rate(campaign: Campaign, device_hash: str) -> None:
+    recent = Submission.objects.filter(
+        campaign=campaign,
+        device_hash=device_hash,
+        created_at__gt=timezone.now() - DEVICE_WINDOW,
+    )
+    if device_hash and recent.count() >= DEVICE_LIMIT:
+        raise SlowDown

@@ -1,0 +1,90 @@
+"""The only writer of a submission's state.
+
+Every move goes through `transition()`: one transaction that locks the row, checks the table in
+enums.py, writes the state and an append-only Transition, and lets receivers of
+`signals.transitioned` write what must stand or fall with the move (the feed entry, above all).
+Bells (broker, channel layer) are rung after commit and may fail without harm: the database is the
+record, and sweeps find whatever a lost bell left behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from campaign import signals
+from campaign.enums import TRANSITIONS, SubmissionState
+from campaign.errors import IllegalTransition
+from campaign.models import Submission, Transition
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who moves a submission: `crew` with their account, `participant`, or `system`."""
+
+    kind: str
+    user_id: int | None = None
+
+
+SYSTEM: Final = Actor("system")
+PARTICIPANT: Final = Actor("participant")
+
+
+def crew(user: AbstractBaseUser) -> Actor:
+    return Actor("crew", user.pk)
+
+
+def transition(
+    submission: Submission, to: SubmissionState, *, actor: Actor, reason: str = "", note: str = ""
+) -> Transition:
+    """Move a submission, or raise IllegalTransition and change nothing.
+
+    The state is read under a row lock, so of two people deciding at once one gets the refusal.
+    `submission` is brought up to date in place.
+    """
+    with transaction.atomic():
+        # 1. Lock the row and look at the state that is true now
+        current = SubmissionState(
+            Submission.objects.select_for_update()
+            .values_list("state", flat=True)
+            .get(pk=submission.pk)
+        )
+        if to not in TRANSITIONS[current]:
+            raise IllegalTransition(submission.pk, current, to)
+
+        # 2. Write the state and the history
+        now = timezone.now()
+        submission.state, submission.state_since_at, submission.reason = to, now, reason
+        submission.save(update_fields=["state", "state_since_at", "reason"])
+        move = Transition.objects.create(
+            submission=submission,
+            from_state=current,
+            to_state=to,
+            actor_id=actor.user_id,
+            actor_kind=actor.kind,
+            reason=reason,
+            note=note,
+            at=now,
+        )
+
+        # 3. What must stand or fall with the move
+        signals.transitioned.send(sender=Submission, submission=submission, transition=move)
+
+    log.info(
+        "submission moved",
+        submission=str(submission.pk),
+        from_state=current.value,
+        to_state=to.value,
+        actor=actor.kind,
+        reason=reason,
+    )
+    return move

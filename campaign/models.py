@@ -1,0 +1,310 @@
+"""Rows of the record. Slim: behaviour lives in the module of its stage."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from campaign import storage
+from campaign.consent import CONSENT_TEXT, CONSENT_VERSION
+from campaign.enums import HoldReason, JobOutcome, SubmissionState
+from campaign.theme import validate_theme
+
+UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
+
+
+def new_token() -> str:
+    """128 random bits, for addresses that are themselves the key."""
+    return secrets.token_urlsafe(16)
+
+
+class Campaign(models.Model):
+    """One production: its look, its policy, its opening hours."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=80)
+    opens_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: already open."))
+    closes_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: until closed."))
+    is_paused = models.BooleanField(default=False, help_text=_("Takes no new selfies."))
+    headline = models.CharField(max_length=60, default="Get in the box.")
+    strapline = models.CharField(max_length=160, blank=True)
+    theme = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_theme],
+        help_text=_('CSS custom properties, for example {"--signal": "#ff5416"}.'),
+    )
+    engine = models.CharField(max_length=20, default="sculpt")
+    kit = models.CharField(max_length=40, default="soldier")
+    finish = models.CharField(max_length=40, default="painted")
+    consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
+    consent_text = models.TextField(default=CONSENT_TEXT)
+    nsfw_hold = models.FloatField(
+        default=0.35, validators=UNIT, help_text=_("From this score on, a person decides.")
+    )
+    nsfw_reject = models.FloatField(
+        default=0.85, validators=UNIT, help_text=_("From this score on, rejected at once.")
+    )
+    selfie_retention_h = models.PositiveSmallIntegerField(
+        default=24,
+        validators=[MinValueValidator(1), MaxValueValidator(24)],
+        help_text=_("Selfies are deleted this long after they came, whatever happens."),
+    )
+    figurine_retention_days = models.PositiveSmallIntegerField(
+        default=30, help_text=_("Figurines are deleted this long after they came.")
+    )
+    slot_s = models.PositiveSmallIntegerField(
+        default=8, validators=[MinValueValidator(3)], help_text=_("Seconds a figurine is the hero.")
+    )
+    series_head = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(nsfw_hold__lte=models.F("nsfw_reject")),
+                name="campaign_hold_below_reject",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.nsfw_hold > self.nsfw_reject:
+            raise ValidationError({"nsfw_hold": _("Must not be above the reject score.")})
+
+    @property
+    def is_open(self) -> bool:
+        now = timezone.now()
+        return (
+            not self.is_paused
+            and (self.opens_at is None or self.opens_at <= now)
+            and (self.closes_at is None or now < self.closes_at)
+        )
+
+
+class EntryPoint(models.Model):
+    """A QR or link someone came through."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="entry_points")
+    code = models.SlugField(max_length=16)
+    label = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("campaign", "code"), name="entry_point_code_unique"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.campaign})"
+
+
+class Submission(models.Model):
+    """One person's way from selfie to screen. Never deleted: erasing empties it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    token = models.CharField(max_length=32, unique=True, default=new_token, editable=False)
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="submissions")
+    entry_point = models.ForeignKey(EntryPoint, on_delete=models.SET_NULL, null=True, blank=True)
+    number = models.PositiveIntegerField(editable=False, help_text=_("Place in the series."))
+    idempotency_key = models.CharField(max_length=64, editable=False)
+    device_hash = models.CharField(max_length=64, blank=True, editable=False)
+    state = models.CharField(
+        max_length=12,
+        choices=SubmissionState,
+        default=SubmissionState.RECEIVED,
+        editable=False,
+    )
+    plaque = models.CharField(max_length=32, blank=True)
+    kit = models.CharField(max_length=40)
+    finish = models.CharField(max_length=40)
+    seed = models.PositiveIntegerField(default=1)
+    language = models.CharField(max_length=12, blank=True)
+    selfie = models.FileField(
+        storage=storage.private, upload_to=storage.selfie_name, max_length=200, blank=True
+    )
+    selfie_purge_at = models.DateTimeField()
+    face = models.JSONField(null=True, blank=True, editable=False)
+    nsfw_score = models.FloatField(null=True, blank=True, editable=False)
+    hold_reason = models.CharField(max_length=20, choices=HoldReason, blank=True, editable=False)
+    reason = models.CharField(
+        max_length=40, blank=True, editable=False, help_text=_("Code of the last refusal.")
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    state_since_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("created_at",)
+        permissions = (("review_submission", "Can approve, reject and recall"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("campaign", "idempotency_key"), name="submission_idempotent"
+            ),
+            models.UniqueConstraint(fields=("campaign", "number"), name="submission_number_unique"),
+        )
+        indexes = (
+            models.Index(fields=("campaign", "state", "created_at"), name="submission_queue"),
+            models.Index(fields=("state", "state_since_at"), name="submission_stuck"),
+            models.Index(fields=("selfie_purge_at",), name="submission_purge"),
+            models.Index(fields=("campaign", "device_hash", "created_at"), name="submission_rate"),
+        )
+
+    def __str__(self) -> str:
+        return f"No. {self.number:06,d} {self.plaque}".strip()
+
+    @property
+    def figurine(self) -> Figurine | None:
+        """The chosen figurine, if there is one."""
+        return next((f for f in self.figurines.all() if f.is_chosen), None)
+
+
+class Consent(models.Model):
+    """What somebody agreed to, word for word by its hash, and when."""
+
+    submission = models.OneToOneField(Submission, on_delete=models.PROTECT, related_name="consent")
+    version = models.CharField(max_length=20)
+    text_sha256 = models.CharField(max_length=64)
+    language = models.CharField(max_length=12, blank=True)
+    agreed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.version} at {self.agreed_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Figurine(models.Model):
+    """A stored candidate, with the recipe that makes it again."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="figurines")
+    recipe = models.JSONField()
+    seed = models.PositiveIntegerField()
+    engine_version = models.CharField(max_length=40)
+    still = models.FileField(
+        storage=storage.private, upload_to=storage.still_name, max_length=200, blank=True
+    )
+    cutout = models.FileField(
+        storage=storage.private, upload_to=storage.still_name, max_length=200, blank=True
+    )
+    is_chosen = models.BooleanField(default=False)
+    timings_ms = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("submission",),
+                condition=models.Q(is_chosen=True),
+                name="figurine_one_chosen",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"figurine {self.pk} of {self.submission_id}"
+
+
+class GenerationJob(models.Model):
+    """Work to do, claimed under a lease by whoever was rung."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="jobs")
+    recipe = models.JSONField()
+    seed = models.PositiveIntegerField(default=1)
+    ready_at = models.DateTimeField(default=timezone.now)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    stage = models.CharField(max_length=40, blank=True)
+    percent = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=12, choices=JobOutcome, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("submission",),
+                condition=models.Q(outcome=""),
+                name="generation_job_one_open",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("ready_at",), condition=models.Q(outcome=""), name="generation_job_ready"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"job {self.pk} of {self.submission_id}"
+
+
+class AppendOnlyError(Exception):
+    """Somebody tried to rewrite history."""
+
+
+class AppendOnlyQuerySet(models.QuerySet["Transition"]):
+    """Reads and inserts; nothing else."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise AppendOnlyError("a transition is written once")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AppendOnlyError("a transition is never deleted")
+
+
+class Transition(models.Model):
+    """One move of a submission. Written once, never changed, never deleted."""
+
+    submission = models.ForeignKey(
+        Submission, on_delete=models.PROTECT, related_name="transitions", editable=False
+    )
+    from_state = models.CharField(max_length=12, choices=SubmissionState)
+    to_state = models.CharField(max_length=12, choices=SubmissionState)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True
+    )
+    actor_kind = models.CharField(max_length=20, help_text=_("crew, participant or system"))
+    reason = models.CharField(max_length=40, blank=True)
+    note = models.CharField(max_length=400, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=("submission", "id"), name="transition_history"),)
+
+    def __str__(self) -> str:
+        return f"{self.from_state} -> {self.to_state} at {self.at:%H:%M:%S}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError("a transition is written once")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AppendOnlyError("a transition is never deleted")
+
+
+class ReviewClaim(models.Model):
+    """Which moderator looks at which submission; one of each. Bookkeeping, no record."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="review_claim",
+    )
+    submission = models.OneToOneField(Submission, on_delete=models.CASCADE, related_name="claim")
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user} looks at {self.submission_id}"

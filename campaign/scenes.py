@@ -1,0 +1,146 @@
+"""What a participant's page says for a status: one scene at a time, in the house's voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaign.enums import SubmissionState
+from campaign.queries import Status
+
+S = SubmissionState
+
+_SCENES: Final = {
+    S.RECEIVED: "checking",
+    S.SCREENING: "checking",
+    S.HELD: "held",
+    S.QUEUED: "moulding",
+    S.GENERATING: "moulding",
+    S.REVIEW: "review",
+    S.REJECTED: "rejected",
+    S.FAILED: "failed",
+    S.RECALLED: "recalled",
+    S.EXPIRED: "expired",
+    S.ERASED: "erased",
+}
+
+_TITLES: Final = {
+    "checking": gettext_lazy("Into the mould"),
+    "moulding": gettext_lazy("Into the mould"),
+    "held": gettext_lazy("Stand by"),
+    "review": gettext_lazy("Fresh out of the mould"),
+    "box": gettext_lazy("You are in the box"),
+    "up": gettext_lazy("Look up!"),
+    "seen": gettext_lazy("You were up there"),
+    "rejected": gettext_lazy("Not this one"),
+    "failed": gettext_lazy("The mould jammed"),
+    "recalled": gettext_lazy("Back in barracks"),
+    "expired": gettext_lazy("Dismissed"),
+    "erased": gettext_lazy("All gone"),
+}
+
+_LEADS: Final = {
+    "held": gettext_lazy("Someone in the crew looks at your photo first. Stay on this page."),
+    "box": gettext_lazy("Approved. Watch the screen: you are up soon."),
+    "seen": gettext_lazy("The whole street saw it. Keep the picture, it is yours."),
+    "recalled": gettext_lazy("Your figurine is off the screens. It is still yours to keep."),
+    "expired": gettext_lazy(
+        "Its time was up, so your photo and figurine are deleted, as promised."
+    ),
+    "erased": gettext_lazy(
+        "Your photo, your figurine and your name are deleted, here and up there."
+    ),
+}
+
+_NOTES: Final = {
+    "moulding": gettext_lazy("Stay on this page: it tells you when to look up."),
+    "review": gettext_lazy("Stay on this page: it tells you when to look up."),
+    "box": gettext_lazy("Stay on this page: it tells you when to look up."),
+}
+
+_NOW: Final = {"checking": 0, "moulding": 1, "held": 0, "review": 2, "box": 3}
+"""Which of the four lines is being worked on."""
+
+
+STAGES: Final = {
+    "": gettext_lazy("Being moulded"),
+    "measuring": gettext_lazy("Taking your measure"),
+    "sculpting": gettext_lazy("Sculpting your face"),
+    "casting": gettext_lazy("Casting the plastic"),
+    "painting": gettext_lazy("Painting you in"),
+    "finishing": gettext_lazy("Trimming the edges"),
+}
+"""Words for the stages an engine reports; for one that is not here, the first."""
+
+
+def stage_words() -> dict[str, str]:
+    """STAGES in the language of the page, for the script that moves the words."""
+    return {stage: str(words) for stage, words in STAGES.items()}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of the four honest lines; `when` is done, now or next."""
+
+    words: str
+    when: str
+    is_live: bool = False
+    """The page moves these words between two drawings."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    name: str
+    title: str
+    lead: str
+    note: str
+    lines: tuple[Line, ...]
+
+
+def of(status: Status) -> Scene:
+    """The scene for a status. An approved figurine has three: in the box, up there, seen."""
+    state = S(status.state)
+    if state == S.APPROVED:
+        name = "up" if status.screens else "seen" if status.was_shown else "box"
+    else:
+        name = _SCENES[state]
+    return Scene(
+        name=name,
+        title=str(_TITLES[name]),
+        lead=str(_LEADS.get(name, "")) or status.sentence,
+        note=str(_NOTES.get(name, "")),
+        lines=_lines(name, status),
+    )
+
+
+def _lines(name: str, status: Status) -> tuple[Line, ...]:
+    now = _NOW.get(name)
+    if now is None:
+        return ()
+    words = (
+        _("Selfie checked, then deleted within a day") if now else _("Checking your selfie"),
+        _moulding(name, status),
+        _("A person has a look"),
+        _("On the billboard"),
+    )
+    return tuple(
+        Line(
+            said,
+            when="done" if place < now else "now" if place == now else "next",
+            is_live=place == now == 1,
+        )
+        for place, said in enumerate(words)
+    )
+
+
+def _moulding(name: str, status: Status) -> str:
+    if name in {"review", "box"}:
+        return _("Moulded")
+    if name != "moulding":
+        return _("Into the mould")
+    if status.state == S.GENERATING:
+        return f"{STAGES.get(status.stage, STAGES[''])} · {status.percent} %"
+    return _("Next into the mould")

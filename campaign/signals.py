@@ -1,0 +1,13 @@
+"""What others may listen to."""
+
+from django.dispatch import Signal
+
+transitioned = Signal()
+"""Sent inside the transaction of every move: submission, transition.
+
+A receiver writes database rows that must stand or fall with the move, and nothing else; whatever
+rings a bell goes into `transaction.on_commit`. An exception undoes the move.
+"""
+
+shown = Signal()
+"""Sent when a showing began or ended, by whoever runs the screens: submission_id."""

@@ -1,0 +1,24 @@
+"""Private files: random names, nothing served without a signed, expiring address."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from django.core.files.storage import Storage, storages
+
+if TYPE_CHECKING:
+    from campaign.models import Figurine, Submission
+
+
+def private() -> Storage:
+    """The storage of selfies and figurines; a callable, so that migrations do not freeze it."""
+    return storages["private"]
+
+
+def selfie_name(submission: Submission, filename: str) -> str:
+    return f"selfies/{submission.created_at:%Y%m%d}/{secrets.token_urlsafe(18)}.jpg"
+
+
+def still_name(figurine: Figurine, filename: str) -> str:
+    return f"figurines/{secrets.token_urlsafe(18)}.{filename.rpartition('.')[2]}"

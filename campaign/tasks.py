@@ -1,0 +1,72 @@
+"""The only module that speaks to the broker. Tasks are doorbells: each reads the record anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.dispatch import receiver
+from kombu.exceptions import OperationalError
+
+from campaign import generation, progress, queries, retention, screening, signals
+from campaign.enums import SubmissionState
+from campaign.models import Submission, Transition
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task
+def screen(submission_id: str) -> None:
+    with structlog.contextvars.bound_contextvars(submission=submission_id):
+        screening.screen(UUID(submission_id))
+
+
+@shared_task
+def generate() -> None:
+    """Make figurines until nothing is ready: a lost bell is healed by the next one."""
+    while generation.run_ready(limit=settings.GENERATION_BATCH):
+        pass
+
+
+@shared_task
+def sweep() -> None:
+    """Ring again for whatever is ready, lapsed, or stuck."""
+    if generation.ready_jobs().exists():
+        ring(generate.delay)
+    for submission_id in queries.stuck_in_screening():
+        ring(screen.delay, str(submission_id))
+
+
+@shared_task
+def purge() -> None:
+    retention.purge()
+
+
+@shared_task
+def purge_orphans() -> None:
+    retention.purge_orphans()
+
+
+def ring(bell: Callable[..., Any], *args: str) -> None:
+    """Best effort: the sweep finds what a dead broker did not hear."""
+    try:
+        bell(*args)
+    except (OperationalError, OSError) as error:
+        log.warning("bell not heard", error=type(error).__name__)
+
+
+@receiver(signals.transitioned, sender=Submission, dispatch_uid="campaign.tasks.ring")
+def ring_on_commit(submission: Submission, transition: Transition, **_: object) -> None:
+    def bells() -> None:
+        progress.nudge(submission.pk)
+        if transition.to_state == SubmissionState.SCREENING:
+            ring(screen.delay, str(submission.pk))
+        elif transition.to_state == SubmissionState.QUEUED:
+            ring(generate.delay)
+
+    transaction.on_commit(bells, robust=True)

@@ -1,0 +1,101 @@
+// What may be on the screen, told by frames that may come late, twice or out of order.
+
+/**
+ * @typedef {{submission: string, figurine: number, seq: number, number: number, plaque: string,
+ *   approved_at: string, picture: string}} Item
+ * @typedef {{epoch: string | null, seq: number}} Place
+ * @typedef {Place & {type: "snapshot", items: Item[]}} Snapshot
+ * @typedef {Place & {type: "changes", after: number,
+ *   changes: {seq: number, submission: string, item: Item | null}[]}} Changes
+ * @typedef {{removed: string[], added: Item[], isBehind: boolean}} News
+ *   `removed` come before `added`: take them off before anything else is drawn.
+ */
+
+/** The screen's copy of its campaign's feed. See billboard/feed.py for the server's side. */
+export class Feed {
+  /** @type {Place} */
+  place = { epoch: null, seq: 0 };
+  /** @type {Map<string, Item>} By submission. */
+  items = new Map();
+  /** Removals heard before their turn, by submission: an older addition may still be under way. */
+  #removedAt = new Map();
+  /** Epochs that are over; a frame of theirs was on the way too long. */
+  #pastEpochs = new Set();
+
+  /**
+   * Takes a frame in. `isBehind` asks for a pull: something between was missed.
+   * @param {Snapshot | Changes} frame
+   * @returns {News}
+   */
+  apply(frame) {
+    if (this.#pastEpochs.has(frame.epoch)) return { removed: [], added: [], isBehind: false };
+    return frame.type === "snapshot" ? this.#applySnapshot(frame) : this.#applyChanges(frame);
+  }
+
+  /** Whether a beat knows of more. Beats come in order, so their epoch is the one that holds.
+   * @param {Place} head */
+  isBehind(head) {
+    this.#pastEpochs.delete(head.epoch);
+    return head.epoch !== this.place.epoch || head.seq > this.place.seq;
+  }
+
+  /** @param {Snapshot} frame @returns {News} */
+  #applySnapshot(frame) {
+    const isSameEpoch = frame.epoch === this.place.epoch;
+    if (isSameEpoch && frame.seq < this.place.seq) return { removed: [], added: [], isBehind: false };
+    if (!isSameEpoch) this.#enter(frame.epoch);
+    const offered = frame.items.filter((item) => this.#mayShow(item));
+    const kept = new Set(offered.map((item) => item.submission));
+    const removed = [...this.items.keys()].filter((submission) => !kept.has(submission));
+    removed.forEach((submission) => this.items.delete(submission));
+    return { removed, added: this.#put(offered), ...this.#arrive(frame) };
+  }
+
+  /** @param {Changes} frame @returns {News} */
+  #applyChanges(frame) {
+    if (frame.epoch !== this.place.epoch) return { removed: [], added: [], isBehind: true };
+    const news = frame.changes.filter((change) => change.seq > this.place.seq);
+    const removals = news.filter((change) => !change.item);
+    for (const { submission, seq } of removals) {
+      this.#removedAt.set(submission, Math.max(seq, this.#removedAt.get(submission) ?? 0));
+    }
+    const removed = removals
+      .filter(({ submission, seq }) => (this.items.get(submission)?.seq ?? 0) < seq)
+      .map(({ submission }) => submission);
+    removed.forEach((submission) => this.items.delete(submission));
+    // Taking down is always safe; putting up waits until nothing between is missing.
+    if (frame.after > this.place.seq) return { removed, added: [], isBehind: true };
+    const offered = news.flatMap((change) => (change.item ? [change.item] : []));
+    const added = this.#put(offered.filter((item) => this.#mayShow(item)));
+    return { removed, added, ...this.#arrive(frame) };
+  }
+
+  /** Not if it was removed after it was added. @param {Item} item */
+  #mayShow(item) {
+    const removedAt = this.#removedAt.get(item.submission);
+    return removedAt === undefined || item.seq > removedAt;
+  }
+
+  /** @param {Item[]} items @returns {Item[]} those that are new or came again */
+  #put(items) {
+    const added = items.filter((item) => this.items.get(item.submission)?.seq !== item.seq);
+    items.forEach((item) => this.items.set(item.submission, item));
+    return added;
+  }
+
+  /** @param {Place} place */
+  #arrive(place) {
+    this.place = { epoch: place.epoch, seq: Math.max(this.place.seq, place.seq) };
+    for (const [submission, seq] of this.#removedAt) {
+      if (seq <= this.place.seq) this.#removedAt.delete(submission);
+    }
+    return { isBehind: false };
+  }
+
+  /** @param {string | null} epoch */
+  #enter(epoch) {
+    if (this.place.epoch !== null) this.#pastEpochs.add(this.place.epoch);
+    this.place = { epoch, seq: 0 };
+    this.#removedAt.clear();
+  }
+}

@@ -1,0 +1,178 @@
+// The way to the server: a socket, and plain http while there is none.
+
+import { backoffMs } from "./backoff.js";
+
+/** @typedef {import("./feed.js").Place} Place */
+
+const POLL_MS = 5000;
+/** Three heartbeats. */
+const SILENT_MS = 15000;
+const PULL_AGAIN_MS = 4000;
+const BACKOFF_MOST_MS = 30000;
+const UNPAIRED = 4401;
+
+/**
+ * Speaks billboard/protocol.py. Says `onFrame` what came, over whichever way it came.
+ */
+export class Link {
+  #socketUrl;
+  #feedUrl;
+  #acksUrl;
+  #outbox;
+  #here;
+  #onFrame;
+  #onState;
+  #onUnpaired;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #attempt = 0;
+  #silence = 0;
+  #poll = 0;
+  /** When the last pull went out; none is sent again while its answer may be under way. */
+  #pulledMs = -PULL_AGAIN_MS;
+
+  /**
+   * @param {{socketUrl: string, feedUrl: string, acksUrl: string,
+   *   outbox: import("./outbox.js").Outbox, here: () => Place & Record<string, unknown>,
+   *   onFrame: (frame: any) => void, onState: (state: "open" | "polling") => void,
+   *   onUnpaired: () => void}} wiring `here` says where and what this screen is
+   */
+  constructor({ socketUrl, feedUrl, acksUrl, outbox, here, onFrame, onState, onUnpaired }) {
+    this.#socketUrl = socketUrl;
+    this.#feedUrl = feedUrl;
+    this.#acksUrl = acksUrl;
+    this.#outbox = outbox;
+    this.#here = here;
+    this.#onFrame = onFrame;
+    this.#onState = onState;
+    this.#onUnpaired = onUnpaired;
+  }
+
+  connect() {
+    const socket = new WebSocket(this.#socketUrl);
+    this.#socket = socket;
+    this.#pulledMs = -PULL_AGAIN_MS;
+    this.#listen();
+    socket.onopen = () => {
+      clearTimeout(this.#poll);
+      this.#onState("open");
+      this.#listen();
+      this.#say({ type: "here", ...this.#here() });
+      this.pull();
+      this.flush();
+    };
+    socket.onmessage = ({ data }) => {
+      this.#attempt = 0;
+      this.#listen();
+      this.#take(JSON.parse(data));
+    };
+    socket.onclose = ({ code }) => this.#lost(socket, code);
+  }
+
+  /** Asks for what came after `place`, by default where this screen is. @param {Place} [place] */
+  pull(place) {
+    if (!place && performance.now() - this.#pulledMs < PULL_AGAIN_MS) return;
+    this.#pulledMs = performance.now();
+    this.#say({ type: "pull", ...(place ?? this.#place()) });
+  }
+
+  /** Sends what waits in the outbox. */
+  flush() {
+    while (this.#isOpen()) {
+      const frame = this.#outbox.next();
+      if (!frame) return;
+      this.#say(frame);
+    }
+  }
+
+  #isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** @param {object} frame */
+  #say(frame) {
+    if (this.#isOpen()) this.#socket?.send(JSON.stringify(frame));
+  }
+
+  /** @returns {Place} */
+  #place() {
+    const { epoch, seq } = this.#here();
+    return { epoch, seq };
+  }
+
+  /** @param {any} frame */
+  #take(frame) {
+    if (frame.type === "acked") {
+      this.#outbox.confirm(frame.n);
+      return;
+    }
+    if (frame.type === "snapshot" || frame.type === "changes") this.#pulledMs = -PULL_AGAIN_MS;
+    this.#onFrame(frame);
+    if (frame.type === "beat") this.#say({ type: "here", ...this.#here() });
+  }
+
+  /** A socket that says nothing is no socket: some networks drop them without a word. */
+  #listen() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      if (this.#socket) this.#lost(this.#socket, 0);
+    }, SILENT_MS);
+  }
+
+  /** @param {WebSocket} socket @param {number} code */
+  #lost(socket, code) {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    clearTimeout(this.#silence);
+    socket.close();
+    this.#outbox.takeBack();
+    if (code === UNPAIRED) {
+      this.#onUnpaired();
+      return;
+    }
+    this.#onState("polling");
+    clearTimeout(this.#poll);
+    this.#pollNow();
+    setTimeout(() => this.connect(), backoffMs(this.#attempt, { mostMs: BACKOFF_MOST_MS }));
+    this.#attempt += 1;
+  }
+
+  async #pollNow() {
+    try {
+      await this.#askByHttp();
+      await this.#tellByHttp();
+    } catch {
+      // No network. The next poll tries again; what is on the screen plays on.
+    }
+    if (!this.#isOpen()) this.#poll = setTimeout(() => this.#pollNow(), POLL_MS);
+  }
+
+  async #askByHttp() {
+    const { epoch, seq } = this.#here();
+    const query = new URLSearchParams({ epoch: epoch ?? "", seq: String(seq) });
+    const signal = AbortSignal.timeout(POLL_MS);
+    const response = await fetch(`${this.#feedUrl}?${query}`, { cache: "no-store", signal });
+    if (response.status === 403) this.#onUnpaired();
+    else if (response.ok) this.#take(await response.json());
+  }
+
+  async #tellByHttp() {
+    await this.#post({ type: "here", ...this.#here() });
+    for (let frame = this.#outbox.next(); frame; frame = this.#outbox.next()) {
+      const response = await this.#post(frame);
+      if (response.ok) this.#outbox.confirm(frame.n);
+      else break;
+    }
+    this.#outbox.takeBack();
+  }
+
+  /** @param {object} frame */
+  #post(frame) {
+    return fetch(this.#acksUrl, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(frame),
+      signal: AbortSignal.timeout(POLL_MS),
+    });
+  }
+}

@@ -1,0 +1,78 @@
+// Pictures of the feed, in memory only: a removal leaves nothing behind.
+
+/**
+ * @typedef {import("./feed.js").Item} Item
+ * @typedef {{url: string, aspect: number, solid: import("./bounds.js").Box}} Picture
+ *   `url` is a blob's: it needs no network and outlives the signed address.
+ */
+
+/** About 0.3 MB each; the decoded ones on the screen are five. */
+const MOST = 96;
+
+export class PictureGone extends Error {}
+
+/** Fetches each picture once and keeps the ones used last. */
+export class Pictures {
+  /** @type {Map<string, {seq: number, abort: AbortController, picture: Promise<Picture>}>} */
+  #held = new Map();
+  #fetch;
+  #measure;
+
+  /**
+   * @param {{fetch: typeof fetch, measure: (blob: Blob) => Promise<Omit<Picture, "url">>}} world
+   */
+  constructor({ fetch, measure }) {
+    this.#fetch = fetch;
+    this.#measure = measure;
+  }
+
+  /**
+   * Rejects with PictureGone when the server no longer gives it, or when it was dropped meanwhile.
+   * @param {Item} item
+   * @returns {Promise<Picture>}
+   */
+  async get(item) {
+    const known = this.#held.get(item.submission);
+    if (known && known.seq !== item.seq) this.drop(item.submission);
+    const entry = this.#held.get(item.submission) ?? this.#begin(item);
+    // Used last is kept longest: a Map remembers the order of setting.
+    this.#held.delete(item.submission);
+    this.#held.set(item.submission, entry);
+    for (const submission of this.#held.keys()) {
+      if (this.#held.size <= MOST) break;
+      this.drop(submission);
+    }
+    return entry.picture;
+  }
+
+  /** Forgets a picture, under way or held. @param {string} submission */
+  drop(submission) {
+    const entry = this.#held.get(submission);
+    if (!entry) return;
+    this.#held.delete(submission);
+    entry.abort.abort(new PictureGone(submission));
+    entry.picture.then(({ url }) => URL.revokeObjectURL(url)).catch(() => {});
+  }
+
+  /** @param {Item} item */
+  #begin(item) {
+    const abort = new AbortController();
+    const entry = { seq: item.seq, abort, picture: this.#load(item, abort.signal) };
+    this.#held.set(item.submission, entry);
+    entry.picture.catch(() => {
+      if (this.#held.get(item.submission) === entry) this.#held.delete(item.submission);
+    });
+    return entry;
+  }
+
+  /** @param {Item} item @param {AbortSignal} signal @returns {Promise<Picture>} */
+  async #load(item, signal) {
+    // no-store: what is recalled must not lie in the browser's cache either.
+    const response = await this.#fetch(item.picture, { cache: "no-store", signal });
+    if (!response.ok) throw new PictureGone(item.submission);
+    const blob = await response.blob();
+    const measured = await this.#measure(blob);
+    signal.throwIfAborted();
+    return { url: URL.createObjectURL(blob), ...measured };
+  }
+}

@@ -1,0 +1,54 @@
+// What a status means for the page: when to draw it anew, and what to say in between.
+
+/**
+ * As campaign.queries.Status sends it.
+ * @typedef {{
+ *   state: string, number: number, plaque: string, stage: string, percent: number,
+ *   eta_s: number | null, ahead: number, sentence: string, advice: string,
+ *   still_url: string, cutout_url: string, screens: string[], was_shown: boolean,
+ *   can_retry: boolean, is_over: boolean,
+ * }} Status
+ */
+
+const MOULDING = new Set(["queued", "generating"]);
+
+/**
+ * Two statuses with the same scene look the same but for the progress.
+ * @param {Status} status
+ * @returns {string}
+ */
+export function scene(status) {
+  const state = MOULDING.has(status.state) ? "moulding" : status.state;
+  return JSON.stringify([state, status.cutout_url, status.screens, status.was_shown]);
+}
+
+/**
+ * Seconds until the figurine is out of the mould, or null when nobody can tell.
+ * @param {Pick<Status, "state" | "eta_s" | "percent">} status
+ * @returns {number | null}
+ */
+export function remainingS({ state, eta_s, percent }) {
+  if (eta_s === null) return null;
+  const share = state === "generating" ? 1 - percent / 100 : 1;
+  return Math.max(1, Math.round(eta_s * share));
+}
+
+/**
+ * Which sentence says how long, and its number: seconds in fives once there are many, then minutes.
+ * @param {number} seconds
+ * @returns {{unit: "s" | "min", n: number}}
+ */
+export function span(seconds) {
+  if (seconds > 90) return { unit: "min", n: Math.round(seconds / 60) };
+  return { unit: "s", n: seconds > 15 ? Math.round(seconds / 5) * 5 : seconds };
+}
+
+/**
+ * A sentence with its {blanks} filled in.
+ * @param {string} sentence
+ * @param {Record<string, string | number>} values
+ * @returns {string}
+ */
+export function filled(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (blank, name) => String(values[name] ?? blank));
+}

@@ -1,0 +1,311 @@
+// The enlisting page: consent, camera, check, send. All words are in the template.
+
+import { dropId, keptId, randomId } from "../lib/identity.js";
+import { deliver, post, wayOn } from "../lib/upload.js";
+import { Camera } from "./camera.js";
+import { lightened, snapped } from "./picture.js";
+
+/** @typedef {"consent" | "camera" | "check"} Step */
+/** @typedef {"check" | "sending" | "waiting" | "refused"} Look */
+
+const KEY = "diorama.idempotency-key";
+const DEVICE = "diorama.device";
+
+const session = () => window.sessionStorage;
+const local = () => window.localStorage;
+
+/**
+ * @template {HTMLElement} [E=HTMLElement]
+ * @param {string} selector
+ * @param {ParentNode} [root]
+ * @returns {E}
+ */
+const one = (selector, root = document) => /** @type {E} */ (root.querySelector(selector));
+/** @param {string} selector @param {ParentNode} [root] @returns {HTMLElement[]} */
+const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
+
+/** @type {HTMLFormElement} */
+const form = one("#enlist");
+/** @type {HTMLInputElement} */
+const agreed = one("[name=consent_sha256]");
+/** @type {HTMLInputElement} */
+const plaque = one("[name=plaque]");
+/** @type {HTMLElement} */
+const checkStep = one("[data-step=check]");
+/** @type {HTMLElement} */
+const viewfinder = one("#viewfinder");
+/** @type {HTMLButtonElement} */
+const take = one("#take");
+/** @type {HTMLElement} */
+const flip = one("#flip");
+/** @type {HTMLElement} */
+const ownCamera = one("#own-camera");
+/** @type {HTMLImageElement} */
+const preview = one("#preview");
+/** @type {HTMLElement} */
+const previewNone = one("#preview-none");
+/** @type {HTMLProgressElement} */
+const progress = one("#progress");
+const camera = new Camera(one("#video"));
+
+/** @type {Blob | null} */
+let photo = null;
+let isBusy = false;
+/** @type {(() => void) | null} */
+let endPause = null;
+/** @type {ReturnType<typeof wayOn>} */
+let way = "retake";
+
+// --- steps ------------------------------------------------------------------------------------
+
+/** @param {Step} step */
+function show(step) {
+  for (const section of all("[data-step]")) section.hidden = section.dataset.step !== step;
+  window.scrollTo(0, 0);
+  one(`[data-step=${step}] h1`).focus({ preventScroll: true });
+  if (step === "camera") void openCamera();
+  else camera.close();
+}
+
+/** @param {Step} step */
+function go(step) {
+  if (history.state?.step !== step) history.pushState({ step }, "");
+  show(step);
+}
+
+/** A page left and come back to, by whatever way, begins at the beginning. */
+function begin() {
+  isBusy = false;
+  setPhoto(null);
+  look("check");
+  history.replaceState({ step: "consent" }, "");
+  show("consent");
+}
+
+/** @param {Look} now */
+function look(now) {
+  checkStep.dataset.look = now;
+  for (const part of all("[data-when]", checkStep)) {
+    part.hidden = !String(part.dataset.when).split(" ").includes(now);
+  }
+}
+
+// --- camera -----------------------------------------------------------------------------------
+
+/** @param {string} name */
+function hint(name) {
+  for (const line of all("[data-hint]", viewfinder)) line.hidden = line.dataset.hint !== name;
+}
+
+async function openCamera() {
+  viewfinder.dataset.camera = "asking";
+  hint("ask");
+  setCameraParts({ isLive: Camera.isAllowed, canTake: false, hasOwn: true });
+  report(await camera.open());
+}
+
+/** @param {Awaited<ReturnType<Camera["open"]>>} reason */
+function report(reason) {
+  if (reason) {
+    viewfinder.dataset.camera = "off";
+    hint(reason);
+    setCameraParts({ isLive: false, canTake: false, hasOwn: reason !== "missing" });
+    return;
+  }
+  if (!camera.isOn) return;
+  viewfinder.dataset.camera = "on";
+  hint("aim");
+  setCameraParts({ isLive: true, canTake: true, hasOwn: true });
+  void camera.canFlip().then((can) => (flip.hidden = !can));
+  camera.watchLight((isDim) => hint(isDim ? "dark" : "aim"));
+}
+
+/**
+ * The live camera, else the phone's own, else a photo: one main button at a time.
+ * @param {{isLive: boolean, canTake: boolean, hasOwn: boolean}} parts
+ */
+function setCameraParts({ isLive, canTake, hasOwn }) {
+  take.hidden = !isLive;
+  take.disabled = !canTake;
+  ownCamera.hidden = isLive;
+  one("#choose").hidden = !hasOwn;
+  for (const words of all("[data-own]")) words.hidden = (words.dataset.own === "camera") !== hasOwn;
+  if (hasOwn) one("#photo-camera").setAttribute("capture", "user");
+  else one("#photo-camera").removeAttribute("capture");
+  if (!isLive) flip.hidden = true;
+}
+
+// --- photo ------------------------------------------------------------------------------------
+
+/** @param {Blob | null} blob */
+function setPhoto(blob) {
+  if (preview.src) URL.revokeObjectURL(preview.src);
+  preview.removeAttribute("src");
+  preview.hidden = previewNone.hidden = true;
+  photo = blob;
+  if (!blob) return;
+  preview.hidden = false;
+  preview.src = URL.createObjectURL(blob);
+}
+
+/** @param {Blob | Promise<Blob>} coming */
+async function choose(coming) {
+  if (isBusy) return;
+  isBusy = true;
+  try {
+    setPhoto(await lightened(await coming));
+  } finally {
+    isBusy = false;
+  }
+  look("check");
+  go("check");
+}
+
+// --- send -------------------------------------------------------------------------------------
+
+/** @returns {FormData} */
+function enlistment() {
+  const data = new FormData(form);
+  data.set("idempotency_key", keptId(session, KEY, randomId));
+  data.set("device", keptId(local, DEVICE, randomId));
+  data.set("photo", /** @type {Blob} */ (photo), "selfie");
+  return data;
+}
+
+async function send() {
+  if (isBusy || !photo) return;
+  const { maxBytes, tooLarge = "", tooLargeAdvice = "" } = form.dataset;
+  if (photo.size > Number(maxBytes)) {
+    refuse({ code: "too_large", sentence: tooLarge, advice: tooLargeAdvice });
+    return;
+  }
+  isBusy = true;
+  const data = enlistment();
+  const answer = await deliver({
+    send: () => {
+      look("sending");
+      onProgress(0);
+      return post(form.action, data, { onProgress });
+    },
+    pause: (ms) =>
+      new Promise((resolve) => {
+        endPause = () => resolve();
+        setTimeout(resolve, ms);
+      }),
+    onLost: () => look("waiting"),
+  });
+  dropId(session, KEY);
+  if (answer.kind === "accepted") {
+    window.location.assign(answer.statusUrl);
+    return;
+  }
+  isBusy = false;
+  refuse(answer);
+}
+
+/** @param {number} done */
+function onProgress(done) {
+  const percent = Math.round(100 * done);
+  progress.value = percent;
+  one("#percent").textContent = `${percent} %`;
+  for (const phase of all("[data-phase]", checkStep)) {
+    phase.hidden = phase.dataset.phase !== (percent < 100 ? "up" : "look");
+  }
+}
+
+/** @param {{code: string, sentence: string, advice: string}} refusal */
+function refuse({ code, sentence, advice }) {
+  way = wayOn(code);
+  one("#sentence").textContent = sentence || String(form.dataset.lost);
+  one("#advice").textContent = sentence ? advice : String(form.dataset.lostAdvice);
+  for (const words of all("[data-way]")) words.hidden = words.dataset.way !== way;
+  look("refused");
+  one("#way-on").focus();
+}
+
+function goOn() {
+  switch (way) {
+    case "rename":
+      look("check");
+      plaque.focus();
+      plaque.select();
+      break;
+    case "agree":
+      go("consent");
+      break;
+    case "reload":
+      window.location.reload();
+      break;
+    case "resend":
+      look("check");
+      void send();
+      break;
+    default:
+      go("camera");
+  }
+}
+
+// --- wires ------------------------------------------------------------------------------------
+
+one("#go-camera").addEventListener("click", () => {
+  one("#consent-nudge").hidden = agreed.checked;
+  if (agreed.checked) go("camera");
+  else agreed.focus();
+});
+agreed.addEventListener("change", () => (one("#consent-nudge").hidden = true));
+
+take.addEventListener("click", () => {
+  if (camera.isOn) void choose(snapped(camera.video));
+});
+flip.addEventListener("click", async () => report(await camera.flip()));
+one("#retake").addEventListener("click", () => go("camera"));
+one("#way-on").addEventListener("click", goOn);
+one("#send-now").addEventListener("click", () => endPause?.());
+window.addEventListener("online", () => endPause?.());
+
+for (const input of /** @type {HTMLInputElement[]} */ (all("input[type=file]"))) {
+  input.addEventListener("change", () => {
+    const file = input.files?.[0];
+    input.value = "";
+    if (file) void choose(file);
+  });
+}
+preview.addEventListener("error", () => {
+  preview.hidden = true;
+  previewNone.hidden = !photo;
+});
+
+viewfinder.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  viewfinder.dataset.drop = "";
+});
+viewfinder.addEventListener("dragleave", () => delete viewfinder.dataset.drop);
+viewfinder.addEventListener("drop", (event) => {
+  event.preventDefault();
+  delete viewfinder.dataset.drop;
+  const file = event.dataTransfer?.files[0];
+  if (file) void choose(file);
+});
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  void send();
+});
+window.addEventListener("popstate", (event) => {
+  if (isBusy) return;
+  const step = /** @type {Step} */ (event.state?.step ?? "consent");
+  show(step === "check" && !photo ? "camera" : step);
+});
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) begin();
+});
+document.addEventListener("visibilitychange", () => {
+  if (one("[data-step=camera]").hidden) return;
+  if (document.hidden) camera.close();
+  else void openCamera();
+});
+
+// A photo is sent by this page, never by the form: the browser need not insist on one.
+one("#photo-file").removeAttribute("required");
+agreed.removeAttribute("required");
+begin();

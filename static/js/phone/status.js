@@ -1,0 +1,116 @@
+// The waiting page: the server draws each scene, this asks for it when the scene changes and moves
+// the progress in between. All words are in the template.
+
+import { follow } from "../lib/follow.js";
+import { filled, remainingS, scene, span } from "../lib/status.js";
+
+/** @typedef {import("../lib/status.js").Status} Status */
+
+/** @returns {HTMLElement} */
+const main = () => /** @type {HTMLElement} */ (document.querySelector("#status"));
+/** @returns {Status} */
+const drawn = () => JSON.parse(String(main().dataset.status));
+
+let isDrawing = false;
+
+/** @param {Status} status */
+async function onStatus(status) {
+  if (scene(status) === scene(drawn())) {
+    move(status);
+    return;
+  }
+  if (isDrawing) return;
+  isDrawing = true;
+  try {
+    await draw();
+  } finally {
+    isDrawing = false;
+  }
+}
+
+/** Fetch this page as the server draws it now, and put it in place of the old scene. */
+async function draw() {
+  const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const next = page.querySelector("#status");
+  if (!next) return;
+  const swap = () => {
+    main().replaceWith(next);
+    document.title = page.title;
+    arrive();
+    changed();
+  };
+  if (document.startViewTransition) await document.startViewTransition(swap).updateCallbackDone;
+  else swap();
+}
+
+/** Once for every scene that comes on after the first: said aloud, and asked for what came meanwhile. */
+function changed() {
+  const words = [".headline", ".lead"].map((part) => main().querySelector(part)?.textContent ?? "");
+  /** @type {HTMLElement} */ (document.querySelector("#said")).textContent = words.join(". ");
+  if (drawn().screens.length) navigator.vibrate?.([90, 60, 90]);
+  following.ask();
+}
+
+/** Once for every scene. */
+function arrive() {
+  move(drawn());
+  void offerShare(drawn());
+}
+
+/** @param {Status} status */
+function move(status) {
+  const plastic = main().querySelector(".recruit-plastic");
+  if (plastic instanceof HTMLElement) plastic.style.setProperty("--percent", String(status.percent));
+  const line = main().querySelector("#progress-line");
+  if (!(line instanceof HTMLElement)) return;
+  const { queued = "", next = "", moulding = "" } = line.dataset;
+  const sentence = status.state === "generating" ? moulding : status.ahead ? queued : next;
+  const stages = JSON.parse(String(line.dataset.stages));
+  const stage = stages[status.stage] ?? stages[""];
+  const words = [filled(sentence, { ahead: status.ahead, percent: status.percent, stage })];
+  const left = remainingS(status);
+  if (left !== null) {
+    const { unit, n } = span(left);
+    words.push(filled(String(line.dataset[unit]), { n }));
+  }
+  line.textContent = words.join(" · ");
+}
+
+/** Show the share button where the phone can take the picture itself. @param {Status} status */
+async function offerShare(status) {
+  const button = main().querySelector("#share");
+  if (!(button instanceof HTMLElement) || !navigator.canShare || !status.still_url) return;
+  const picture = await fetch(status.still_url).then((answer) => (answer.ok ? answer.blob() : null));
+  if (!picture) return;
+  const file = new File([picture], String(button.dataset.name), { type: picture.type });
+  const parcel = { files: [file], title: button.dataset.title };
+  if (!navigator.canShare(parcel)) return;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    // Closing the share sheet rejects; there is nothing to tell anyone.
+    navigator.share(parcel).catch(() => undefined);
+  });
+}
+
+const { socket, poll } = main().dataset;
+const scheme = window.location.protocol === "https:" ? "wss:" : "ws:";
+const following = follow({
+  openSocket: () => new WebSocket(`${scheme}//${window.location.host}${socket}`),
+  poll: async () => {
+    const answer = await fetch(String(poll), { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return /** @type {Status} */ (await answer.json());
+  },
+  onStatus: (status) => void onStatus(status),
+});
+
+window.addEventListener("online", following.ask);
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) following.ask();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) following.ask();
+});
+arrive();

@@ -1,0 +1,234 @@
+// What is played when: the feed, the rotation and the stage brought together.
+
+import { PictureGone } from "../lib/pictures.js";
+import { givesWay, mostRecent, ranking } from "../lib/rotation.js";
+
+/**
+ * @typedef {import("../lib/feed.js").Item} Item
+ * @typedef {import("../lib/rotation.js").Shown} Shown
+ * @typedef {{item: Item, playId: string, startedMs: number, isRepeat: boolean}} Current
+ */
+
+const SHELF_PLACES = 3;
+/** How long a picture that would not load is left out. */
+const SKIP_MS = 20_000;
+/** On coming back, how long to wait for what was missed before the next change of picture. */
+const HOLD_MS = 3000;
+
+export class Player {
+  #feed;
+  #pictures;
+  #stage;
+  #slotMs;
+  #ack;
+  #now;
+  #onMissing;
+  /** @type {Current | null} */
+  #current = null;
+  /** @type {Map<string, Shown>} */
+  #history = new Map();
+  /** @type {Map<string, number>} until when, by submission */
+  #skipped = new Map();
+  #slot = 0;
+  /** Counts the changes of mind: what was prepared for an older one is not shown. */
+  #turn = 0;
+  #shelfTurn = 0;
+  #heldUntilMs = 0;
+
+  /**
+   * @param {{feed: import("../lib/feed.js").Feed, pictures: import("../lib/pictures.js").Pictures,
+   *   stage: import("./stage.js").Stage, slotMs: number, ack: (ack: any) => void,
+   *   now: () => number, onMissing: () => void}} wiring `now` is the server's time;
+   *   `onMissing` asks for fresh addresses
+   */
+  constructor({ feed, pictures, stage, slotMs, ack, now, onMissing }) {
+    this.#feed = feed;
+    this.#pictures = pictures;
+    this.#stage = stage;
+    this.#slotMs = slotMs;
+    this.#ack = ack;
+    this.#now = now;
+    this.#onMissing = onMissing;
+  }
+
+  /** The submission that is on, or null. */
+  get hero() {
+    return this.#current?.item.submission ?? null;
+  }
+
+  /** The way to the server is open again: change nothing until what was missed is known. */
+  hold() {
+    this.#heldUntilMs = performance.now() + HOLD_MS;
+  }
+
+  /** Removals first, in the same task: no frame is drawn between. @param {import("../lib/feed.js").News} news */
+  take({ removed, added }) {
+    this.#heldUntilMs = 0;
+    removed.forEach((submission) => this.#remove(submission));
+    if (removed.length > 0) afterPaint(() => this.#tellDark(removed));
+    added.forEach((item) => this.#prefetch(item));
+    const isNew = added.some((item) => !this.#history.has(item.submission));
+    if (this.#current === null || (isNew && givesWay(this.#current, performance.now()))) {
+      this.#advance();
+    }
+    if (removed.length > 0 || added.length > 0) this.#layShelf();
+  }
+
+  /** @param {string} submission */
+  #remove(submission) {
+    this.#stage.remove(submission);
+    this.#pictures.drop(submission);
+    this.#history.delete(submission);
+    this.#skipped.delete(submission);
+    if (this.hero === submission) {
+      this.#end();
+      this.#current = null;
+    }
+  }
+
+  /** @param {string[]} submissions */
+  #tellDark(submissions) {
+    const place = this.#feed.place;
+    submissions.forEach((submission) => this.#ack({ ack: "dark", submission, ...place }));
+  }
+
+  /** @param {Item} item */
+  async #prefetch(item) {
+    try {
+      await this.#pictures.get(item);
+    } catch {
+      return; // Whoever shows it tries again and says so.
+    }
+    const { submission, seq } = item;
+    if (this.#feed.items.get(submission)?.seq === seq) {
+      this.#ack({ ack: "cached", submission, epoch: this.#feed.place.epoch, seq });
+    }
+  }
+
+  /** Ends the slot: shows the best of those whose picture can be had. */
+  async #advance() {
+    clearTimeout(this.#slot);
+    const turn = (this.#turn += 1);
+    const wait = this.#heldUntilMs - performance.now();
+    if (wait > 0) {
+      this.#slot = setTimeout(() => this.#advance(), wait);
+      return;
+    }
+    for (const item of ranking(this.#playable(), this.#history, this.hero)) {
+      if (item.submission === this.hero) {
+        this.#start(item); // Alone: stays up, and a new play begins.
+        return;
+      }
+      if (await this.#swapTo(item, turn)) return;
+      if (turn !== this.#turn) return;
+    }
+    this.#slot = setTimeout(() => this.#advance(), this.#slotMs);
+  }
+
+  #playable() {
+    const now = performance.now();
+    return [...this.#feed.items.values()].filter(
+      ({ submission }) => (this.#skipped.get(submission) ?? 0) <= now,
+    );
+  }
+
+  /** Whether it is up now. @param {Item} item @param {number} turn */
+  async #swapTo(item, turn) {
+    let card;
+    try {
+      card = await this.#stage.prepare(item, await this.#pictures.get(item));
+    } catch (error) {
+      if (this.#isWanted(item)) {
+        this.#skipped.set(item.submission, performance.now() + SKIP_MS);
+        if (error instanceof PictureGone) this.#onMissing();
+      }
+      return false;
+    }
+    if (turn !== this.#turn || !this.#isWanted(item)) {
+      this.#stage.discard(card);
+      return false;
+    }
+    this.#stage.show(card);
+    this.#start(item);
+    this.#layShelf();
+    return true;
+  }
+
+  /** Still in the feed, and the same showing of it. @param {Item} item */
+  #isWanted(item) {
+    return this.#feed.items.get(item.submission)?.seq === item.seq;
+  }
+
+  /** @param {Item} item */
+  #start(item) {
+    this.#end();
+    const { submission } = item;
+    const startedMs = performance.now();
+    const shown = this.#history.get(submission);
+    const current = { item, playId: newId(), startedMs, isRepeat: shown !== undefined };
+    this.#current = current;
+    this.#history.set(submission, { times: (shown?.times ?? 0) + 1, lastMs: startedMs });
+    afterPaint(() => this.#tellShown(current, null));
+    this.#slot = setTimeout(() => this.#advance(), this.#slotMs);
+    this.#prefetchNext();
+  }
+
+  #end() {
+    if (this.#current) this.#tellShown(this.#current, performance.now() - this.#current.startedMs);
+  }
+
+  /** @param {Current} current @param {number | null} durationMs null while it is on */
+  #tellShown({ item, playId, startedMs }, durationMs) {
+    // Heard out of turn (removed before its first frame) its end is already told.
+    if (durationMs === null && this.#current?.playId !== playId) return;
+    this.#ack({
+      ack: "shown",
+      play_id: playId,
+      submission: item.submission,
+      figurine: item.figurine,
+      seq: item.seq,
+      started_at: new Date(this.#now() - (performance.now() - startedMs)).toISOString(),
+      duration_ms: durationMs === null ? null : Math.round(durationMs),
+    });
+  }
+
+  #prefetchNext() {
+    const [next] = ranking(this.#playable(), this.#history, this.hero);
+    if (next) this.#pictures.get(next).catch(() => {});
+  }
+
+  async #layShelf() {
+    const turn = (this.#shelfTurn += 1);
+    const items = mostRecent(this.#playable(), this.hero, SHELF_PLACES);
+    const loaded = await Promise.all(
+      items.map((item) =>
+        this.#pictures.get(item).then(
+          (picture) => [{ item, picture }],
+          () => [],
+        ),
+      ),
+    );
+    const lay = await this.#stage.lay(loaded.flat()).catch(() => null);
+    if (lay && turn === this.#shelfTurn && items.every((item) => this.#isWanted(item))) lay();
+  }
+}
+
+/** Calls back when the frame that is due has been drawn, or would have been on a hidden page. */
+function afterPaint(/** @type {() => void} */ then) {
+  let isDone = false;
+  const once = () => {
+    if (!isDone) then();
+    isDone = true;
+  };
+  requestAnimationFrame(() => requestAnimationFrame(once));
+  setTimeout(once, 250);
+}
+
+/** crypto.randomUUID exists on https only. Source: RFC 9562, section 5.4. */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from campaign.enums import SubmissionState
+from campaign.models import (
+    Campaign,
+    Consent,
+    EntryPoint,
+    Figurine,
+    GenerationJob,
+    Submission,
+    Transition,
+)
+from tests import shelf
+
+S = SubmissionState
+
+RECORD = (Submission, Transition, Consent, GenerationJob)
+
+
+@pytest.fixture
+def crew(client: Client, moderator: User) -> Client:
+    client.force_login(moderator)
+    return client
+
+
+@pytest.fixture
+def chief(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("chief", password="chief"))
+    return client
+
+
+def changelist(model: type) -> str:
+    return reverse(f"admin:campaign_{model.__name__.lower()}_changelist")
+
+
+def change(row: Any) -> str:
+    return reverse(f"admin:campaign_{type(row).__name__.lower()}_change", args=[row.pk])
+
+
+# --- the record is read only ----------------------------------------------------------------------
+@pytest.mark.parametrize("model", RECORD)
+def test_record_is_shown_to_the_last_page(chief: Client, campaign: Campaign, model: Any) -> None:
+    submission = shelf.put(campaign, S.APPROVED, plaque="MAE")
+    assert b"MAE" in chief.get(changelist(model)).content
+    rows = [submission] if model is Submission else model.objects.filter(submission=submission)
+    for row in rows:
+        assert chief.get(change(row)).status_code == 200
+
+
+@pytest.mark.parametrize("model", RECORD)
+def test_record_is_never_added_changed_or_deleted_even_by_a_superuser(
+    chief: Client, campaign: Campaign, model: Any
+) -> None:
+    shelf.put(campaign, S.APPROVED, plaque="MAE")
+    row = model.objects.first()
+    before = list(model.objects.values())
+    named = f"admin:campaign_{model.__name__.lower()}"
+    assert chief.get(reverse(f"{named}_add")).status_code == 403
+    assert chief.post(reverse(f"{named}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    assert chief.post(change(row), {"plaque": "EVE"}).status_code == 403
+    chief.post(changelist(model), {"action": "delete_selected", "_selected_action": [row.pk]})
+    assert list(model.objects.values()) == before
+
+
+@pytest.mark.parametrize("model", [Campaign, User])
+def test_what_the_record_names_is_never_deleted(
+    chief: Client, campaign: Campaign, model: Any
+) -> None:
+    row = model.objects.first()
+    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_delete", args=[row.pk])
+    assert chief.post(url, {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+def test_figurines_are_reached_through_their_submission_alone() -> None:
+    assert Figurine not in admin.site._registry
+
+
+def test_submission_page_tells_what_happened(
+    crew: Client, campaign: Campaign, moderator: User
+) -> None:
+    submission = shelf.put(campaign, S.APPROVED)
+    Transition.objects.create(
+        submission=submission,
+        from_state=S.APPROVED,
+        to_state=S.RECALLED,
+        actor=moderator,
+        actor_kind="crew",
+        reason="producer",
+        note="before the interval",
+    )
+    page = crew.get(change(submission)).content.decode()
+    for words in ("Waiting for review", "Recalled", "producer", "before the interval", "2026-11"):
+        assert words in page
+
+
+@pytest.mark.parametrize("search", ["No. 00,002", "2", "ellen"])
+def test_submission_is_found_by_number_and_name(
+    crew: Client, campaign: Campaign, search: str
+) -> None:
+    shelf.put(campaign, plaque="MAE")
+    shelf.put(campaign, plaque="ELLEN")
+    page = crew.get(changelist(Submission), {"q": search}).content
+    assert (b"No. 00,002 ELLEN" in page, b"MAE" in page) == (True, False)
+
+
+@pytest.mark.parametrize("model", [*RECORD, Campaign])
+def test_list_asks_as_much_for_three_as_for_one(
+    crew: Client, campaign: Campaign, model: Any
+) -> None:
+    counted = []
+    for more in (1, 2):
+        for _ in range(more):
+            shelf.put(campaign, S.APPROVED)
+        with CaptureQueriesContext(connection) as found:
+            crew.get(changelist(model))
+        counted.append(len(found))
+    assert counted[0] == counted[1]
+
+
+def test_retry_action_needs_the_desk_permission(client: Client, campaign: Campaign) -> None:
+    failed = shelf.put(campaign, S.FAILED)
+    clerk = User.objects.create_user("clerk", password="clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_submission"))
+    client.force_login(clerk)
+    asked = {"action": "retry_failed", "_selected_action": [str(failed.pk)]}
+    client.post(changelist(Submission), asked)
+    failed.refresh_from_db()
+    assert failed.state == S.FAILED
+    clerk.user_permissions.add(Permission.objects.get(codename="review_submission"))
+    client.post(changelist(Submission), asked)
+    failed.refresh_from_db()
+    assert failed.state == S.QUEUED
+    assert failed.transitions.order_by("-id")[0].actor == clerk
+
+
+# --- campaigns ------------------------------------------------------------------------------------
+def fields_of(campaign: Campaign, **changed: str) -> dict[str, str]:
+    """The form as a browser sends it back."""
+    kept = {
+        name: str(getattr(campaign, name))
+        for name in (
+            *("name", "slug", "headline", "strapline", "engine", "kit", "finish", "slot_s"),
+            *("nsfw_hold", "nsfw_reject", "selfie_retention_h", "figurine_retention_days"),
+            *("consent_version", "consent_text"),
+        )
+    }
+    empty = {"entry_points-TOTAL_FORMS": "0", "entry_points-INITIAL_FORMS": "0", "theme": "{}"}
+    return {**kept, **empty, **changed}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"theme": '{"--signal": "javascript:1"}'}, "--signal has a value we cannot use."),
+        ({"theme": '{"--paper": "#101010"}'}, "--ink cannot be read on --paper."),
+        ({"theme": "[1]"}, "A theme is an object of CSS custom properties."),
+        ({"theme": "{"}, "Enter a valid JSON."),
+        ({"nsfw_hold": "0.9"}, "Must not be above the reject score."),
+        ({"selfie_retention_h": "48"}, "Ensure this value is less than or equal to 24."),
+    ],
+)
+def test_campaign_refuses_what_would_break_a_promise(
+    crew: Client, campaign: Campaign, changed: dict[str, str], words: str
+) -> None:
+    answer = crew.post(change(campaign), fields_of(campaign, **changed))
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert Campaign.objects.values().get() == {
+        key: value for key, value in campaign.__dict__.items() if not key.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("nothing", ["", "[]", "null"])
+def test_campaign_without_a_theme_has_an_empty_one(
+    crew: Client, campaign: Campaign, nothing: str
+) -> None:
+    assert crew.post(change(campaign), fields_of(campaign, theme=nothing)).status_code == 302
+    assert Campaign.objects.get().theme == {}
+
+
+def test_campaign_takes_a_theme_and_an_entry_point(crew: Client, campaign: Campaign) -> None:
+    entry = {
+        "entry_points-TOTAL_FORMS": "1",
+        "entry_points-0-label": "QR on the square",
+        "entry_points-0-code": "square",
+        "theme": '{"--signal": "#ff3300"}',
+    }
+    answer = crew.post(change(campaign), fields_of(campaign, **entry))
+    assert answer.status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.theme == {"--signal": "#ff3300"}
+    assert EntryPoint.objects.get().code == "square"
+    page = crew.get(change(campaign)).content.decode()
+    assert "http://localhost:8000/c/demo/?e=square" in page
+    assert page.count("data:image/svg+xml") >= 2, "one QR for the campaign, one for the entry point"
+
+
+# --- the way around -------------------------------------------------------------------------------
+def test_first_page_leads_to_the_desk(crew: Client, campaign: Campaign) -> None:
+    shelf.put(campaign)
+    shelf.put(campaign, S.APPROVED)
+    page = crew.get(reverse("admin:index")).content.decode()
+    assert reverse("admin:campaign_submission_review") in page
+    assert page.count('data-count="waiting">1<') == 2, "in the sidebar and as the main thing"
+
+
+def test_first_page_hides_the_desk_from_others(client: Client, campaign: Campaign) -> None:
+    clerk = User.objects.create_user("clerk", password="clerk", is_staff=True)
+    client.force_login(clerk)
+    page = client.get(reverse("admin:index"))
+    assert page.status_code == 200
+    assert reverse("admin:campaign_submission_review") not in page.content.decode()
+
+
+def test_admin_policy_allows_unfold_and_no_other_host(crew: Client, db: None) -> None:
+    policy = crew.get(reverse("admin:index"))["Content-Security-Policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["script-src"].split() == ["'self'", "'unsafe-eval'"]
+    assert rules["default-src"] == "'none'"
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/admin/"])
+def test_admin_pages_load_nothing_from_elsewhere(crew: Client, path: str) -> None:
+    page = crew.get(path, follow=True).content.decode()
+    assert "//fonts." not in page
+    assert 'src="http' not in page
+    assert 'rel="stylesheet" href="http' not in page
+
+
+@pytest.mark.parametrize("model", ["user", "group"])
+def test_accounts_wear_the_same_clothes(chief: Client, model: str) -> None:
+    page = chief.get(reverse(f"admin:auth_{model}_add"))
+    assert page.status_code == 200
+    assert "unfold/css/styles.css" in page.content.decode()

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django.fixtures import Settings
+
+from campaign import checks
+
+
+def private(location: Path) -> dict[str, Any]:
+    return {"private": {"BACKEND": "x", "OPTIONS": {"location": str(location)}}}
+
+
+def ids(found: list[Any]) -> list[str]:
+    return [message.id for message in found]
+
+
+def test_everything_is_well_as_shipped(db: None) -> None:
+    assert run_checks() == []
+
+
+def test_private_folder_inside_the_static_root_is_an_error(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = private(tmp_path / "media")
+    assert ids(checks.check_private_folder()) == ["campaign.E001"]
+
+
+def test_private_folder_that_cannot_be_written_is_an_error(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    settings.STORAGES = private(tmp_path / "file" / "media")
+    assert ids(checks.check_private_folder()) == ["campaign.E002"]
+
+
+@pytest.mark.parametrize(("batch", "found"), [(0, ["campaign.E003"]), (1, [])])
+def test_batch_below_one_is_an_error(settings: Settings, batch: int, found: list[str]) -> None:
+    settings.GENERATION_BATCH = batch
+    assert ids(checks.check_engine()) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "found"), [("http://x.example", ["campaign.W001"]), ("https://x.example", [])]
+)
+def test_plain_http_in_production_is_a_warning(
+    settings: Settings, url: str, found: list[str]
+) -> None:
+    settings.PUBLIC_URL = url
+    assert ids(checks.check_public_address()) == found

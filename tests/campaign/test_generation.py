@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.core.files.storage import storages
+from django.utils import timezone
+
+from campaign import generation, lifecycle, retention, screening
+from campaign.enums import JobOutcome, SubmissionState
+from campaign.models import Figurine, GenerationJob, Submission
+from figurine.engines import Progress, silent
+from figurine.errors import FigurineError, OutOfMemory, UnknownKit
+from figurine.types import Candidate, Recipe, Selfie
+from tests.stack import wait_until
+
+S = SubmissionState
+
+
+class FrameEngine:
+    """A real engine of the smallest kind: puts the selfie in a frame. Does as told in between."""
+
+    name, version = "frame", "1"
+
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self.meanwhile = meanwhile
+        self.calls = 0
+
+    def warm_up(self) -> None: ...
+
+    def generate(
+        self, selfie: Selfie, recipe: Recipe, *, seeds: Sequence[int], progress: Progress = silent
+    ) -> list[Candidate]:
+        self.calls += 1
+        progress("framing", 0.5)
+        self.meanwhile()
+        progress("hanging", 0.9)
+        still = np.full((90, 72, 3), 200, np.uint8)
+        still[9:-9, 9:-9] = selfie.pixels[:72, :54]
+        cutout = np.dstack([still, np.full((90, 72), 255, np.uint8)])
+        return [Candidate(still, cutout, recipe, seed, self.version) for seed in seeds]
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FrameEngine]:
+    def choose(meanwhile: Callable[[], object] = lambda: None) -> FrameEngine:
+        engine = FrameEngine(meanwhile)
+        monkeypatch.setattr(generation, "engine", lambda name: engine)
+        return engine
+
+    return choose
+
+
+@pytest.fixture
+def queued(receive: Callable[..., Submission]) -> Submission:
+    submission = receive()
+    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    return submission
+
+
+def figurine_files() -> set[str]:
+    try:
+        return set(storages["private"].listdir("figurines")[1])
+    except FileNotFoundError:
+        return set()
+
+
+def job() -> GenerationJob:
+    return GenerationJob.objects.get()
+
+
+def lapse_lease() -> None:
+    GenerationJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def states(submission: Submission) -> list[str]:
+    return list(submission.transitions.values_list("to_state", flat=True))
+
+
+def test_run_ready_stores_a_chosen_figurine_and_asks_for_review(
+    queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    use()
+    assert generation.run_ready() == 1
+    queued.refresh_from_db()
+    figurine = queued.figurines.get()
+    assert (queued.state, figurine.is_chosen, figurine.engine_version) == (S.REVIEW, True, "1")
+    assert Recipe.from_json(figurine.recipe).kit == queued.kit
+    assert (job().outcome, job().percent, job().attempt) == (JobOutcome.DONE, 100, 1)
+    assert figurine.still.size > 0
+    assert figurine.cutout.size > 0
+
+
+def test_run_ready_without_work_does_nothing(db: None, use: Callable[..., FrameEngine]) -> None:
+    engine = use()
+    assert (generation.run_ready(), engine.calls) == (0, 0)
+
+
+def test_claimed_job_is_nobody_elses(queued: Submission) -> None:
+    assert len(generation.claim(limit=5)) == 1
+    assert generation.claim(limit=5) == []
+
+
+def test_claim_takes_the_oldest_first(receive: Callable[..., Submission]) -> None:
+    submissions = [receive() for _ in range(3)]
+    for submission in submissions:
+        screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    claimed = [held.submission_id for held in generation.claim(limit=2)]
+    assert claimed == [submission.pk for submission in submissions[:2]]
+
+
+def test_lapsed_lease_is_claimed_again_and_logged(queued: Submission) -> None:
+    generation.claim(limit=1)
+    lapse_lease()
+    assert len(generation.claim(limit=1)) == 1
+    assert job().attempt == 2
+    assert states(queued)[-3:] == [S.GENERATING, S.QUEUED, S.GENERATING]
+
+
+def test_slow_worker_whose_job_was_taken_changes_nothing(
+    queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    def somebody_else_takes_it() -> None:
+        lapse_lease()
+        generation.claim(limit=1)
+
+    before = figurine_files()
+    use(somebody_else_takes_it)
+    generation.run_ready()
+    queued.refresh_from_db()
+    assert (queued.state, job().outcome, job().attempt) == (S.GENERATING, "", 2)
+    assert (Figurine.objects.count(), figurine_files()) == (0, before)
+
+
+def test_lease_lost_after_the_last_progress_leaves_no_file(
+    queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    before = figurine_files()
+    use()
+    held = generation.claim(limit=1)[0]
+    candidates = FrameEngine().generate(
+        screening.load_selfie(queued), Recipe("frame", "soldier", "painted"), seeds=[1]
+    )
+    lapse_lease()
+    generation.claim(limit=1)
+    with pytest.raises(FigurineError):
+        generation._store(held, candidates)
+    assert (Figurine.objects.count(), figurine_files()) == (0, before)
+
+
+def test_three_lost_workers_give_the_job_up(queued: Submission) -> None:
+    for _ in range(generation.MAX_ATTEMPTS):
+        assert len(generation.claim(limit=1)) == 1
+        lapse_lease()
+    assert generation.claim(limit=1) == []
+    queued.refresh_from_db()
+    assert (queued.state, queued.reason) == (S.FAILED, "worker_lost")
+    assert job().outcome == JobOutcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state", "outcome"),
+    [
+        (UnknownKit(), S.FAILED, JobOutcome.FAILED),
+        (OutOfMemory(), S.QUEUED, ""),
+        (ZeroDivisionError(), S.QUEUED, ""),
+    ],
+)
+def test_trouble_is_retried_only_when_it_may_pass(
+    queued: Submission,
+    use: Callable[..., FrameEngine],
+    trouble: Exception,
+    state: S,
+    outcome: str,
+) -> None:
+    def raise_it() -> None:
+        raise trouble
+
+    use(raise_it)
+    generation.run_ready()
+    queued.refresh_from_db()
+    assert (queued.state, job().outcome) == (state, outcome)
+    assert job().lease_token is None
+
+
+def test_transient_trouble_waits_before_the_next_try_and_ends_after_three(
+    queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    def raise_it() -> None:
+        raise OutOfMemory
+
+    use(raise_it)
+    for _ in range(generation.MAX_ATTEMPTS):
+        generation.run_ready()
+        assert generation.run_ready() == 0
+        GenerationJob.objects.update(ready_at=timezone.now())
+    queued.refresh_from_db()
+    assert (queued.state, queued.reason) == (S.FAILED, "out_of_memory")
+
+
+def test_erased_in_mid_job_stops_it_and_leaves_no_picture(
+    queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    before = figurine_files()
+    use(lambda: retention.erase(queued, actor=lifecycle.PARTICIPANT))
+    generation.run_ready()
+    queued.refresh_from_db()
+    assert (queued.state, job().outcome) == (S.ERASED, JobOutcome.CANCELLED)
+    assert (Figurine.objects.count(), figurine_files()) == (0, before)
+
+
+def test_progress_is_written_for_the_phone(
+    queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    seen: list[tuple[str, int]] = []
+    use(lambda: seen.append((job().stage, job().percent)))
+    generation.run_ready()
+    assert seen == [("framing", 50)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lease_is_renewed_while_the_engine_works(
+    queued: Submission, use: Callable[..., FrameEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "RENEW_S", 0.01)
+    held = generation.claim(limit=1)[0]
+    lapse_lease()
+
+    def held_again() -> bool:
+        return GenerationJob.objects.filter(lease_until__gt=timezone.now()).exists()
+
+    with generation._renewed(held):
+        wait_until(held_again, within_s=10, what="the lease is renewed")
+    assert held_again()
+
+
+def test_selfie_gone_is_a_failure_with_a_code(
+    queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    use()
+    storages["private"].delete(queued.selfie.name or "")
+    generation.run_ready()
+    queued.refresh_from_db()
+    assert (queued.state, queued.reason) == (S.FAILED, "selfie_gone")

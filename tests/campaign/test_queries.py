@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from campaign import lifecycle, queries, screening
+from campaign.enums import RejectReason, SubmissionState
+from campaign.models import Campaign, Figurine, GenerationJob, Submission
+from figurine.errors import NoFace, OutOfMemory
+
+S = SubmissionState
+
+
+def put(submission: Submission, state: S, reason: str = "") -> queries.Status:
+    Submission.objects.filter(pk=submission.pk).update(state=state, reason=reason)
+    return queries.status(submission)
+
+
+@pytest.mark.parametrize("state", S)
+def test_status_says_one_true_thing_a_state(bare: Submission, state: S) -> None:
+    said = put(bare, state)
+    assert said.state == state
+    assert said.can_retry is (state == S.FAILED)
+    assert said.is_over is (state in {S.REJECTED, S.RECALLED, S.EXPIRED, S.ERASED})
+    assert (said.eta_s is not None) is (state in {S.SCREENING, S.QUEUED, S.GENERATING})
+
+
+def test_status_gives_sentences_for_refusals(bare: Submission) -> None:
+    said = put(bare, S.REJECTED, RejectReason.BAD_NAME)
+    assert said.sentence == "That name cannot go up there. Try again with another one."
+    said = put(bare, S.FAILED, OutOfMemory.code)
+    assert (said.sentence, said.advice) == (OutOfMemory.sentence, OutOfMemory.advice)
+
+
+@pytest.mark.parametrize(("code", "kind"), [("no_face", NoFace), ("out_of_memory", OutOfMemory)])
+def test_refusal_of_code_finds_its_class(code: str, kind: type) -> None:
+    assert queries.refusal_of(code) is kind
+
+
+@pytest.mark.parametrize(
+    ("state", "sees"), [(S.GENERATING, False), (S.REVIEW, True), (S.REJECTED, False)]
+)
+def test_status_shows_the_figurine_only_where_it_may(
+    bare: Submission, state: S, sees: bool
+) -> None:
+    figurine = Figurine(submission=bare, recipe={}, seed=1, engine_version="1", is_chosen=True)
+    figurine.still.save("still.jpg", ContentFile(b"still"), save=False)
+    figurine.save()
+    assert bool(put(bare, state).still_url) is sees
+
+
+def test_status_counts_who_is_ahead(receive: Callable[..., Submission]) -> None:
+    submissions = [receive() for _ in range(3)]
+    for submission in submissions:
+        screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    assert [queries.status(s).ahead for s in submissions] == [0, 1, 2]
+    assert queries.status(submissions[2]).eta_s == round(3 * queries.FIRST_ETA_S)
+
+
+def test_usual_s_is_the_median_of_what_was_measured(bare: Submission) -> None:
+    now = timezone.now()
+    for seconds in (1, 3, 100):
+        GenerationJob.objects.create(
+            submission=bare,
+            recipe={},
+            outcome="done",
+            ready_at=now - timedelta(seconds=seconds),
+            finished_at=now,
+        )
+    assert queries.usual_s() == 3
+
+
+@pytest.mark.parametrize("items", [1, 3])
+def test_review_queue_needs_the_same_queries_for_any_length(
+    receive: Callable[..., Submission], items: int, django_assert_num_queries: Any
+) -> None:
+    for _ in range(items):
+        put(receive(), S.REVIEW)
+    with django_assert_num_queries(2):
+        assert len([(s.campaign.name, s.figurine) for s in queries.review_queue()]) == items
+
+
+def test_review_queue_of_a_campaign_holds_no_other(
+    receive: Callable[..., Submission], campaign: Campaign
+) -> None:
+    other = Campaign.objects.create(slug="other", name="Other")
+    mine, _ = receive(), receive(campaign=other)
+    Submission.objects.update(state=S.REVIEW)
+    assert list(queries.review_queue(campaign)) == [mine]
+
+
+def test_stuck_in_screening_finds_the_lost_bell(bare: Submission) -> None:
+    put(bare, S.SCREENING)
+    assert queries.stuck_in_screening() == []
+    Submission.objects.update(state_since_at=timezone.now() - timedelta(seconds=11))
+    assert queries.stuck_in_screening() == [bare.pk]
+
+
+def test_counts_by_state(bare: Submission, campaign: Campaign) -> None:
+    assert queries.counts(campaign) == {S.RECEIVED: 1}

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from campaign import lifecycle, retention, screening
+from campaign.enums import SubmissionState
+from campaign.models import Figurine, GenerationJob, Submission
+
+S = SubmissionState
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def reviewed(receive: Callable[..., Submission]) -> Submission:
+    submission = receive(plaque="MAE", device="phone")
+    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    lifecycle.transition(submission, S.GENERATING, actor=lifecycle.SYSTEM)
+    figurine = Figurine(
+        submission=submission, recipe={"plaque": "MAE"}, seed=1, engine_version="1", is_chosen=True
+    )
+    figurine.still.save("still.jpg", ContentFile(b"still"), save=False)
+    figurine.cutout.save("cutout.webp", ContentFile(b"cutout"), save=False)
+    figurine.save()
+    GenerationJob.objects.update(outcome="done")
+    lifecycle.transition(submission, S.REVIEW, actor=lifecycle.SYSTEM)
+    return submission
+
+
+def exists(*names: str | None) -> list[bool]:
+    return [storages["private"].exists(name or "") for name in names]
+
+
+def test_erase_leaves_nothing_of_the_person(reviewed: Submission) -> None:
+    figurine = reviewed.figurines.get()
+    files = (reviewed.selfie.name, figurine.still.name, figurine.cutout.name)
+    assert exists(*files) == [True] * 3
+    receipt = retention.erase(reviewed, actor=lifecycle.PARTICIPANT)
+    assert exists(*files) == [False] * 3
+    reviewed.refresh_from_db()
+    figurine.refresh_from_db()
+    assert (reviewed.state, reviewed.plaque, reviewed.device_hash) == (S.ERASED, "", "")
+    assert (reviewed.face, bool(reviewed.selfie)) == (None, False)
+    assert (figurine.recipe, bool(figurine.still), bool(figurine.cutout)) == ({}, False, False)
+    assert [job.recipe for job in GenerationJob.objects.all()] == [{}]
+    assert (len(receipt.number), receipt.files) == (10, 3)
+
+
+def test_erase_rolled_back_keeps_the_files(reviewed: Submission) -> None:
+    name = reviewed.selfie.name
+    with pytest.raises(IntegrityError), transaction.atomic():
+        retention.erase(reviewed, actor=lifecycle.PARTICIPANT)
+        raise IntegrityError
+    assert exists(name) == [True]
+    assert Submission.objects.get(pk=reviewed.pk).selfie.name == name
+
+
+def test_purge_after_its_day_deletes_the_selfie_and_keeps_the_figurine(
+    reviewed: Submission,
+) -> None:
+    name, still = reviewed.selfie.name, reviewed.figurines.get().still.name
+    assert retention.purge(now=reviewed.selfie_purge_at - timedelta(seconds=1)) == 0
+    assert exists(name, still) == [True, True]
+    assert retention.purge(now=reviewed.selfie_purge_at) == 1
+    assert exists(name, still) == [False, True]
+    reviewed.refresh_from_db()
+    assert (reviewed.state, reviewed.face) == (S.REVIEW, None)
+
+
+def test_purge_expires_what_cannot_go_on_without_a_selfie(
+    receive: Callable[..., Submission],
+) -> None:
+    submission = receive()
+    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    name = submission.selfie.name
+    retention.purge(now=submission.selfie_purge_at)
+    submission.refresh_from_db()
+    assert (submission.state, exists(name)) == (S.EXPIRED, [False])
+    assert GenerationJob.objects.get().outcome == "cancelled"
+
+
+def test_purge_after_the_campaigns_days_takes_the_figurine_too(reviewed: Submission) -> None:
+    still = reviewed.figurines.get().still.name
+    lifecycle.transition(reviewed, S.APPROVED, actor=lifecycle.SYSTEM)
+    retention.purge(now=reviewed.created_at + timedelta(days=31))
+    reviewed.refresh_from_db()
+    assert (reviewed.state, exists(still)) == (S.EXPIRED, [False])
+
+
+def test_purge_orphans_deletes_old_files_that_no_row_names(reviewed: Submission) -> None:
+    store = storages["private"]
+    orphan = store.save("figurines/orphan.jpg", ContentFile(b"half-written"))
+    assert retention.purge_orphans() == 0
+    later = timezone.now() + retention.ORPHAN_AGE + timedelta(minutes=1)
+    assert retention.purge_orphans(now=later) >= 1
+    figurine = reviewed.figurines.get()
+    assert exists(orphan, reviewed.selfie.name, figurine.still.name) == [False, True, True]
+
+
+def test_private_files_are_readable_by_their_owner_alone(reviewed: Submission) -> None:
+    assert oct(os.stat(reviewed.selfie.path).st_mode & 0o777) == "0o600"
+    assert oct(os.stat(os.path.dirname(reviewed.selfie.path)).st_mode & 0o777) == "0o700"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from django.core.files.storage import storages
+
+from campaign import screening
+from campaign.enums import HoldReason, RejectReason, SubmissionState
+from campaign.models import Campaign, GenerationJob, Submission
+from figurine.types import Face, Recipe, SafetyScores
+
+S = SubmissionState
+
+
+def face(mesh_score: float = 0.95) -> Face:
+    mesh = np.zeros((468, 3), np.float32)
+    return Face((0, 0, 9, 9), 0.9, mesh, mesh_score, 0, 0, 0, 200, 0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("nsfw", "mesh_score", "verdict"),
+    [
+        (0.0, 0.95, None),
+        (0.34, 0.95, None),
+        (0.35, 0.95, HoldReason.SAFETY_UNSURE),
+        (0.84, 0.95, HoldReason.SAFETY_UNSURE),
+        (0.85, 0.95, RejectReason.UNSAFE),
+        (1.0, 0.1, RejectReason.UNSAFE),
+        (0.0, 0.59, HoldReason.QUALITY_UNSURE),
+    ],
+)
+def test_judge_follows_the_policy(
+    nsfw: float, mesh_score: float, verdict: HoldReason | RejectReason | None
+) -> None:
+    said = screening.judge(SafetyScores(nsfw), face(mesh_score), campaign=Campaign())
+    assert said == verdict
+
+
+def test_screen_portrait_passes_and_writes_one_job(receive: Callable[..., Submission]) -> None:
+    submission = receive(plaque="MAE")
+    screening.screen(submission.pk)
+    submission.refresh_from_db()
+    assert submission.state == S.QUEUED
+    assert submission.nsfw_score is not None
+    assert submission.nsfw_score < 0.35
+    assert Recipe.from_json(GenerationJob.objects.get().recipe) == Recipe(
+        engine="sculpt", kit="soldier", finish="painted", plaque="MAE"
+    )
+
+
+def test_screen_rung_twice_makes_one_job(receive: Callable[..., Submission]) -> None:
+    submission = receive()
+    screening.screen(submission.pk)
+    screening.screen(submission.pk)
+    assert GenerationJob.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("hold", "reject", "state", "reason"),
+    [(0.0, 1.0, S.HELD, HoldReason.SAFETY_UNSURE), (0.0, 0.0, S.REJECTED, RejectReason.UNSAFE)],
+)
+def test_screen_strict_policy_holds_or_rejects(
+    receive: Callable[..., Submission],
+    campaign: Campaign,
+    hold: float,
+    reject: float,
+    state: S,
+    reason: str,
+) -> None:
+    Campaign.objects.update(nsfw_hold=hold, nsfw_reject=reject)
+    submission = receive()
+    screening.screen(submission.pk)
+    submission.refresh_from_db()
+    assert (submission.state, submission.reason) == (state, reason)
+    assert GenerationJob.objects.count() == 0
+
+
+def test_screen_without_its_selfie_fails_with_a_code(receive: Callable[..., Submission]) -> None:
+    submission = receive()
+    storages["private"].delete(submission.selfie.name or "")
+    screening.screen(submission.pk)
+    submission.refresh_from_db()
+    assert (submission.state, submission.reason) == (S.FAILED, "selfie_gone")

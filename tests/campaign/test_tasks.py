@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from campaign import lifecycle, screening, tasks
+from campaign.enums import SubmissionState
+from campaign.models import Submission
+from deploy.celery import app
+
+S = SubmissionState
+
+
+@pytest.fixture
+def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What would have gone to the broker."""
+    rung: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        app, "send_task", lambda name, args, kwargs, **_: rung.append((name, *args))
+    )
+    for task in (tasks.screen, tasks.generate):
+        monkeypatch.setattr(
+            task,
+            "apply_async",
+            lambda args, kwargs, name=task.name, **_: rung.append((name, *args)),
+        )
+    return rung
+
+
+def test_moves_ring_their_bells_after_commit(
+    receive: Callable[..., Submission],
+    bells: list[tuple[Any, ...]],
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        submission = receive()
+        assert bells == []
+    assert bells == [("campaign.tasks.screen", str(submission.pk))]
+    with django_capture_on_commit_callbacks(execute=True):
+        screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    assert bells[1:] == [("campaign.tasks.generate",)]
+
+
+def test_sweep_rings_for_what_lost_bells_left_behind(
+    receive: Callable[..., Submission], bells: list[tuple[Any, ...]]
+) -> None:
+    tasks.sweep()
+    assert bells == []
+    stuck, ready = receive(), receive()
+    screening.enqueue(ready, actor=lifecycle.SYSTEM)
+    Submission.objects.filter(pk=stuck.pk).update(
+        state_since_at=timezone.now() - timedelta(minutes=1)
+    )
+    tasks.sweep()
+    assert sorted(bells) == [
+        ("campaign.tasks.generate",),
+        ("campaign.tasks.screen", str(stuck.pk)),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dead_broker_costs_nobody_their_submission(
+    receive: Callable[..., Submission], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with app.connection(f"redis+socket://{tmp_path}/nobody.sock") as dead:
+        monkeypatch.setattr(app, "connection_for_write", lambda *_, **__: dead.clone())
+        monkeypatch.setattr(app.amqp, "_producer_pool", None)
+        submission = receive()
+    assert Submission.objects.get(pk=submission.pk).state == S.SCREENING
+
+
+def test_generation_has_a_queue_of_its_own() -> None:
+    routes = app.conf.task_routes
+    assert routes == {"campaign.tasks.generate": {"queue": "generation"}}
+    assert (app.conf.task_acks_late, app.conf.worker_prefetch_multiplier) == (True, 1)
+
+
+def test_every_process_rings_the_same_broker() -> None:
+    """Without the receiver, or with Celery's default app, bells of the web would go unheard."""
+    code = """
+import django
+django.setup()
+from django.dispatch import Signal
+from campaign import signals
+import sys
+tasks = sys.modules["campaign.tasks"]
+print(tasks.screen.app.main, tasks.ring_on_commit in signals.transitioned._live_receivers(
+    tasks.Submission)[0])
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "deploy.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert out.stdout.split() == ["diorama", "True"]

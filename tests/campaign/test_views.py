@@ -1,0 +1,176 @@
+"""The phone's pages, asked as a browser and as a script ask."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.asserts import assertRedirects
+
+from campaign import queries, views
+from campaign.consent import text_sha256
+from campaign.enums import SubmissionState
+from campaign.errors import SlowDown
+from campaign.models import Campaign, EntryPoint, Submission
+from figurine.errors import OutOfMemory, TooDark
+from tests.photos import portrait
+
+S = SubmissionState
+JSON = {"Accept": "application/json"}
+
+
+def heading(answer: Any) -> str:
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", answer.content.decode(), re.S)
+    assert found, "the page has no heading"
+    return unescape(found[1]).strip()
+
+
+def enlistment(campaign: Campaign, **fields: Any) -> dict[str, Any]:
+    return {
+        "photo": SimpleUploadedFile("me.jpg", portrait().read_bytes(), "image/jpeg"),
+        "consent_sha256": text_sha256(campaign.consent_text),
+        "idempotency_key": str(uuid.uuid4()),
+        **fields,
+    }
+
+
+def submit(client: Client, campaign: Campaign, **fields: Any) -> Any:
+    return client.post(
+        reverse("campaign:submit", args=[campaign.slug]),
+        enlistment(campaign, **fields),
+        headers=JSON,
+    )
+
+
+def test_landing_leads_to_the_only_open_campaign(client: Client, campaign: Campaign) -> None:
+    Campaign.objects.create(slug="asleep", name="Asleep", is_paused=True)
+    assertRedirects(client.get("/"), "/c/demo/")
+
+
+def test_landing_lists_open_campaigns_alone(client: Client, campaign: Campaign) -> None:
+    now = timezone.now()
+    Campaign.objects.create(slug="over", name="Over", closes_at=now - timedelta(hours=1))
+    Campaign.objects.create(slug="later", name="Later", opens_at=now + timedelta(hours=1))
+    Campaign.objects.create(slug="second", name="Second", closes_at=now + timedelta(hours=1))
+    page = client.get("/").content.decode()
+    assert re.findall(r'href="(/c/[^"]+)"', page) == ["/c/second/", "/c/demo/"]
+
+
+def test_landing_with_nothing_open_says_so(client: Client, db: None) -> None:
+    assert heading(client.get("/")) == "The shelf is empty"
+
+
+def test_intake_page_carries_consent_and_entry_point(client: Client, campaign: Campaign) -> None:
+    answer = client.get("/c/demo/?e=square")
+    page = answer.content.decode()
+    assert f'value="{text_sha256(campaign.consent_text)}"' in page
+    assert campaign.consent_text in unescape(page)
+    assert 'name="entry_code" value="square"' in page
+    assert "csrftoken" in answer.cookies
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_intake_page_of_a_closed_campaign_takes_nothing(client: Client, campaign: Campaign) -> None:
+    Campaign.objects.update(is_paused=True)
+    answer = client.get("/c/demo/")
+    assert heading(answer) == "The box is closed for now."
+    assert b"<form" not in answer.content
+
+
+def test_unknown_addresses_get_a_page_of_ours(client: Client, db: None) -> None:
+    for address in ("/c/nowhere/", "/s/nobody/", "/media/forged", "/what"):
+        answer = client.get(address)
+        assert (answer.status_code, heading(answer)) == (404, "This peg is empty")
+
+
+def test_theme_is_a_stylesheet(client: Client, campaign: Campaign) -> None:
+    Campaign.objects.update(theme={"--signal": "#7a1fd1"})
+    answer = client.get("/c/demo/theme.css")
+    assert answer.content == b":root{--signal:#7a1fd1;}"
+    assert answer["Content-Type"] == "text/css"
+
+
+def test_submit_accepts_a_portrait(client: Client, campaign: Campaign) -> None:
+    square = EntryPoint.objects.create(campaign=campaign, code="square", label="Square")
+    answer = submit(
+        client, campaign, plaque="Mae", finish="army-green", entry_code="square", device="phone-1"
+    )
+    submission = Submission.objects.get()
+    assert answer.status_code == 201
+    assert answer.json() == {"status_url": f"/s/{submission.token}/"}
+    assert (submission.plaque, submission.finish) == ("MAE", "army-green")
+    assert submission.entry_point == square
+    assert submission.consent.text_sha256 == text_sha256(campaign.consent_text)
+
+
+def test_submit_again_with_the_same_key_gives_the_same_page(
+    client: Client, campaign: Campaign
+) -> None:
+    first = submit(client, campaign, idempotency_key="once")
+    again = submit(client, campaign, idempotency_key="once")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    assert Submission.objects.count() == 1
+
+
+def test_submit_without_scripts_goes_to_the_status_page(client: Client, campaign: Campaign) -> None:
+    answer = client.post("/c/demo/submit/", enlistment(campaign))
+    assertRedirects(answer, f"/s/{Submission.objects.get().token}/")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"consent_sha256": ""}, 422, "consent_missing"),
+        ({"consent_sha256": "0" * 64}, 409, "consent_outdated"),
+        ({"photo": ""}, 422, "no_photo"),
+        ({"photo": SimpleUploadedFile("a.jpg", b"<html>")}, 422, "not_an_image"),
+        ({"plaque": "seventeen letters"}, 422, "bad_plaque"),
+        ({"idempotency_key": "x" * 65}, 422, "intake_failed"),
+        ({"finish": "marble"}, 422, "unknown_kit"),
+    ],
+)
+def test_submit_refuses_with_code_and_way_on(
+    client: Client, campaign: Campaign, fields: dict[str, Any], status: int, code: str
+) -> None:
+    answer = submit(client, campaign, **fields)
+    refusal = queries.refusal_of(code)
+    assert answer.status_code == status
+    assert answer.json()["code"] == code
+    assert Submission.objects.count() == 0
+    if code != "intake_failed":
+        assert answer.json()["sentence"] == refusal.sentence
+        assert answer.json()["advice"] == refusal.advice
+
+
+def test_submit_refuses_without_scripts_in_a_page(client: Client, campaign: Campaign) -> None:
+    answer = client.post("/c/demo/submit/", enlistment(campaign, consent_sha256=""))
+    assert answer.status_code == 422
+    assert heading(answer) == "We need your yes before we touch your photo."
+    assert b'href="/c/demo/"' in answer.content
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"), [(TooDark, 422), (OutOfMemory, 503), (SlowDown, 429)]
+)
+def test_refusal_status_tells_whether_to_come_back(
+    rf: RequestFactory, campaign: Campaign, refusal: Callable[[], views.Refusal], status: int
+) -> None:
+    request = rf.post("/c/demo/submit/", headers=JSON)
+    assert views.refused(request, campaign, refusal()).status_code == status
+
+
+def test_submit_without_the_cookie_is_refused_in_our_voice(campaign: Campaign) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    answer = strict.post("/c/demo/submit/", enlistment(campaign))
+    assert (answer.status_code, heading(answer)) == (403, "As you were")
+    assert Submission.objects.count() == 0

@@ -1,0 +1,210 @@
+"""The page whose address is its key: every state, erasing, retrying, the picture to keep."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import Client
+from django.urls import reverse
+from pytest_django.asserts import assertRedirects
+from storages.backends.s3 import S3Storage
+
+from campaign import lifecycle, media, queries, screening
+from campaign.enums import SubmissionState
+from campaign.media import Audience, Picture
+from campaign.models import Figurine, GenerationJob, Submission
+from tests.campaign.test_views import heading
+
+S = SubmissionState
+
+HEADINGS = {
+    S.RECEIVED: "Into the mould",
+    S.SCREENING: "Into the mould",
+    S.HELD: "Stand by",
+    S.QUEUED: "Into the mould",
+    S.GENERATING: "Into the mould",
+    S.REVIEW: "Fresh out of the mould",
+    S.APPROVED: "You are in the box",
+    S.RECALLED: "Back in barracks",
+    S.REJECTED: "Not this one",
+    S.FAILED: "The mould jammed",
+    S.EXPIRED: "Dismissed",
+    S.ERASED: "All gone",
+}
+WAY_BACK = {S.RECALLED, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}
+SHOWS_FIGURINE = {S.REVIEW, S.APPROVED, S.RECALLED}
+
+
+def put(submission: Submission, state: S) -> None:
+    Submission.objects.filter(pk=submission.pk).update(state=state)
+
+
+@pytest.fixture
+def figurine(bare: Submission) -> Figurine:
+    made = Figurine(submission=bare, recipe={}, seed=1, engine_version="1", is_chosen=True)
+    made.still.save("still.jpg", ContentFile(b"still"), save=False)
+    made.cutout.save("cutout.webp", ContentFile(b"cutout"), save=False)
+    made.save()
+    return made
+
+
+@pytest.fixture
+def url(bare: Submission) -> str:
+    return reverse("campaign:status", args=[bare.token])
+
+
+@pytest.mark.parametrize("state", S)
+def test_status_page_tells_every_state(
+    client: Client, figurine: Figurine, bare: Submission, url: str, state: S
+) -> None:
+    put(bare, state)
+    answer = client.get(url)
+    page = answer.content.decode()
+    shown = (
+        f'src="{media.address(figurine, Picture.CUTOUT, audience=Audience.PARTICIPANT)}"' in page
+    )
+    assert heading(answer) == HEADINGS[state]
+    assert shown is (state in SHOWS_FIGURINE)
+    assert ('href="/c/demo/"' in page) is (state in WAY_BACK)
+    assert ("AI-generated" in page) is (state in SHOWS_FIGURINE)
+    assert (reverse("campaign:erase", args=[bare.token]) in page) is (state != S.ERASED)
+
+
+@pytest.mark.parametrize("state", S)
+def test_status_page_never_says_error(
+    client: Client, figurine: Figurine, bare: Submission, url: str, state: S
+) -> None:
+    put(bare, state)
+    assert "error" not in client.get(url).content.decode().lower()
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [("", "Being moulded"), ("painting", "Painting you in"), ("a new one", "Being moulded")],
+)
+def test_status_page_marks_the_line_that_is_worked_on(
+    client: Client, bare: Submission, url: str, stage: str, words: str
+) -> None:
+    put(bare, S.SCREENING)
+    screening.enqueue(Submission.objects.get(), actor=lifecycle.SYSTEM)
+    lifecycle.transition(Submission.objects.get(), S.GENERATING, actor=lifecycle.SYSTEM)
+    GenerationJob.objects.update(stage=stage, percent=43)
+    lines = re.findall(
+        r'<li class="line is-(\w+)".*?<span[^>]*>(.*?)</span>', client.get(url).content.decode()
+    )
+    assert lines == [
+        ("done", "Selfie checked, then deleted within a day"),
+        ("now", f"{words} · 43 %"),
+        ("next", "A person has a look"),
+        ("next", "On the billboard"),
+    ]
+
+
+def test_status_page_is_private(client: Client, bare: Submission, url: str) -> None:
+    for address in (url, f"{url}status.json", f"{url}erase/"):
+        answer = client.get(address)
+        assert answer["X-Robots-Tag"] == "noindex"
+        assert answer["Referrer-Policy"] == "same-origin"
+        assert "no-store" in answer["Cache-Control"]
+
+
+def test_status_json_is_the_status(client: Client, bare: Submission, url: str) -> None:
+    said = client.get(f"{url}status.json").json()
+    assert said == {**queries.status(bare).as_json(), "screens": []}
+
+
+def test_erasing_is_asked_first(client: Client, bare: Submission, url: str) -> None:
+    assert heading(client.get(f"{url}erase/")) == "Delete me?"
+    assert Submission.objects.get().state == S.RECEIVED
+
+
+def test_erasing_gives_a_receipt(figurine: Figurine, bare: Submission, url: str) -> None:
+    put(bare, S.APPROVED)
+    browser = Client(enforce_csrf_checks=True)
+    browser.get(f"{url}erase/")
+    answer = browser.post(
+        f"{url}erase/",
+        {"csrfmiddlewaretoken": browser.cookies["csrftoken"].value},
+        headers={"Origin": "http://testserver"},
+    )
+    assert heading(answer) == "All gone"
+    assert re.search(r'receipt-number">[0-9A-F]{10}<', answer.content.decode())
+    assert "<dd>2</dd>" in answer.content.decode()
+    assert Submission.objects.get().state == S.ERASED
+
+
+def test_erasing_twice_leads_back_to_the_page(client: Client, bare: Submission, url: str) -> None:
+    client.post(f"{url}erase/")
+    assertRedirects(client.post(f"{url}erase/"), url)
+    assertRedirects(client.get(f"{url}erase/"), url)
+
+
+@pytest.mark.parametrize("state", S)
+def test_retry_queues_what_failed_and_nothing_else(
+    client: Client, bare: Submission, url: str, state: S
+) -> None:
+    put(bare, state)
+    assertRedirects(client.post(f"{url}retry/"), url)
+    # A held one may be queued too, but by the crew: this must not be a way around them.
+    assert Submission.objects.get().state == (S.QUEUED if state == S.FAILED else state)
+
+
+def test_retry_by_get_changes_nothing(client: Client, bare: Submission, url: str) -> None:
+    put(bare, S.FAILED)
+    assert client.get(f"{url}retry/").status_code == 405
+    assert Submission.objects.get().state == S.FAILED
+
+
+@pytest.mark.parametrize(
+    ("asked", "disposition"),
+    [
+        ("", "inline"),
+        ("?download=diorama-00001-mae.jpg", 'attachment; filename="diorama-00001-mae.jpg"'),
+        ("?download=../x%0d%0aSet-Cookie: a=b", "inline"),
+    ],
+)
+def test_picture_is_saved_under_a_harmless_name(
+    client: Client, figurine: Figurine, bare: Submission, asked: str, disposition: str
+) -> None:
+    put(bare, S.APPROVED)
+    address = media.address(figurine, Picture.STILL, audience=Audience.PARTICIPANT)
+    answer = client.get(address + asked)
+    assert answer.content == b"still"
+    assert answer["Content-Disposition"] == disposition
+    assert answer["Cache-Control"] == "private, max-age=600"
+    assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+def test_picture_in_a_bucket_is_fetched_from_the_bucket(
+    client: Client,
+    figurine: Figurine,
+    bare: Submission,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.S3_BUCKET = "private"
+    bucket = S3Storage(
+        bucket_name="private",
+        endpoint_url="http://bucket.test",
+        access_key="key",
+        secret_key="secret",
+        region_name="us-east-1",
+        signature_version="s3v4",
+        querystring_auth=True,
+        querystring_expire=60,
+    )
+    monkeypatch.setattr(Figurine._meta.get_field("still"), "storage", bucket)
+    put(bare, S.APPROVED)
+    address = media.address(figurine, Picture.STILL, audience=Audience.PARTICIPANT)
+    answer = client.get(f"{address}?download=diorama.jpg")
+    target = urlsplit(answer["Location"])
+    asked = parse_qs(target.query)
+    assert (answer.status_code, target.netloc) == (302, "bucket.test")
+    assert target.path == f"/private/{figurine.still.name}"
+    assert asked["response-content-disposition"] == ['attachment; filename="diorama.jpg"']
+    assert asked["X-Amz-Expires"] == ["60"]
+    assert answer["Cache-Control"] == "private, max-age=30"

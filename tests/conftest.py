@@ -1,0 +1,58 @@
+"""Fixtures that more than one room needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission, User
+
+from campaign import intake
+from campaign.consent import text_sha256
+from campaign.models import Campaign, Submission
+from tests.environment import VAR
+from tests.photos import portrait
+
+
+def pytest_configure() -> None:
+    """Passwords of tests need not be slow to guess."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """A file, not memory: threads and processes must meet in the same database."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"] = {**database.get("TEST", {}), "NAME": str(VAR / "test.sqlite3")}
+
+
+@pytest.fixture
+def campaign(db: None) -> Campaign:
+    return Campaign.objects.create(slug="demo", name="Diorama Company")
+
+
+@pytest.fixture
+def moderator(db: None) -> User:
+    user = User.objects.create_user("mod", password="mod", is_staff=True)
+    user.user_permissions.add(
+        *Permission.objects.filter(content_type__app_label__in=("campaign", "billboard"))
+    )
+    return user
+
+
+@pytest.fixture
+def receive(campaign: Campaign) -> Callable[..., Submission]:
+    """Send a real portrait through the real intake."""
+
+    def send(photo: bytes | None = None, **words: Any) -> Submission:
+        to = words.pop("campaign", campaign)
+        words.setdefault("idempotency_key", f"key-{Submission.objects.count()}")
+        request = intake.Request(consent_sha256=text_sha256(to.consent_text), **words)
+        return intake.receive(
+            photo or portrait().read_bytes(), campaign=to, request=request
+        ).submission
+
+    return send

@@ -1,0 +1,154 @@
+"""Sockets and timers are the network and the clock: the only things made up here."""
+
+from __future__ import annotations
+
+from tests.js.conftest import Ask
+
+# A clock that moves when told, sockets that do what the test says, and a poll that counts.
+WORLD = """
+const heard = [], timers = new Map(), sockets = [];
+let now = 0, ids = 0, polls = 0, isPollLost = false;
+const setTimer = (run, ms) => { ids += 1; timers.set(ids, {run, at: now + ms}); return ids; };
+const clearTimer = (id) => timers.delete(id);
+const pass = async (ms) => {
+  const end = now + ms;
+  for (;;) {
+    const due = [...timers].filter(([, t]) => t.at <= end).sort((a, b) => a[1].at - b[1].at)[0];
+    if (!due) break;
+    timers.delete(due[0]);
+    now = due[1].at;
+    due[1].run();
+    await null;
+  }
+  now = end;
+};
+const openSocket = () => {
+  const socket = {
+    sent: 0,
+    closed: false,
+    send() { this.sent += 1; },
+    close() { this.closed = true; },
+  };
+  sockets.push(socket);
+  return socket;
+};
+const poll = async () => {
+  polls += 1;
+  if (isPollLost) throw new Error("no network");
+  return `poll ${polls}`;
+};
+const following = m.follow({
+  openSocket, poll, onStatus: (s) => heard.push(s), setTimer, clearTimer, random: () => 0.5,
+});
+const say = (socket, what) => socket.onmessage({data: JSON.stringify(what)});
+"""
+
+
+def script(steps: str) -> str:
+    return f"async (m) => {{ {WORLD} {steps} }}"
+
+
+def test_open_socket_makes_polling_needless(ask: Ask) -> None:
+    steps = """
+        sockets[0].onopen();
+        say(sockets[0], "first");
+        await pass(10_000);
+        return {heard, polls};
+    """
+    assert ask("follow", script(steps)) == {"heard": ["first"], "polls": 0}
+
+
+def test_polls_while_the_socket_does_not_open(ask: Ask) -> None:
+    assert ask("follow", script("await pass(7_600); return heard;")) == [
+        "poll 1",
+        "poll 2",
+        "poll 3",
+    ]
+
+
+def test_lost_socket_is_polled_over_and_opened_again(ask: Ask) -> None:
+    steps = """
+        sockets[0].onopen();
+        say(sockets[0], "one");
+        sockets[0].onclose();
+        await pass(1_000);
+        sockets[1].onopen();
+        say(sockets[1], "two");
+        await pass(10_000);
+        return {heard, sockets: sockets.length};
+    """
+    assert ask("follow", script(steps)) == {"heard": ["one", "poll 1", "two"], "sockets": 2}
+
+
+def test_repeated_losses_wait_longer_and_longer(ask: Ask) -> None:
+    steps = """
+        const openedAt = [];
+        for (let n = 0; n < 4; n += 1) {
+            sockets[n].onclose();
+            while (sockets.length === n + 1) await pass(50);
+            openedAt.push(now);
+        }
+        return openedAt.map((at, n) => at - (openedAt[n - 1] ?? 0));
+    """
+    assert ask("follow", script(steps)) == [750, 1500, 3000, 6000]
+
+
+def test_silent_socket_is_asked_then_given_up(ask: Ask) -> None:
+    steps = """
+        sockets[0].onopen();
+        await pass(25_000);
+        const asked = sockets[0].sent;
+        await pass(25_000);
+        const wasClosed = sockets[0].closed;
+        await pass(3_000);
+        return {asked, wasClosed, polled: polls > 0, sockets: sockets.length};
+    """
+    assert ask("follow", script(steps)) == {
+        "asked": 1,
+        "wasClosed": True,
+        "polled": True,
+        "sockets": 2,
+    }
+
+
+def test_answering_socket_is_kept(ask: Ask) -> None:
+    steps = """
+        sockets[0].onopen();
+        for (let n = 0; n < 5; n += 1) {
+            await pass(25_000);
+            say(sockets[0], n);
+        }
+        return {heard, sockets: sockets.length, closed: sockets[0].closed};
+    """
+    assert ask("follow", script(steps)) == {"heard": [0, 1, 2, 3, 4], "sockets": 1, "closed": False}
+
+
+def test_lost_poll_is_tried_in_the_next_round(ask: Ask) -> None:
+    steps = """
+        isPollLost = true;
+        await pass(2_600);
+        isPollLost = false;
+        await pass(2_500);
+        return heard;
+    """
+    assert ask("follow", script(steps)) == ["poll 2"]
+
+
+def test_coming_back_asks_at_once(ask: Ask) -> None:
+    steps = """
+        sockets[0].onclose();
+        await pass(0);
+        following.ask();
+        await pass(0);
+        return {heard, sockets: sockets.length};
+    """
+    assert ask("follow", script(steps)) == {"heard": ["poll 1", "poll 2"], "sockets": 2}
+
+
+def test_stopped_is_still(ask: Ask) -> None:
+    steps = """
+        following.stop();
+        await pass(60_000);
+        return {heard, polls, closed: sockets[0].closed};
+    """
+    assert ask("follow", script(steps)) == {"heard": [], "polls": 0, "closed": True}

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.js.conftest import Ask
+
+STATUS: dict[str, Any] = {
+    "state": "generating",
+    "percent": 43,
+    "eta_s": 8,
+    "cutout_url": "",
+    "screens": [],
+    "was_shown": False,
+}
+
+
+def is_same_scene(ask: Ask, **change: Any) -> bool:
+    same: bool = ask(
+        "status", "(m, [a, b]) => m.scene(a) === m.scene(b)", [STATUS, {**STATUS, **change}]
+    )
+    return same
+
+
+def test_progress_keeps_the_scene(ask: Ask) -> None:
+    assert is_same_scene(ask, percent=90, eta_s=1)
+    assert is_same_scene(ask, state="queued")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "review"},
+        {"cutout_url": "/media/a"},
+        {"screens": ["Broadway 1"]},
+        {"was_shown": True},
+    ],
+)
+def test_what_is_seen_changes_the_scene(ask: Ask, change: dict[str, Any]) -> None:
+    assert not is_same_scene(ask, **change)
+
+
+@pytest.mark.parametrize(
+    ("state", "percent", "eta_s", "left"),
+    [
+        ("generating", 50, 8, 4),
+        ("generating", 100, 8, 1),
+        ("queued", 0, 24, 24),
+        ("review", 0, None, None),
+    ],
+)
+def test_remaining_time(
+    ask: Ask, state: str, percent: int, eta_s: int | None, left: int | None
+) -> None:
+    status = {"state": state, "percent": percent, "eta_s": eta_s}
+    assert ask("status", "(m, s) => m.remainingS(s)", status) == left
+
+
+@pytest.mark.parametrize(
+    ("seconds", "span"),
+    [(4, ("s", 4)), (23, ("s", 25)), (90, ("s", 90)), (100, ("min", 2)), (600, ("min", 10))],
+)
+def test_span_gets_coarser(ask: Ask, seconds: int, span: tuple[str, int]) -> None:
+    answer = ask("status", "(m, s) => m.span(s)", seconds)
+    assert (answer["unit"], answer["n"]) == span
+
+
+def test_blanks_are_filled(ask: Ask) -> None:
+    script = "m => m.filled('{ahead} ahead, {percent} %, {what}', {ahead: 3, percent: 0})"
+    assert ask("status", script) == "3 ahead, 0 %, {what}"
