@@ -1,0 +1,197 @@
+"""5 Feed: one append-only log a campaign. A screen says where it is and is told what came after.
+
+A place is an epoch and a seq. Seqs have no gaps within an epoch; a place from an epoch that is not
+the campaign's, or ahead of its head (a database restored from a backup), is answered with a
+snapshot of what is approved now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from billboard.models import EntryKind, Feed, FeedEntry
+from campaign import media, queries
+from campaign.enums import SubmissionState
+from campaign.media import Audience, Picture
+
+SEQ_MAX: Final = 2**53 - 1
+"""Largest whole number that a screen's JavaScript keeps exact."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far somebody has read. No epoch: not at all."""
+
+    epoch: UUID | None = None
+    seq: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {"epoch": str(self.epoch) if self.epoch else None, "seq": self.seq}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figurine to show."""
+
+    submission: UUID
+    figurine: int
+    seq: int
+    number: int
+    plaque: str
+    approved_at: datetime
+    picture: str
+    """Address of the cut-out; see campaign.media for how long it lives."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "submission": str(self.submission),
+            "figurine": self.figurine,
+            "seq": self.seq,
+            "number": self.number,
+            "plaque": self.plaque,
+            "approved_at": self.approved_at.isoformat(),
+            "picture": self.picture,
+        }
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step of a replay: show `item`, or with none show `submission` no more."""
+
+    seq: int
+    submission: UUID
+    item: Item | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "seq": self.seq,
+            "submission": str(self.submission),
+            "item": self.item.as_json() if self.item else None,
+        }
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that happened after `after`, up to and with `place`; only each submission's last word."""
+
+    place: Place
+    after: int
+    changes: tuple[Change, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "type": "changes",
+            **self.place.as_json(),
+            "after": self.after,
+            "changes": [change.as_json() for change in self.changes],
+        }
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that may be shown at `place`; whatever is not in it must go."""
+
+    place: Place
+    items: tuple[Item, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "type": "snapshot",
+            **self.place.as_json(),
+            "items": [item.as_json() for item in self.items],
+        }
+
+
+def append(
+    *, campaign_id: int, kind: EntryKind, submission_id: UUID, figurine_id: int | None
+) -> FeedEntry:
+    """Write the next line of the log. Call it inside the transaction that it must stand with.
+
+    The update locks the feed's row until that transaction ends, so places are given out one after
+    the other and a rolled back one is given out again: no gaps, no doubles.
+    """
+    with transaction.atomic():
+        if not Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + 1):
+            Feed.objects.get_or_create(campaign_id=campaign_id)
+            Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + 1)
+        feed = Feed.objects.get(campaign_id=campaign_id)
+        return FeedEntry.objects.create(
+            campaign_id=campaign_id,
+            epoch=feed.epoch,
+            seq=feed.head,
+            kind=kind,
+            submission_id=submission_id,
+            figurine_id=figurine_id,
+        )
+
+
+def head(campaign_id: int) -> Place:
+    """The place after which nothing has happened yet; without an epoch before the first entry."""
+    feed = Feed.objects.filter(campaign_id=campaign_id).first()
+    return Place(feed.epoch, feed.head) if feed else Place()
+
+
+def since(campaign_id: int, place: Place) -> Changes | Snapshot:
+    """What a screen at `place` has missed."""
+    now = head(campaign_id)
+    if place.epoch is None or place.epoch != now.epoch or place.seq > now.seq:
+        return _snapshot(campaign_id, now)
+    entries = (
+        FeedEntry.objects.filter(
+            campaign_id=campaign_id, epoch=now.epoch, seq__gt=place.seq, seq__lte=now.seq
+        )
+        .select_related("figurine__submission")
+        .order_by("seq")
+    )
+    # A dict keeps the place of a key's first writing; the last word belongs at its own place.
+    last: dict[UUID, FeedEntry] = {}
+    for entry in entries:
+        last.pop(entry.submission_id, None)
+        last[entry.submission_id] = entry
+    changes = tuple(Change(e.seq, e.submission_id, _item_of(e)) for e in last.values())
+    return Changes(place=now, after=place.seq, changes=changes)
+
+
+def snapshot(campaign_id: int) -> Snapshot:
+    """What is approved now."""
+    return _snapshot(campaign_id, head(campaign_id))
+
+
+def _snapshot(campaign_id: int, place: Place) -> Snapshot:
+    seqs: dict[UUID, int] = {}
+    if place.epoch:
+        added = FeedEntry.objects.filter(
+            campaign_id=campaign_id, epoch=place.epoch, kind=EntryKind.ADD
+        )
+        seqs = dict(added.values_list("submission_id").annotate(Max("seq")))
+    figurines = queries.on_show(campaign_id)
+    return Snapshot(place, tuple(_item(f, seq=seqs.get(f.submission_id, 0)) for f in figurines))
+
+
+def _item_of(entry: FeedEntry) -> Item | None:
+    """None for a removal, and for an addition that is no longer true by now."""
+    figurine = entry.figurine
+    if entry.kind != EntryKind.ADD or figurine is None or not figurine.cutout:
+        return None
+    if figurine.submission.state != SubmissionState.APPROVED:
+        return None
+    return _item(figurine, seq=entry.seq)
+
+
+def _item(figurine: Any, *, seq: int) -> Item:
+    submission = figurine.submission
+    return Item(
+        submission=submission.pk,
+        figurine=figurine.pk,
+        seq=seq,
+        number=submission.number,
+        plaque=submission.plaque,
+        approved_at=submission.state_since_at,
+        picture=media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN),
+    )

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.testing import WebsocketCommunicator
+
+from billboard import feed, nudges, pairing
+from billboard.consumers import FRAMES_PER_BEAT, ScreenConsumer
+from billboard.models import Ack, EntryKind, Feed, Play, Screen
+from billboard.protocol import FRAME_MAX_CHARS, CloseCode
+from campaign.models import Campaign, Submission
+from deploy.asgi import application
+from tests.billboard.rows import approved, recall
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ANSWER_S = 5
+
+
+class Player:
+    """The screen's side of the socket."""
+
+    def __init__(self, token: str, *, origin: str = "http://localhost") -> None:
+        cookie = f"{pairing.COOKIE}={token}"
+        headers = [(b"cookie", cookie.encode()), (b"origin", origin.encode())]
+        self.socket = WebsocketCommunicator(application, "/ws/screen/", headers=headers)
+
+    async def say(self, **frame: Any) -> None:
+        await self.socket.send_to(text_data=json.dumps(frame))
+
+    async def hear(self, *types: str) -> dict[str, Any]:
+        """The next frame of one of these types; heartbeats between are passed over."""
+        while True:
+            frame: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=ANSWER_S))
+            if frame["type"] in types:
+                return frame
+            assert frame["type"] == "beat", frame
+
+    async def pull(self, epoch: str | None = None, seq: int = 0) -> dict[str, Any]:
+        await self.say(type="pull", epoch=epoch, seq=seq)
+        return await self.hear("snapshot", "changes")
+
+    async def closed_with(self) -> int:
+        """The code, once everything said before has been passed over."""
+        while True:
+            message = await self.socket.receive_output(timeout=ANSWER_S)
+            if message["type"] == "websocket.close":
+                return int(message["code"])
+
+
+@asynccontextmanager
+async def playing(token: str) -> AsyncIterator[Player]:
+    player = Player(token)
+    connected, _ = await player.socket.connect(timeout=ANSWER_S)
+    assert connected
+    yield player
+    await player.socket.disconnect(timeout=ANSWER_S)
+
+
+def names(frame: dict[str, Any]) -> list[str]:
+    return [item["plaque"] for item in frame["items"]]
+
+
+approve = database_sync_to_async(approved)
+take_down = database_sync_to_async(recall)
+
+
+async def test_new_screen_gets_a_snapshot_then_what_comes(campaign: Campaign, token: str) -> None:
+    mae = await approve(campaign, plaque="MAE")
+    async with playing(token) as player:
+        snapshot = await player.pull()
+        assert (snapshot["type"], snapshot["seq"], names(snapshot)) == ("snapshot", 1, ["MAE"])
+        grace = await approve(campaign, plaque="GRACE")
+        added = await player.hear("changes")
+        assert (added["epoch"], added["after"], added["seq"]) == (snapshot["epoch"], 1, 2)
+        assert [change["item"]["submission"] for change in added["changes"]] == [str(grace.pk)]
+        await take_down(mae)
+        removed = await player.hear("changes")
+        assert removed["changes"] == [{"seq": 3, "submission": str(mae.pk), "item": None}]
+
+
+async def test_item_says_all_that_a_card_needs(campaign: Campaign, token: str) -> None:
+    mae = await approve(campaign, plaque="MAE")
+    async with playing(token) as player:
+        [item] = (await player.pull())["items"]
+    picture = item.pop("picture")
+    assert item == {
+        "submission": str(mae.pk),
+        "figurine": mae.figurines.get().pk,
+        "seq": 1,
+        "number": mae.number,
+        "plaque": "MAE",
+        "approved_at": mae.state_since_at.isoformat(),
+    }
+    assert picture.startswith("/media/")
+
+
+async def test_screen_that_was_away_is_told_what_it_missed(campaign: Campaign, token: str) -> None:
+    gone = await approve(campaign, plaque="GONE")
+    async with playing(token) as player:
+        before = await player.pull()
+    new = await approve(campaign, plaque="NEW")
+    await take_down(gone)
+    async with playing(token) as player:
+        missed = await player.pull(before["epoch"], before["seq"])
+        assert (missed["type"], missed["after"], missed["seq"]) == ("changes", 1, 3)
+        assert [(change["submission"], bool(change["item"])) for change in missed["changes"]] == [
+            (str(new.pk), True),
+            (str(gone.pk), False),
+        ]
+
+
+async def test_unknown_epoch_gets_a_snapshot(campaign: Campaign, token: str) -> None:
+    await approve(campaign, plaque="MAE")
+    async with playing(token) as player:
+        assert names(await player.pull(str(uuid4()), 40)) == ["MAE"]
+
+
+async def test_nothing_is_sent_twice_when_nudges_come_doubled_or_late(
+    campaign: Campaign, token: str
+) -> None:
+    async with playing(token) as player:
+        await player.pull()
+        await approve(campaign)
+        await player.hear("changes", "snapshot")
+        for head in (1, 1, 0):
+            await database_sync_to_async(nudges.nudge)(campaign.pk, head=head)
+        second = await approve(campaign, plaque="TWO")
+        said = await player.hear("changes")
+        assert [change["submission"] for change in said["changes"]] == [str(second.pk)]
+
+
+async def test_heartbeat_heals_a_lost_nudge(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    first = await approve(campaign)
+    async with playing(token) as player:
+        await player.pull()
+        await database_sync_to_async(feed.append)(
+            campaign_id=campaign.pk,
+            kind=EntryKind.REMOVE,
+            submission_id=first.pk,
+            figurine_id=None,
+        )
+        said = await player.hear("changes")
+        assert [change["seq"] for change in said["changes"]] == [2]
+
+
+async def test_heartbeat_says_head_time_and_page(campaign: Campaign, token: str) -> None:
+    await approve(campaign)
+    epoch = str((await Feed.objects.aget()).epoch)
+    async with playing(token) as player:
+        beat = await player.hear("beat")
+        assert (beat["epoch"], beat["seq"]) == (epoch, 1)
+        assert set(beat) == {"type", "epoch", "seq", "at", "page"}
+
+
+async def test_dead_channel_layer_costs_a_heartbeat_not_the_picture(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    monkeypatch.setattr(nudges, "get_channel_layer", lambda: None)
+    async with playing(token) as player:
+        await player.pull()
+        await approve(campaign, plaque="MAE")
+        assert names(await player.hear("snapshot")) == ["MAE"]
+
+
+async def test_other_campaigns_screen_gets_nothing(
+    campaign: Campaign, other_campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    rival = await Screen.objects.acreate(campaign=other_campaign, name="Rival 1")
+    token = await database_sync_to_async(pairing.issue_token)(rival)
+    await approve(campaign)
+    async with playing(token) as player:
+        assert names(await player.pull()) == []
+        await approve(campaign)
+        await database_sync_to_async(nudges.nudge)(other_campaign.pk, head=2)
+        for _ in range(3):
+            assert json.loads(await player.socket.receive_from(timeout=ANSWER_S))["type"] == "beat"
+
+
+@pytest.mark.parametrize(
+    "token_of", [lambda token: "", lambda token: "x" * 43, lambda token: "x" * 9999]
+)
+async def test_stranger_is_closed_with_a_code(token: str, token_of: Callable[[str], str]) -> None:
+    player = Player(token_of(token))
+    await player.socket.connect(timeout=ANSWER_S)
+    assert await player.closed_with() == CloseCode.UNPAIRED
+
+
+async def test_other_site_is_not_even_connected(token: str) -> None:
+    connected, _ = await Player(token, origin="http://evil.example").socket.connect()
+    assert connected is False
+
+
+async def test_screen_switched_off_is_closed_within_a_beat(
+    screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    async with playing(token) as player:
+        await player.pull()
+        await Screen.objects.filter(pk=screen.pk).aupdate(is_active=False)
+        assert await player.closed_with() == CloseCode.UNPAIRED
+
+
+@pytest.mark.parametrize(
+    ("hostile", "code"),
+    [
+        ({"text_data": "{"}, CloseCode.BAD_FRAME),
+        ({"text_data": '{"type": "erase-everything"}'}, CloseCode.BAD_FRAME),
+        ({"bytes_data": b"\x00\xff"}, CloseCode.BAD_FRAME),
+        ({"text_data": " " * (FRAME_MAX_CHARS + 1)}, CloseCode.TOO_LARGE),
+    ],
+)
+async def test_hostile_frame_is_closed_with_a_code(
+    token: str, hostile: dict[str, Any], code: CloseCode
+) -> None:
+    async with playing(token) as player:
+        await player.socket.send_to(**hostile)
+        assert await player.closed_with() == code
+
+
+async def test_flood_is_closed_with_a_code(token: str) -> None:
+    async with playing(token) as player:
+        for _ in range(FRAMES_PER_BEAT + 1):
+            await player.say(type="acks", n=1, acks=[])
+        assert await player.closed_with() == CloseCode.TOO_MANY
+
+
+def shown(submission: Submission) -> dict[str, Any]:
+    return {
+        "ack": "shown",
+        "play_id": str(uuid4()),
+        "submission": str(submission.pk),
+        "figurine": submission.figurines.get().pk,
+        "seq": 1,
+        "started_at": "2026-11-22T12:00:00Z",
+        "duration_ms": 8000,
+    }
+
+
+async def test_acks_are_confirmed_once_on_record_and_counted_once(
+    campaign: Campaign, token: str
+) -> None:
+    mae = await approve(campaign)
+    async with playing(token) as player:
+        place = await player.pull()
+        done = {"submission": str(mae.pk), "epoch": place["epoch"], "seq": place["seq"]}
+        acks = [{"ack": "cached", **done}, await database_sync_to_async(shown)(mae)]
+        for n in (1, 2):
+            await player.say(type="acks", n=n, acks=acks)
+            assert await player.hear("acked") == {"type": "acked", "n": n}
+    assert (await Play.objects.acount(), await Ack.objects.acount()) == (1, 1)
+
+
+async def test_presence_is_written_at_most_once_a_beat(screen: Screen, token: str) -> None:
+    here = {"type": "here", "epoch": None, "version": "1", "width_px": 1920, "height_px": 1080}
+    async with playing(token) as player:
+        await player.hear("beat")
+        for seq in (1, 2, 3):
+            await player.say(seq=seq, **here)
+        await player.say(type="acks", n=1, acks=[])
+        await player.hear("acked")
+    await screen.arefresh_from_db()
+    assert (screen.confirmed_seq, screen.is_online) == (1, True)
+
+
+async def test_many_approvals_at_once_all_arrive_in_order(campaign: Campaign, token: str) -> None:
+    async with playing(token) as player:
+        await player.pull()
+        await asyncio.gather(*(approve(campaign, plaque=f"P{n}") for n in range(5)))
+        seen: list[int] = []
+        while len(seen) < 5:
+            frame = await player.hear("changes", "snapshot")
+            seen += [part["seq"] for part in frame.get("changes", frame.get("items", []))]
+        assert sorted(seen) == [1, 2, 3, 4, 5]

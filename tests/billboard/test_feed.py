@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billboard import feed
+from billboard.feed import Changes, Place, Snapshot
+from billboard.models import EntryKind, Feed, FeedEntry
+from campaign import approval, lifecycle, retention
+from campaign.enums import RejectReason, SubmissionState
+from campaign.models import Campaign, Submission
+from tests.billboard.rows import approved, in_review, recall
+
+THREADS = 6
+
+
+def entries(campaign: Campaign) -> list[tuple[int, str, uuid.UUID]]:
+    rows = FeedEntry.objects.filter(campaign=campaign).order_by("seq")
+    return list(rows.values_list("seq", "kind", "submission_id"))
+
+
+def changes(campaign: Campaign, place: Place) -> list[tuple[int, uuid.UUID, bool]]:
+    """Seq, submission, and whether it goes up."""
+    news = feed.since(campaign.pk, place)
+    assert isinstance(news, Changes)
+    return [(change.seq, change.submission, change.item is not None) for change in news.changes]
+
+
+def test_approval_writes_an_addition(campaign: Campaign) -> None:
+    submission = in_review(campaign)
+    approval.approve(submission, actor=lifecycle.SYSTEM)
+    entry = FeedEntry.objects.get()
+    assert (entry.seq, entry.kind, entry.submission_id) == (1, EntryKind.ADD, submission.pk)
+    assert (entry.figurine, entry.epoch) == (submission.figurine, Feed.objects.get().epoch)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        recall,
+        lambda submission: approval.undo(submission, actor=lifecycle.SYSTEM),
+        lambda submission: retention.erase(submission, actor=lifecycle.PARTICIPANT),
+        lambda submission: lifecycle.transition(
+            submission, SubmissionState.EXPIRED, actor=lifecycle.SYSTEM
+        ),
+    ],
+    ids=["recall", "undo", "erase", "expire"],
+)
+def test_leaving_approved_writes_a_removal(
+    campaign: Campaign, leave: Callable[[Submission], object]
+) -> None:
+    submission = approved(campaign)
+    leave(submission)
+    assert entries(campaign) == [
+        (1, EntryKind.ADD, submission.pk),
+        (2, EntryKind.REMOVE, submission.pk),
+    ]
+
+
+def test_moves_that_do_not_touch_approved_write_nothing(campaign: Campaign) -> None:
+    approval.reject(in_review(campaign), actor=lifecycle.SYSTEM, reason=RejectReason.OTHER)
+    submission = approved(campaign)
+    recall(submission)
+    retention.erase(submission, actor=lifecycle.PARTICIPANT)
+    assert [kind for _, kind, _ in entries(campaign)] == [EntryKind.ADD, EntryKind.REMOVE]
+
+
+def test_rolled_back_approval_leaves_no_entry_and_no_gap(campaign: Campaign) -> None:
+    submission = in_review(campaign)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        approval.approve(submission, actor=lifecycle.SYSTEM)
+        raise RuntimeError
+    assert (entries(campaign), feed.head(campaign.pk)) == ([], Place())
+    later = approved(campaign)
+    assert entries(campaign) == [(1, EntryKind.ADD, later.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_seqs_have_no_gaps_under_concurrent_approvals(campaign: Campaign) -> None:
+    waiting = [in_review(campaign, plaque=f"P{n}") for n in range(THREADS * 2)]
+    start = threading.Barrier(THREADS)
+    failures: list[BaseException] = []
+
+    def approve_two(first: Submission, second: Submission) -> None:
+        start.wait()
+        try:
+            approval.approve(first, actor=lifecycle.SYSTEM)
+            with transaction.atomic():
+                approval.approve(second, actor=lifecycle.SYSTEM)
+                transaction.set_rollback(second.number % 4 == 0)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=approve_two, args=(waiting[2 * n], waiting[2 * n + 1]))
+        for n in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    kept = [submission for submission in waiting if submission.number % 4]
+    assert [seq for seq, *_ in entries(campaign)] == list(range(1, len(kept) + 1))
+    assert {pk for *_, pk in entries(campaign)} == {submission.pk for submission in kept}
+    assert feed.head(campaign.pk).seq == len(kept)
+
+
+def test_replay_says_what_came_after_and_nothing_twice(campaign: Campaign) -> None:
+    first = approved(campaign, plaque="ONE")
+    there = feed.head(campaign.pk)
+    second, third = approved(campaign, plaque="TWO"), approved(campaign, plaque="THREE")
+    recall(first)
+    assert changes(campaign, there) == [
+        (2, second.pk, True),
+        (3, third.pk, True),
+        (4, first.pk, False),
+    ]
+    assert changes(campaign, feed.head(campaign.pk)) == []
+
+
+def test_replay_says_only_the_last_word_about_each(campaign: Campaign) -> None:
+    approved(campaign, plaque="FIRST")
+    there = feed.head(campaign.pk)
+    gone, back = approved(campaign, plaque="GONE"), approved(campaign, plaque="BACK")
+    recall(gone)
+    recall(back)
+    approval.undo(back, actor=lifecycle.SYSTEM)
+    approval.approve(back, actor=lifecycle.SYSTEM)
+    assert changes(campaign, there) == [(4, gone.pk, False), (6, back.pk, True)]
+    assert feed.since(campaign.pk, there).place == feed.head(campaign.pk)
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        lambda head: Place(),
+        lambda head: Place(uuid.uuid4(), head.seq),
+        lambda head: Place(head.epoch, head.seq + 1),
+    ],
+    ids=["knows nothing", "unknown epoch", "ahead of the head"],
+)
+def test_strange_place_gets_a_snapshot_of_what_is_approved_now(
+    campaign: Campaign, other_campaign: Campaign, stranger: Callable[[Place], Place]
+) -> None:
+    recalled, kept = approved(campaign, plaque="GONE"), approved(campaign, plaque="KEPT")
+    recall(recalled)
+    in_review(campaign, plaque="WAITING")
+    approved(other_campaign, plaque="RIVAL")
+    head = feed.head(campaign.pk)
+    news = feed.since(campaign.pk, stranger(head))
+    assert isinstance(news, Snapshot)
+    assert news.place == head
+    assert [(item.submission, item.seq, item.plaque) for item in news.items] == [
+        (kept.pk, 2, "KEPT")
+    ]
+
+
+def test_feed_without_entries_has_no_epoch_and_an_empty_snapshot(campaign: Campaign) -> None:
+    assert feed.since(campaign.pk, Place()) == Snapshot(Place(), ())
+    assert Feed.objects.count() == 0
+
+
+def test_other_campaigns_feed_is_not_ours(campaign: Campaign, other_campaign: Campaign) -> None:
+    approved(campaign)
+    there = feed.head(campaign.pk)
+    approved(other_campaign, plaque="RIVAL")
+    assert changes(campaign, there) == []
+    assert feed.head(other_campaign.pk).seq == 1
+
+
+def test_erased_submission_in_a_replay_carries_no_word_of_theirs(campaign: Campaign) -> None:
+    approved(campaign)
+    there = feed.head(campaign.pk)
+    submission = approved(campaign, plaque="SECRET")
+    retention.erase(submission, actor=lifecycle.PARTICIPANT)
+    assert changes(campaign, there) == [(3, submission.pk, False)]
+    assert "SECRET" not in str(feed.snapshot(campaign.pk).as_json())
+
+
+def test_recalled_picture_is_gone_at_once(campaign: Campaign, client: Client) -> None:
+    submission = approved(campaign)
+    [item] = feed.snapshot(campaign.pk).items
+    assert client.get(item.picture).status_code == 200
+    recall(submission)
+    assert client.get(item.picture).status_code == 404
+
+
+@pytest.mark.parametrize("place", [lambda head: Place(), lambda head: Place(head.epoch, 0)])
+def test_reading_costs_the_same_for_one_and_for_three(
+    campaign: Campaign, place: Callable[[Place], Place]
+) -> None:
+    counts = []
+    for _ in range(3):
+        approved(campaign)
+        at = place(feed.head(campaign.pk))
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            feed.since(campaign.pk, at)
+        counts.append(len(queries))
+    assert counts[0] == counts[2]

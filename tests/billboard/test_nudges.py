@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.test import override_settings
+
+from billboard import nudges
+from campaign import approval, lifecycle
+from campaign.models import Campaign
+from tests.billboard.rows import approved, in_review
+
+HEARD_WITHIN_S = 5
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_approval_nudges_its_campaign_with_the_head_after_commit(campaign: Campaign) -> None:
+    layer: Any = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(nudges.group(campaign.pk), channel)
+
+    def roll_one_back() -> None:
+        with transaction.atomic():
+            approval.approve(in_review(campaign, plaque="NEVER"), actor=lifecycle.SYSTEM)
+            transaction.set_rollback(True)
+
+    await database_sync_to_async(roll_one_back)()
+    await database_sync_to_async(approved)(campaign)
+    async with asyncio.timeout(HEARD_WITHIN_S):
+        assert await layer.receive(channel) == {"type": "head", "head": 1}
+    await layer.flush()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dead_channel_layer_does_not_stop_an_approval(campaign: Campaign, tmp_path: Path) -> None:
+    dead = {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [f"unix://{tmp_path}/nobody.sock"]},
+    }
+    with override_settings(CHANNEL_LAYERS={"default": dead}):
+        assert approved(campaign).state == "approved"

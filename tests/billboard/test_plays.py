@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.utils import timezone
+
+from billboard import feed, plays
+from billboard.feed import Place
+from billboard.models import Ack, Play, Screen
+from billboard.protocol import Acks, Done, Here, Shown
+from campaign import progress, queries, showings
+from campaign.models import Campaign, Submission
+from tests.billboard.rows import approved, in_review, recall
+
+PLAY = UUID(int=7)
+NUDGED_WITHIN_S = 5
+
+
+def shown(of: Submission, **words: Any) -> Shown:
+    assert of.figurine
+    return replace(
+        Shown(
+            play_id=PLAY,
+            submission=of.pk,
+            figurine=of.figurine.pk,
+            seq=1,
+            started_at=timezone.now(),
+            duration_ms=None,
+        ),
+        **words,
+    )
+
+
+def record(screen: Screen, *acks: Done | Shown) -> None:
+    plays.record(screen, Acks(1, acks))
+
+
+def is_on_now(submission: Submission) -> list[bool]:
+    return [showing.is_on_now for showing in showings.of(submission.pk)]
+
+
+def test_play_is_recorded_once_however_often_it_is_told(campaign: Campaign, screen: Screen) -> None:
+    submission = approved(campaign)
+    told = shown(submission)
+    record(screen, told, told)
+    record(screen, told)
+    play = Play.objects.get()
+    assert (play.play_id, play.screen, play.submission) == (PLAY, screen, submission)
+    assert (play.figurine, play.started_at, play.duration_ms) == (
+        submission.figurine,
+        told.started_at,
+        None,
+    )
+
+
+def test_end_of_a_play_is_kept_whichever_is_told_first(campaign: Campaign, screen: Screen) -> None:
+    submission = approved(campaign)
+    began = shown(submission)
+    ended = replace(began, duration_ms=8000)
+    record(screen, ended, began, replace(began, duration_ms=9))
+    assert [play.duration_ms for play in Play.objects.all()] == [8000]
+
+
+def test_play_from_the_future_began_now(campaign: Campaign, screen: Screen) -> None:
+    record(screen, shown(approved(campaign), started_at=timezone.now() + timedelta(hours=3)))
+    assert Play.objects.get().started_at <= timezone.now()
+
+
+def test_play_of_what_was_never_offered_is_not_believed(
+    campaign: Campaign, other_campaign: Campaign, screen: Screen
+) -> None:
+    waiting, rival = in_review(campaign), approved(other_campaign)
+    ours = approved(campaign)
+    record(
+        screen,
+        shown(waiting),
+        shown(rival),
+        shown(ours, submission=uuid4()),
+        shown(ours, figurine=rival.figurines.get().pk),
+    )
+    assert Play.objects.count() == 0
+
+
+def test_play_of_another_screen_is_not_changed(campaign: Campaign, screen: Screen) -> None:
+    submission = approved(campaign)
+    record(screen, shown(submission))
+    thief = Screen.objects.create(campaign=campaign, name="Broadway 2")
+    record(thief, shown(submission, duration_ms=1))
+    assert [(play.screen, play.duration_ms) for play in Play.objects.all()] == [(screen, None)]
+
+
+def test_participant_is_on_now_while_the_play_lasts(campaign: Campaign, screen: Screen) -> None:
+    submission = approved(campaign)
+    assert (queries.status(submission).screens, queries.status(submission).was_shown) == ((), False)
+    record(screen, shown(submission))
+    assert queries.status(submission).screens == ("Broadway 1",)
+    record(screen, shown(submission, duration_ms=8000))
+    assert (queries.status(submission).screens, queries.status(submission).was_shown) == ((), True)
+
+
+@pytest.mark.parametrize(("ago_s", "expected"), [(0, True), (12, True), (14, False)])
+def test_play_whose_end_was_not_heard_is_over_after_its_slot(
+    campaign: Campaign, screen: Screen, ago_s: int, expected: bool
+) -> None:
+    submission = approved(campaign)
+    record(screen, shown(submission, started_at=timezone.now() - timedelta(seconds=ago_s)))
+    assert is_on_now(submission) == [expected]
+
+
+def test_switched_off_screen_shows_nobody(campaign: Campaign, screen: Screen) -> None:
+    submission = approved(campaign)
+    record(screen, shown(submission))
+    Screen.objects.update(is_active=False)
+    assert is_on_now(submission) == [False]
+
+
+def test_acks_tell_who_holds_a_picture_and_who_is_dark(campaign: Campaign, screen: Screen) -> None:
+    submission = approved(campaign)
+    cached = Done(is_dark=False, submission=submission.pk, place=feed.head(campaign.pk))
+    record(screen, cached, cached)
+    recall(submission)
+    dark = Done(is_dark=True, submission=submission.pk, place=feed.head(campaign.pk))
+    record(screen, dark, dark)
+    acks = Ack.objects.order_by("id").values_list("screen", "entry__seq", "entry__kind")
+    assert list(acks) == [(screen.pk, 1, "add"), (screen.pk, 2, "remove")]
+
+
+def test_acks_about_nothing_known_are_taken_and_dropped(
+    campaign: Campaign, other_campaign: Campaign, screen: Screen
+) -> None:
+    rival = approved(other_campaign)
+    recall(rival)
+    for place in (feed.head(other_campaign.pk), Place(), Place(uuid4(), 3)):
+        record(screen, Done(True, rival.pk, place), Done(False, uuid4(), place))
+    assert Ack.objects.count() == 0
+
+
+def test_going_dark_ends_the_play(campaign: Campaign, screen: Screen) -> None:
+    submission = approved(campaign)
+    long_ago = timezone.now() - timedelta(hours=1)
+    record(
+        screen,
+        shown(submission, started_at=timezone.now() - timedelta(seconds=2)),
+        shown(submission, play_id=uuid4(), started_at=long_ago),
+    )
+    recall(submission)
+    record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
+    latest, forgotten = Play.objects.order_by("-started_at")
+    assert latest.duration_ms is not None
+    assert 2000 <= latest.duration_ms < 4000
+    assert forgotten.duration_ms is None
+
+
+def test_heard_screen_is_online_where_it_says(screen: Screen) -> None:
+    epoch = uuid4()
+    was_online = screen.is_online
+    plays.heard(screen, Here(Place(epoch, 9), "abc", 3840, 1080))
+    screen.refresh_from_db()
+    assert (was_online, screen.is_online) == (False, True)
+    assert (screen.confirmed_epoch, screen.confirmed_seq) == (epoch, 9)
+    assert (screen.version, screen.width_px, screen.height_px) == ("abc", 3840, 1080)
+
+
+def test_silent_screen_is_offline(screen: Screen) -> None:
+    screen.last_seen_at = datetime.now(tz=timezone.get_current_timezone()) - timedelta(seconds=16)
+    assert screen.is_online is False
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_participants_phone_is_rung_when_a_play_begins_and_ends(
+    campaign: Campaign, screen: Screen
+) -> None:
+    submission = await database_sync_to_async(approved)(campaign)
+    layer: Any = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(progress.group(submission.pk), channel)
+    told = await database_sync_to_async(shown)(submission)
+    for ack in (told, told, replace(told, duration_ms=8000)):
+        await database_sync_to_async(record)(screen, ack)
+    async with asyncio.timeout(NUDGED_WITHIN_S):
+        heard = [await layer.receive(channel) for _ in range(2)]
+    assert heard == [{"type": "look.again"}] * 2
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await layer.receive(channel)
+    await layer.flush()

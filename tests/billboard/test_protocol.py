@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from billboard import protocol
+from billboard.feed import SEQ_MAX, Place
+from billboard.protocol import Acks, BadFrame, CloseCode, Done, Here, Pull, Shown
+
+ONE, TWO = UUID(int=1), UUID(int=2)
+HERE = {
+    "type": "here",
+    "epoch": str(ONE),
+    "seq": 7,
+    "version": "1",
+    "width_px": 1920,
+    "height_px": 1080,
+}
+SHOWN = {
+    "ack": "shown",
+    "play_id": str(ONE),
+    "submission": str(TWO),
+    "figurine": 3,
+    "seq": 7,
+    "started_at": "2026-11-22T12:00:00.250Z",
+    "duration_ms": None,
+}
+
+
+def test_frames_of_a_player_are_understood() -> None:
+    assert protocol.parse(json.dumps(HERE)) == Here(Place(ONE, 7), "1", 1920, 1080)
+    assert protocol.parse('{"type": "pull", "epoch": null, "seq": 0}') == Pull(Place())
+    done = {"submission": str(TWO), "epoch": str(ONE), "seq": 7}
+    acks = [{"ack": "cached", **done}, {"ack": "dark", **done}, SHOWN]
+    started_at = datetime(2026, 11, 22, 12, 0, 0, 250_000, UTC)
+    assert protocol.parse(json.dumps({"type": "acks", "n": 4, "acks": acks})) == Acks(
+        4,
+        (
+            Done(False, TWO, Place(ONE, 7)),
+            Done(True, TWO, Place(ONE, 7)),
+            Shown(ONE, TWO, 3, 7, started_at, None),
+        ),
+    )
+
+
+def acks(**words: Any) -> str:
+    return json.dumps({"type": "acks", "n": 1, "acks": [{**SHOWN, **words}]})
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        "not json",
+        "[]",
+        "null",
+        '"pull"',
+        "{}",
+        '{"type": null}',
+        '{"type": "blank"}',
+        '{"type": ["pull"]}',
+        "[" * 20_000,
+        '{"type": "pull"}',
+        '{"type": "pull", "epoch": 5, "seq": 0}',
+        '{"type": "pull", "epoch": "x", "seq": 0}',
+        '{"type": "pull", "epoch": null, "seq": -1}',
+        '{"type": "pull", "epoch": null, "seq": 1.5}',
+        '{"type": "pull", "epoch": null, "seq": true}',
+        '{"type": "pull", "epoch": null, "seq": "0"}',
+        '{"type": "pull", "epoch": null, "seq": NaN}',
+        '{"type": "pull", "epoch": null, "seq": 1e400}',
+        f'{{"type": "pull", "epoch": null, "seq": {SEQ_MAX + 1}}}',
+        '{"type": "pull", "epoch": null, "seq": ' + "9" * 5000 + "}",
+        json.dumps({**HERE, "version": "v" * 41}),
+        json.dumps({**HERE, "version": "v\x00"}),
+        json.dumps({**HERE, "version": "\ud800"}),
+        json.dumps({**HERE, "version": 1}),
+        json.dumps({**HERE, "width_px": 2**31}),
+        '{"type": "acks", "n": 1}',
+        '{"type": "acks", "n": 1, "acks": {}}',
+        '{"type": "acks", "n": 1, "acks": [1]}',
+        '{"type": "acks", "n": 1, "acks": [{"ack": "eaten"}]}',
+        '{"type": "acks", "acks": []}',
+        json.dumps({"type": "acks", "n": 1, "acks": [None] * (protocol.ACKS_MAX + 1)}),
+        acks(play_id="' OR 1=1 --"),
+        acks(submission=None),
+        acks(figurine="3"),
+        acks(started_at="yesterday"),
+        acks(started_at="2026-11-22T12:00:00"),
+        acks(started_at="0001-01-01T00:00:00+23:59"),
+        acks(started_at="9999-12-31T23:59:59-23:59"),
+        acks(duration_ms=-1),
+    ],
+)
+def test_anything_else_is_a_bad_frame(frame: str) -> None:
+    with pytest.raises(BadFrame) as refusal:
+        protocol.parse(frame)
+    assert refusal.value.code == CloseCode.BAD_FRAME
+
+
+def test_oversized_frame_is_refused_unread() -> None:
+    with pytest.raises(BadFrame) as refusal:
+        protocol.parse(json.dumps({**HERE, "version": "v" * protocol.FRAME_MAX_CHARS}))
+    assert refusal.value.code == CloseCode.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("epoch", "seq", "place"),
+    [(None, None, Place()), ("", "", Place()), (str(ONE), "7", Place(ONE, 7))],
+)
+def test_place_in_an_address_is_understood(
+    epoch: str | None, seq: str | None, place: Place
+) -> None:
+    assert protocol.place(epoch, seq) == place
+
+
+@pytest.mark.parametrize(
+    ("epoch", "seq"), [("x", "0"), ("", "x"), ("", "-1"), ("", "9" * 5000), ("", "1.5")]
+)
+def test_bad_place_in_an_address_is_a_bad_frame(epoch: str, seq: str) -> None:
+    with pytest.raises(BadFrame):
+        protocol.place(epoch, seq)
