@@ -1,0 +1,1 @@
+"""The composition root: settings, processes, addresses. Imports anything; nothing imports it."""

@@ -1,0 +1,245 @@
+"""The life of an installation on one machine: start in order, keep up, stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import shutil
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from deploy import address, programs
+from deploy.broker import Broker
+from deploy.certificate import Certificate, endpoint, ensure_certificate
+from deploy.console import Console
+from deploy.exits import ExitCode, StartFailure
+from deploy.first_run import FirstRun
+from deploy.reaper import Reaper
+from deploy.summary import show_summary
+from deploy.supervisor import Child, Supervisor
+from deploy.var_folder import VarFolder
+
+BROKER_PATIENCE_S: Final = 30.0
+"""It reads its whole file first."""
+WEB_PATIENCE_S: Final = 90.0
+DEATHS_BEFORE_GIVING_UP: Final = 3
+POLL_S: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Where the web server listens and what the world calls it."""
+
+    bind: str
+    port: int
+    public_url: str
+    certificate: Certificate | None
+
+    @classmethod
+    def plan(
+        cls, *, bind: str, port: int, https: bool, public_url: str, var: VarFolder
+    ) -> Listening:
+        """Checks the port, makes the certificate. Raises StartFailure."""
+        try:
+            address.check_port(port, bind=bind)
+        except address.PortUnavailable as error:
+            raise StartFailure(ExitCode.PORT_UNAVAILABLE, str(error)) from None
+        host = address.public_host(bind)
+        certificate = None
+        if https:
+            hosts = {host, *address.lan_addresses()}
+            certificate = ensure_certificate(var.path, hosts=hosts)
+        scheme = "https" if https else "http"
+        return cls(
+            bind=bind,
+            port=port,
+            public_url=public_url or address.url(scheme=scheme, host=host, port=port),
+            certificate=certificate,
+        )
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """daphne's."""
+        if self.certificate:
+            return ("-e", endpoint(self.certificate, bind=self.bind, port=self.port))
+        return ("-b", self.bind, "-p", str(self.port))
+
+    @property
+    def allowed_hosts(self) -> str:
+        """Every name by which this machine may be called, for Django."""
+        machine = socket.gethostname().lower()
+        named = (urlsplit(self.public_url).hostname or "", machine, f"{machine}.local")
+        local = ("localhost", address.LOOPBACK, "[::1]")
+        return ",".join(dict.fromkeys((*named, *local, *address.lan_addresses())))
+
+    def is_ready(self) -> bool:
+        """Whether the server says that everything a visitor needs is there. Blocks up to 2 s."""
+        host = address.local_host(self.bind)
+        connection = http.client.HTTPConnection(host, self.port, timeout=2)
+        if self.certificate:
+            trust = ssl.create_default_context(cafile=str(self.certificate.certificate))
+            connection = http.client.HTTPSConnection(host, self.port, timeout=2, context=trust)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+async def serve(var: VarFolder, listening: Listening, *, console: Console) -> None:
+    """Starts everything, and returns when it was asked to stop and nothing is left.
+
+    Raises StartFailure after having stopped what had started.
+    """
+    asked_to_stop = asyncio.Event()
+    for number in stop_signals():
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+    broker = Broker(var)
+    reaper = Reaper(inherit=[var.lock])
+    supervisor = Supervisor(console=console, reaper=reaper, log_folder=var.logs)
+    starting = asyncio.create_task(_start(var, listening, broker, supervisor, console))
+    stopping = asyncio.create_task(asked_to_stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            await stopping
+    finally:
+        started_at = time.monotonic()
+        starting.cancel()
+        stopping.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+        console.show_children = False
+        await supervisor.stop()
+        reaper.close()
+        broker.close()
+        if asked_to_stop.is_set():
+            console.say()
+            console.step(
+                "All stopped. The next start goes on from here.",
+                took_s=time.monotonic() - started_at,
+            )
+
+
+def stop_signals() -> list[signal.Signals]:
+    """What ends an installation: Ctrl-C, `kill`, and a closed terminal unless under nohup."""
+    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hang_up]
+
+
+async def _start(
+    var: VarFolder,
+    listening: Listening,
+    broker: Broker,
+    supervisor: Supervisor,
+    console: Console,
+) -> None:
+    started_at = step_at = time.monotonic()
+
+    def done(text: str) -> None:
+        nonlocal step_at
+        console.step(text, took_s=time.monotonic() - step_at)
+        step_at = time.monotonic()
+
+    environment = _environment(var, listening, broker)
+
+    # 1. The doorbell
+    valkey = supervisor.start(broker.program(environment=environment))
+    await _until(
+        broker.answers,
+        child=valkey,
+        within_s=BROKER_PATIENCE_S,
+        failure=StartFailure(
+            ExitCode.BROKER_FAILED,
+            f"Valkey does not answer; its last words are in {var.logs / 'valkey.log'}.",
+        ),
+    )
+    done("Valkey answers")
+
+    # 2. The tables
+    migration = programs.manage("migrate", "--no-input", name="migrate", environment=environment)
+    if (await supervisor.run_once(migration)).status:
+        raise StartFailure(
+            ExitCode.MIGRATION_FAILED,
+            f"The database could not be brought up to date; see {var.logs / 'migrate.log'}.",
+        )
+    done("Database up to date")
+
+    # 3. Something to look at
+    demo = await supervisor.run_once(programs.manage("demo", name="demo", environment=environment))
+    if demo.status:
+        raise StartFailure(
+            ExitCode.DEMO_FAILED,
+            f"The demo campaign could not be made; see {var.logs / 'demo.log'}.",
+        )
+    first_run = FirstRun.from_json(demo.output)
+    done("Campaign, account and screen ready")
+
+    # 4. Everything else
+    web = supervisor.start(programs.web(*listening.options, environment=environment))
+    supervisor.start(programs.generation_worker(environment=environment))
+    supervisor.start(programs.default_worker(environment=environment))
+    supervisor.start(programs.beat(environment=environment, schedule=var.run / "beat"))
+
+    async def web_is_ready() -> bool:
+        return await asyncio.to_thread(listening.is_ready)
+
+    await _until(
+        web_is_ready,
+        child=web,
+        within_s=WEB_PATIENCE_S,
+        failure=StartFailure(
+            ExitCode.WEB_FAILED,
+            f"The web server does not become ready; its last words are in {var.logs / 'web.log'}.",
+        ),
+    )
+    done("Web server ready, workers starting")
+
+    if not address.lan_addresses():
+        console.warn("This machine is in no network: only it can open these pages.")
+    show_summary(
+        console,
+        first_run,
+        width=shutil.get_terminal_size().columns,
+        took_s=time.monotonic() - started_at,
+    )
+    console.show_children = True
+
+
+def _environment(var: VarFolder, listening: Listening, broker: Broker) -> dict[str, str]:
+    """What the children read; what the operator has set for the last three stays."""
+    return {
+        "DIORAMA_SECRET_KEY_FILE": str(var.secret_key),
+        "DIORAMA_ALLOWED_HOSTS": listening.allowed_hosts,
+        "DIORAMA_DEBUG": "0",
+        **os.environ,
+        "DIORAMA_VAR": str(var.path),
+        "DIORAMA_BROKER_URL": broker.celery_url,
+        "DIORAMA_CHANNEL_URL": broker.channel_url,
+        "DIORAMA_PUBLIC_URL": listening.public_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+async def _until(
+    answers: Callable[[], Awaitable[bool]],
+    *,
+    child: Child,
+    within_s: float,
+    failure: StartFailure,
+) -> None:
+    """Waits for the answer; raises the failure when it takes too long or the child keeps dying."""
+    give_up_at = time.monotonic() + within_s
+    while not await answers():
+        if time.monotonic() > give_up_at or child.deaths >= DEATHS_BEFORE_GIVING_UP:
+            raise failure
+        await asyncio.sleep(POLL_S)

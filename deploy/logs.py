@@ -1,0 +1,60 @@
+"""Structured logs: one event a line, the submission's id in every line that is about one."""
+
+from __future__ import annotations
+
+import logging.config
+
+import structlog
+
+
+def configure(*, json: bool, level: str) -> None:
+    """Set up structlog and the standard library's logging to speak with one voice."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "diorama": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": shared,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        renderer,
+                    ],
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "diorama"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            "loggers": {
+                # An access log would write down capability addresses.
+                "daphne.http_protocol": {"level": "WARNING"},
+                "django.channels.server": {"level": "WARNING"},
+                "celery.app.trace": {"level": "WARNING"},
+                # Every sweep, sent and received, every five seconds.
+                "celery.beat": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
+            },
+        }
+    )

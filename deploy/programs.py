@@ -1,0 +1,80 @@
+"""The processes of one installation on one machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from deploy.supervisor import Program
+
+ROOT: Final = Path(__file__).parent.parent
+
+
+def manage(command: str, *arguments: str, name: str, environment: Mapping[str, str]) -> Program:
+    """A management command that runs once."""
+    return _python(name, "manage.py", command, *arguments, environment=environment)
+
+
+def web(*listen: str, environment: Mapping[str, str]) -> Program:
+    """HTTP and WebSockets. No access log: it would write down capability addresses."""
+    return _python(
+        "web",
+        "-m",
+        "daphne",
+        "-v",
+        "0",
+        *listen,
+        "deploy.asgi:application",
+        environment=environment,
+    )
+
+
+def generation_worker(*, environment: Mapping[str, str]) -> Program:
+    """One process, one figurine at a time: `solo`, because a fork breaks CUDA."""
+    return _worker(
+        "generation", "-Q", "generation", "-c", "1", "-P", "solo", environment=environment
+    )
+
+
+def default_worker(*, environment: Mapping[str, str]) -> Program:
+    """Everything that is not generation."""
+    return _worker("worker", "-Q", "default", "-c", "2", environment=environment)
+
+
+def beat(*, environment: Mapping[str, str], schedule: Path) -> Program:
+    """The clock of the sweeps."""
+    return _python(
+        "beat",
+        *CELERY,
+        "beat",
+        "--loglevel=INFO",
+        f"--schedule={schedule}",
+        environment=environment,
+    )
+
+
+CELERY: Final = ("-m", "celery", "--quiet", "-A", "deploy.celery")
+
+
+def _worker(name: str, *arguments: str, environment: Mapping[str, str]) -> Program:
+    # Gossip and mingle are for many workers that know each other; mingle waits a second.
+    return _python(
+        name,
+        *CELERY,
+        "worker",
+        "--loglevel=INFO",
+        "--without-gossip",
+        "--without-mingle",
+        "--hostname",
+        f"{name}@%h",
+        *arguments,
+        environment=environment,
+    )
+
+
+def _python(name: str, *arguments: str, environment: Mapping[str, str]) -> Program:
+    return Program(
+        name=name, command=(sys.executable, *arguments), environment=environment, folder=ROOT
+    )

@@ -1,0 +1,259 @@
+"""The one settings file. Everything that differs between a laptop and a city is an environment
+variable, read here and nowhere else; each is documented in docs/settings.md (a test compares).
+A secret may be given as NAME_FILE, a path to a file that holds it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+from deploy.logs import configure as configure_logs
+
+env = environ.FileAwareEnv()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- where things are -------------------------------------------------------------------------
+VAR = Path(env.str("DIORAMA_VAR", default=str(BASE_DIR / "var"))).resolve()
+VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
+PUBLIC_URL = env.str("DIORAMA_PUBLIC_URL", default="http://localhost:8000").rstrip("/")
+
+# --- secrets ----------------------------------------------------------------------------------
+SECRET_KEY = env.str("DIORAMA_SECRET_KEY", default="")
+DEBUG = env.bool("DIORAMA_DEBUG", default=False)
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "Set DIORAMA_SECRET_KEY or DIORAMA_SECRET_KEY_FILE (make run does it for you)."
+        )
+    SECRET_KEY = "only-for-debugging-on-this-machine"  # noqa: S105 - DEBUG alone gets here
+
+# --- who may call -----------------------------------------------------------------------------
+_public = urlsplit(PUBLIC_URL)
+ALLOWED_HOSTS = env.list(
+    "DIORAMA_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", _public.hostname or ""]
+)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+USE_X_FORWARDED_HOST = env.bool("DIORAMA_BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_X_FORWARDED_HOST else None
+IS_HTTPS = _public.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# HSTS and the redirect to https are the proxy's to give: on a self-made certificate HSTS would
+# take away the browser's "go on".
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+
+# --- applications -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "campaign",
+    "billboard",
+    "deploy",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "deploy.policy.PagePolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "deploy.urls"
+ASGI_APPLICATION = "deploy.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = reverse_lazy("admin:login")
+
+# --- the record -------------------------------------------------------------------------------
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR / "diorama.sqlite3"}
+}
+if env.str("DIORAMA_DATABASE_URL", default=""):
+    DATABASES["default"] = env.db_url("DIORAMA_DATABASE_URL")
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Writers queue at BEGIN instead of failing in the middle; readers never wait (WAL).
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 8}
+
+# --- the doorbells ----------------------------------------------------------------------------
+BROKER_URL = env.str("DIORAMA_BROKER_URL", default=f"redis+socket://{VAR / 'run' / 'valkey.sock'}")
+CHANNEL_URL = env.str("DIORAMA_CHANNEL_URL", default=f"unix://{VAR / 'run' / 'valkey.sock'}")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [CHANNEL_URL], "prefix": "diorama"},
+    }
+}
+GENERATION_BATCH = env.int("DIORAMA_GENERATION_BATCH", default=1)
+
+# --- files ------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+# Served from the checkout by default; `collectstatic` fills this for a proxy or a CDN.
+STATIC_ROOT = VAR / "static"
+STATIC_ROOT.mkdir(mode=0o755, exist_ok=True)
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+S3_BUCKET = env.str("DIORAMA_S3_BUCKET", default="")
+S3_ENDPOINT = env.str("DIORAMA_S3_ENDPOINT", default="")
+PRIVATE_STORAGE: dict[str, Any] = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {
+        "location": str(VAR / "media"),
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
+}
+if S3_BUCKET:
+    PRIVATE_STORAGE = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT or None,
+            "region_name": env.str("DIORAMA_S3_REGION", default="") or None,
+            "default_acl": "private",
+            "signature_version": "s3v4",
+            "querystring_auth": True,
+            "querystring_expire": 60,
+            "file_overwrite": False,
+        },
+    }
+STORAGES = {
+    "default": PRIVATE_STORAGE,
+    "private": PRIVATE_STORAGE,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# Uploads stay in memory: Django never writes one to a folder.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+UPLOAD_BODY_MAX_BYTES = 13_000_000
+FILE_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_BODY_MAX_BYTES
+DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
+
+# --- languages and time -----------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = env.str("DIORAMA_TIME_ZONE", default="UTC")
+
+# --- what a page may load ---------------------------------------------------------------------
+_bucket = [S3_ENDPOINT or f"https://{S3_BUCKET}.s3.amazonaws.com"] if S3_BUCKET else []
+_directives: dict[str, Any] = {
+    "default-src": [NONE],
+    "script-src": [SELF],
+    "style-src": [SELF],
+    "img-src": [SELF, "blob:", "data:", *_bucket],
+    "media-src": [SELF, "blob:", *_bucket],
+    "font-src": [SELF],
+    "connect-src": [SELF, *_bucket],
+    "worker-src": [SELF],
+    "manifest-src": [SELF],
+    "form-action": [SELF],
+    "frame-ancestors": [NONE],
+    "base-uri": [NONE],
+}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": _directives}
+# django-unfold runs on Alpine.js, which evaluates expressions from attributes; crew pages only.
+ADMIN_CSP = {
+    "script-src": [SELF, NONCE, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
+}
+
+# --- logs -------------------------------------------------------------------------------------
+LOG_JSON = env.bool("DIORAMA_LOG_JSON", default=False)
+LOG_LEVEL = env.str("DIORAMA_LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = None
+configure_logs(json=LOG_JSON, level=LOG_LEVEL)
+
+# --- the crew's desk --------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Diorama",
+    "SITE_HEADER": "Diorama",
+    "SITE_SYMBOL": "deployed_code",
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "10px",
+    "THEME": "light",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("img/mark.svg"),
+        }
+    ],
+    "STYLES": [lambda request: static("css/desk_admin.css")],
+    "SCRIPTS": [lambda request: static("js/desk/badge.js")],
+    "SIDEBAR": {"navigation": "campaign.front.navigation"},
+    "DASHBOARD_CALLBACK": "campaign.front.home",
+    "COLORS": {
+        "base": {
+            "50": "#fdfbf4",
+            "100": "#f5f0e1",
+            "200": "#e6dfcb",
+            "300": "#d3cab2",
+            "400": "#a39c86",
+            "500": "#6b6655",
+            "600": "#4f4b3e",
+            "700": "#403d32",
+            "800": "#2a2921",
+            "900": "#1b1c15",
+            "950": "#14170f",
+        },
+        "primary": {
+            "50": "#f2f5ec",
+            "100": "#e3ead7",
+            "200": "#c9d6b4",
+            "300": "#adc090",
+            "400": "#93ab72",
+            "500": "#6c8a4c",
+            "600": "#4f6b35",
+            "700": "#40572b",
+            "800": "#2f3b22",
+            "900": "#1d2415",
+            "950": "#141a0e",
+        },
+    },
+}

@@ -1,0 +1,80 @@
+"""Real processes for the rooms of the supervisor."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.console import Console
+from deploy.reaper import Reaper
+from deploy.supervisor import Backoff, Child, Program
+
+Start = Callable[..., Child]
+
+
+def wait_for(condition: Callable[[], object], *, within_s: float = 10.0) -> None:
+    """Blocks until the condition holds; fails the test when it does not in time."""
+    give_up_at = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < give_up_at, "waited in vain"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs: a zombie that nobody has collected does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Path:
+    """What the console has written."""
+    return tmp_path / "terminal"
+
+
+@pytest.fixture
+def console(terminal: Path) -> Iterator[Console]:
+    with terminal.open("w") as stream:
+        console = Console(stream)
+        yield console
+        console.close()
+
+
+@pytest.fixture
+def reaper() -> Iterator[Reaper]:
+    reaper = Reaper()
+    yield reaper
+    reaper.close()
+
+
+@pytest.fixture
+async def start(tmp_path: Path, reaper: Reaper, console: Console) -> AsyncIterator[Start]:
+    """Start a child that runs the given Python source; stopped when the test ends."""
+    children: list[Child] = []
+
+    def start(source: str, *, grace_s: float = 3.0, backoff: Backoff | None = None) -> Child:
+        program = Program(
+            name="child",
+            command=(sys.executable, "-c", source),
+            environment=dict(os.environ),
+            folder=tmp_path,
+            grace_s=grace_s,
+        )
+        child = Child(program, reaper=reaper, console=console, log_folder=tmp_path, backoff=backoff)
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        await child.stop()

@@ -1,0 +1,76 @@
+"""The real Valkey, from its wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from deploy.broker import SOCKET_PATH_BYTES, Broker
+from deploy.console import Console
+from deploy.reaper import Reaper
+from deploy.supervisor import Backoff, Child
+from deploy.var_folder import open_var
+
+
+async def until_answers(broker: Broker) -> None:
+    async with asyncio.timeout(10):
+        while not await broker.answers():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    var = open_var(tmp_path)
+    broker = Broker(var)
+    yield broker
+    broker.close()
+    os.close(var.lock)
+
+
+async def test_broker_killed_comes_back_with_everything_queued(
+    broker: Broker, tmp_path: Path, reaper: Reaper, console: Console
+) -> None:
+    valkey = Child(
+        broker.program(environment=dict(os.environ)),
+        reaper=reaper,
+        console=console,
+        log_folder=tmp_path,
+        backoff=Backoff(first_s=0.05),
+    )
+    await until_answers(broker)
+    with redis.Redis.from_url(broker.channel_url) as client:
+        client.rpush("queue", *range(1000))
+        assert client.config_get("port") == {"port": "0"}
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+    os.kill(valkey.pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while not valkey.deaths:
+            await asyncio.sleep(0.02)
+    await until_answers(broker)
+    with redis.Redis.from_url(broker.channel_url) as client:
+        assert client.llen("queue") == 1000
+    await valkey.stop()
+    assert not await broker.answers()
+
+
+async def test_broker_socket_is_private(broker: Broker) -> None:
+    assert broker.socket.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("name", ["x" * SOCKET_PATH_BYTES, "with space", "per%cent"])
+def test_broker_socket_in_an_awkward_folder_lies_elsewhere(tmp_path: Path, name: str) -> None:
+    var = open_var(tmp_path / name)
+    broker = Broker(var)
+    folder = broker.socket.parent
+    assert not folder.is_relative_to(tmp_path)
+    assert len(bytes(broker.socket)) <= SOCKET_PATH_BYTES
+    assert folder.stat().st_mode & 0o777 == 0o700
+    broker.close()
+    assert not folder.exists()
+    os.close(var.lock)

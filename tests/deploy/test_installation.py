@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.exits import ExitCode, StartFailure
+from deploy.installation import Listening, stop_signals
+from deploy.var_folder import VarFolder, open_var
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Iterator[VarFolder]:
+    var = open_var(tmp_path)
+    yield var
+    os.close(var.lock)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def test_listening_plainly_has_no_certificate(var: VarFolder, port: int) -> None:
+    plan = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
+    assert plan.public_url == f"http://127.0.0.1:{port}"
+    assert plan.options == ("-b", "127.0.0.1", "-p", str(port))
+    assert list(var.path.glob("certificate.*")) == []
+
+
+def test_listening_by_https_has_one(var: VarFolder, port: int) -> None:
+    plan = Listening.plan(bind="127.0.0.1", port=port, https=True, public_url="", var=var)
+    assert plan.public_url == f"https://127.0.0.1:{port}"
+    assert plan.options[0] == "-e"
+    assert plan.options[1].startswith(f"ssl:{port}:privateKey={var.path}/certificate.key:")
+
+
+def test_listening_behind_a_proxy_is_called_as_the_operator_says(var: VarFolder, port: int) -> None:
+    plan = Listening.plan(
+        bind="127.0.0.1", port=port, https=False, public_url="https://booth.example", var=var
+    )
+    assert plan.public_url == "https://booth.example"
+    assert plan.allowed_hosts.split(",")[0] == "booth.example"
+    assert {"localhost", "127.0.0.1", "[::1]"} <= set(plan.allowed_hosts.split(","))
+
+
+def test_listening_on_a_taken_port_fails_before_anything_starts(var: VarFolder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        taken = sock.getsockname()[1]
+        with pytest.raises(StartFailure) as caught:
+            Listening.plan(bind="127.0.0.1", port=taken, https=False, public_url="", var=var)
+    assert caught.value.code is ExitCode.PORT_UNAVAILABLE
+
+
+def test_server_that_is_not_there_is_not_ready(var: VarFolder, port: int) -> None:
+    plan = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
+    assert plan.is_ready() is False
+
+
+@pytest.mark.parametrize(
+    ("disposition", "expected"),
+    [
+        (signal.SIG_DFL, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]),
+        (signal.SIG_IGN, [signal.SIGINT, signal.SIGTERM]),
+    ],
+)
+def test_closed_terminal_stops_all_unless_under_nohup(
+    disposition: signal.Handlers, expected: list[signal.Signals]
+) -> None:
+    before = signal.signal(signal.SIGHUP, disposition)
+    try:
+        assert stop_signals() == expected
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = (ROOT / "deploy/settings.py").read_text()
+
+
+def load(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Load the settings in a process of their own, with these variables and no others of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DIORAMA_")}
+    return subprocess.run(
+        [sys.executable, "-c", f"from deploy import settings; print({code})"],
+        cwd=ROOT,
+        env=kept | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_setting_is_documented() -> None:
+    read = set(re.findall(r'"(DIORAMA_[A-Z0-9_]+)"', SETTINGS))
+    told = set(
+        re.findall(r"^\| `(DIORAMA_[A-Z0-9_]+)`", (ROOT / "docs/settings.md").read_text(), re.M)
+    )
+    assert read == told
+
+
+def test_secret_missing_is_a_loud_failure(tmp_path: Path) -> None:
+    done = load("settings.SECRET_KEY", DIORAMA_VAR=str(tmp_path))
+    assert done.returncode != 0
+    assert "DIORAMA_SECRET_KEY" in done.stderr
+
+
+def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("from-a-file")
+    done = load("settings.SECRET_KEY", DIORAMA_VAR=str(tmp_path), DIORAMA_SECRET_KEY_FILE=str(file))
+    assert done.stdout.strip() == "from-a-file"
+
+
+@pytest.mark.parametrize(
+    ("url", "secure"), [("https://x.example", "True"), ("http://x.example", "False")]
+)
+def test_cookies_are_secure_where_the_public_address_is(
+    tmp_path: Path, url: str, secure: str
+) -> None:
+    done = load(
+        "settings.SESSION_COOKIE_SECURE",
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DIORAMA_PUBLIC_URL=url,
+    )
+    assert done.stdout.strip() == secure
+
+
+def test_postgres_by_address(tmp_path: Path) -> None:
+    done = load(
+        "settings.DATABASES['default']['ENGINE'], settings.DATABASES['default']['HOST']",
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DIORAMA_DATABASE_URL="postgresql://u:p@db.example/diorama",
+    )
+    assert done.stdout.strip() == "django.db.backends.postgresql db.example"
