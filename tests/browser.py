@@ -1,0 +1,53 @@
+"""A real Chromium, and a camera that films a portrait."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+CANDIDATES = ("chromium", "chromium-browser", "google-chrome")
+FRAMES = 20
+CAMERA_SIZE_PX = (960, 1280)
+
+
+def chromium_path() -> str:
+    """Raises AssertionError where there is none; `make test` installs it."""
+    found = next((path for name in CANDIDATES if (path := shutil.which(name))), None)
+    assert found, "Chromium is not installed; `make test` installs it"
+    return found
+
+
+def film(portrait: bytes, file: Path) -> Path:
+    """Write the portrait as a short motion-JPEG film, the shape of a phone held upright."""
+    with Image.open(io.BytesIO(portrait)) as image:
+        frame = ImageOps.fit(image.convert("RGB"), CAMERA_SIZE_PX, centering=(0.5, 0.3))
+    out = io.BytesIO()
+    frame.save(out, "JPEG", quality=95)
+    file.write_bytes(out.getvalue() * FRAMES)
+    return file
+
+
+@contextmanager
+def chromium(*, camera: Path | None = None) -> Iterator[Browser]:
+    """A headless browser; with `camera`, a file of `film()` is what its camera sees."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright, camera=camera)
+        yield browser
+        browser.close()
+
+
+def launch(playwright: Playwright, *, camera: Path | None = None) -> Browser:
+    args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    if camera:
+        args += [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ]
+    return playwright.chromium.launch(executable_path=chromium_path(), args=args)

@@ -1,0 +1,106 @@
+"""What dies in a square at night, and what the visitor must not notice."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import chromium
+from tests.stack import Crew, Phone, Stack, wait_until
+
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
+"""`make chaos` plays many."""
+NEW_WORKER_S = 20
+AFTER_VALKEY_S = 5
+VALKEY_AWAY_S = 3
+VALKEY = "valkey-server"
+GENERATION = ("celery", "generation@")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("chaos") / "var") as stack:
+        yield stack
+
+
+def rows(stack: Stack, query: str, *words: str) -> list[tuple[object, ...]]:
+    """Read the stack's own record, from outside."""
+    with sqlite3.connect(f"file:{stack.var}/diorama.sqlite3?mode=ro", uri=True) as database:
+        return database.execute(query, words).fetchall()
+
+
+@pytest.mark.parametrize("name", [f"PHOENIX {n}" for n in range(ROUNDS)])
+def test_generation_worker_killed_in_mid_job_finishes_the_job_once(stack: Stack, name: str) -> None:
+    phone = Phone(stack)
+    assert phone.submit(plaque=name).status_code == 201
+    wait_until(
+        lambda: phone.status()["state"] == "generating" and phone.status()["percent"] > 0,
+        within_s=60,
+        what="the job is being worked on",
+    )
+    killed = stack.kill(*GENERATION)
+    assert killed
+    wait_until(
+        lambda: {p.pid for p in stack.processes(*GENERATION)} - set(killed),
+        within_s=10,
+        what="a new worker is there",
+    )
+    phone.wait_for("review", within_s=NEW_WORKER_S)
+    figurines = rows(
+        stack,
+        "SELECT COUNT(*) FROM campaign_figurine f JOIN campaign_submission s"
+        " ON s.id = f.submission_id WHERE s.plaque = ?",
+        name,
+    )
+    attempts = rows(
+        stack,
+        "SELECT j.attempt, j.outcome FROM campaign_generationjob j JOIN campaign_submission s"
+        " ON s.id = j.submission_id WHERE s.plaque = ?",
+        name,
+    )
+    assert (figurines, attempts) == ([(1,)], [(2, "done")])
+
+
+@pytest.mark.parametrize("name", [f"LAZARUS {n}" for n in range(ROUNDS)])
+def test_valkey_killed_around_an_approval_costs_seconds_not_the_picture(
+    stack: Stack, name: str
+) -> None:
+    phone, crew = Phone(stack), Crew(stack)
+    phone.submit(plaque=name)
+    phone.wait_for("review", within_s=60)
+    card = next(card for card in crew.waiting() if card["plaque"] == name)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 960, "height": 540})
+        page.goto(stack.screen_url)
+        page.wait_for_selector('html[data-socket="open"]', timeout=15_000)
+        # Kept dead for a while: the supervisor brings it back within a second otherwise.
+        until = time.monotonic() + VALKEY_AWAY_S
+        stack.kill(VALKEY)
+        card = crew.decide(card, "approve")
+        while time.monotonic() < until:
+            stack.kill(VALKEY)
+        page.wait_for_selector(f'html[data-hero="{card["id"]}"]', timeout=1000 * AFTER_VALKEY_S)
+    # The next round must not wait for this one's turn on the screen.
+    crew.decide(card, "recall", reason="technical")
+
+
+def test_supervisor_killed_and_started_again_loses_nothing(tmp_path: Path) -> None:
+    first = Stack(tmp_path / "var")
+    first.start()
+    phone = Phone(first)
+    phone.submit(plaque="SLEEPER")
+    assert first.supervisor
+    children = first.processes()
+    first.supervisor.kill()
+    wait_until(
+        lambda: not any(child.is_running() for child in children),
+        within_s=10,
+        what="no child outlives its supervisor",
+    )
+    with Stack(tmp_path / "var", port=first.port):
+        assert phone.wait_for("review", within_s=60)["plaque"] == "SLEEPER"

@@ -1,0 +1,82 @@
+"""A moderator's browser; at the end nothing may have gone wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page
+from pytest_django.live_server_helper import LiveServer
+
+from campaign.models import Campaign, Submission
+from tests import shelf
+from tests.browser import chromium
+
+BASE = "/admin/campaign/submission"
+NAMES = ("MAE", "ELLEN", "GRACE", "MARIE")
+EXPECTED = ("Failed to load resource", "Blocked attempt to show a 'beforeunload'")
+"""What Chromium says of a network that a test takes away, and of a page left by a test."""
+
+
+@pytest.fixture(scope="module")
+def crew_browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_desk(crew_browser: Browser, live_server: LiveServer, moderator: User) -> Iterator[Open]:
+    """Open a page as a signed-in moderator; at the end, nothing may have gone wrong in it."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(path: str = "/review/", *, user: User = moderator, **options: Any) -> Page:
+        client = Client()
+        client.force_login(user)
+        context = crew_browser.new_context(viewport={"width": 1366, "height": 768}, **options)
+        contexts.append(context)
+        context.add_cookies(
+            [
+                {
+                    "name": "sessionid",
+                    "value": client.cookies["sessionid"].value,
+                    "url": live_server.url,
+                }
+            ]
+        )
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text)
+                if said.type == "error" and not said.text.startswith(EXPECTED)
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda sent: (
+                None
+                if sent.url.startswith((live_server.url, "data:", "blob:"))
+                else complaints.append(f"asked another host: {sent.url}")
+            ),
+        )
+        page.goto(live_server.url + (path if path.startswith("/admin") else BASE + path))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def queue(campaign: Campaign) -> list[Submission]:
+    return [shelf.put(campaign, plaque=name) for name in NAMES]

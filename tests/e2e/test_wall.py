@@ -1,0 +1,76 @@
+"""The wall of what is live, and the admin's own pages, in a real Chromium."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import expect
+
+from campaign import lifecycle
+from campaign.enums import SubmissionState
+from campaign.models import Campaign, Submission
+from tests import shelf
+from tests.e2e.conftest import NAMES, Open
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+S = SubmissionState
+
+
+# --- the wall -------------------------------------------------------------------------------------
+def test_wall_recall_takes_two_presses_and_tells_how_fast(
+    open_desk: Open, campaign: Campaign
+) -> None:
+    mae, ellen = (shelf.put(campaign, S.APPROVED, plaque=name) for name in NAMES[:2])
+    page = open_desk("/live/")
+    page.wait_for_selector("body[data-ready]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("r")
+    expect(page.locator("details[open]")).to_have_count(1)
+    assert (shelf.state_of(mae), shelf.state_of(ellen)) == (S.APPROVED, S.APPROVED)
+    page.keyboard.press("1")
+    shelf.becomes(ellen, S.RECALLED)
+    assert shelf.state_of(mae) == S.APPROVED
+    down = page.locator(f"[data-id='{ellen.pk}']")
+    expect(down.locator("[data-part=fate]")).to_contain_text("Dark on every screen after")
+    assert ellen.transitions.order_by("-id")[0].reason == "moderation"
+    page.keyboard.press("u")
+    shelf.becomes(ellen, S.REVIEW)
+    expect(down.locator("[data-part=fate]")).to_have_text("Back in review.")
+
+
+def test_wall_gets_new_ones_by_itself(open_desk: Open, campaign: Campaign) -> None:
+    page = open_desk("/live/")
+    expect(page.get_by_text("Nothing is live yet.")).to_be_visible()
+    mae = shelf.put(campaign, S.APPROVED, plaque="MAE")
+    expect(page.locator(f"[data-id='{mae.pk}']")).to_be_visible(timeout=6000)
+    lifecycle.transition(mae, S.RECALLED, actor=lifecycle.SYSTEM)
+    expect(page.get_by_text("Taken down elsewhere.")).to_be_visible(timeout=6000)
+
+
+# --- the admin around it ----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/",
+        "/admin/campaign/campaign/",
+        "/admin/campaign/campaign/add/",
+        "/admin/campaign/submission/",
+        "/admin/campaign/transition/",
+        "/admin/auth/user/",
+        "/admin/auth/user/add/",
+    ],
+)
+def test_admin_pages_keep_their_policy(open_desk: Open, queue: list[Submission], path: str) -> None:
+    chief = User.objects.create_superuser("chief", password="chief")
+    page = open_desk(path, user=chief)
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_text("Diorama").first).to_be_visible()
+
+
+def test_badge_counts_along(open_desk: Open, queue: list[Submission], campaign: Campaign) -> None:
+    page = open_desk("/admin/")
+    badge = page.locator("[data-count=waiting]").first
+    expect(badge).to_have_text("4")
+    shelf.put(campaign)
+    expect(badge).to_have_text("5", timeout=8000)

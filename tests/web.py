@@ -1,0 +1,64 @@
+"""The web process alone, on the database of the running test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import requests
+from django.db import connection
+
+from tests.stack import ROOT, free_port, wait_until
+
+START_LIMIT_S = 30
+STOP_LIMIT_S = 10
+
+
+def database_url() -> str:
+    """Where another process finds what this test has committed."""
+    found = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{found['NAME']}"
+    return f"postgres://{found['USER']}@/{found['NAME']}?host={found['HOST']}"
+
+
+@contextmanager
+def web(*, port: int | None = None, **environment: str) -> Iterator[str]:
+    """daphne, told where the test's database is; yields its address. Needs a transactional test."""
+    port = port or free_port()
+    address = f"http://127.0.0.1:{port}"
+    told: Mapping[str, str] = {
+        **os.environ,
+        "DIORAMA_DATABASE_URL": database_url(),
+        "DIORAMA_PUBLIC_URL": address,
+        **environment,
+    }
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)),
+                "deploy.asgi:application",
+            ],
+            cwd=ROOT,
+            env=told,
+            stdout=log,
+            stderr=log,
+        )
+
+        def is_up() -> bool:
+            assert process.poll() is None, "the web process ended"
+            try:
+                return requests.get(f"{address}/livez", timeout=2).ok
+            except requests.RequestException:
+                return False
+
+        try:
+            wait_until(is_up, within_s=START_LIMIT_S, what="the web process is up")
+            yield address
+        finally:
+            process.terminate()
+            process.wait(STOP_LIMIT_S)
