@@ -24,7 +24,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from campaign import cards, desk, intake, queries
+from campaign import cards, desk, intake, media, queries
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.models import Campaign, Consent, EntryPoint, GenerationJob, Submission, Transition
 from figurine.errors import UnknownKit
@@ -100,6 +100,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "slot_s": _("Seconds as hero"),
             "nsfw_hold": _("Hold from safety score"),
             "nsfw_reject": _("Reject from safety score"),
+            "quality_hold": _("Hold below face certainty"),
             "selfie_retention_h": _("Keep selfies for hours"),
             "figurine_retention_days": _("Keep figurines for days"),
         }
@@ -136,7 +137,7 @@ class CampaignAdmin(ModelAdmin):
             _("Policy"),
             {
                 "fields": (
-                    ("nsfw_hold", "nsfw_reject"),
+                    ("nsfw_hold", "nsfw_reject", "quality_hold"),
                     ("selfie_retention_h", "figurine_retention_days"),
                     "consent_version",
                     "consent_text",
@@ -220,6 +221,11 @@ class SubmissionAdmin(RecordAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [*desk.urls(), *super().get_urls()]
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Faces are for those who review."""
+        hidden = () if self.has_review_permission(request) else ("picture",)
+        return [column for column in self.list_display if column not in hidden]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
         found: QuerySet[Submission] = super().get_queryset(request)
         return found.defer("face").prefetch_related("figurines")
@@ -234,7 +240,7 @@ class SubmissionAdmin(RecordAdmin):
 
     @display(description="")
     def picture(self, obj: Submission) -> str:
-        if obj.state in {S.ERASED, S.EXPIRED} or not (obj.figurine or obj.selfie):
+        if obj.state in {S.ERASED, S.EXPIRED} or not (obj.figurine or media.selfie_of(obj)):
             return NOTHING
         address = cards.thumb_url(obj, obj.figurine, width_px=cards.THUMB_WIDTH_PX)
         return format_html('<img class="thumb" src="{}" loading="lazy" alt="">', address)
@@ -277,11 +283,12 @@ class SubmissionAdmin(RecordAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         pk = desk.as_uuid(object_id)
+        may_review = self.has_review_permission(request)
         context = {
-            "card": cards.one(pk, user=request.user) if pk else None,
+            "card": cards.one(pk, user=request.user) if pk and may_review else None,
             "moves": Transition.objects.filter(submission=pk).select_related("actor"),
             "jobs": GenerationJob.objects.filter(submission=pk).order_by("id"),
-            "may_review": self.has_review_permission(request),
+            "may_review": may_review,
             **(extra_context or {}),
         }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
-from campaign import lifecycle, screening
+from campaign import lifecycle, queries, screening
 from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition
 from campaign.models import Submission, Transition
@@ -35,23 +33,14 @@ def recall(
 
 def release(submission: Submission, *, actor: lifecycle.Actor) -> None:
     """Let a held submission through to generation."""
-    _enqueue_from(S.HELD, submission, actor=actor, reason="released")
+    screening.enqueue(submission, actor=actor, only_from=S.HELD, reason="released")
 
 
 def retry(submission: Submission, *, actor: lifecycle.Actor) -> None:
-    """Queue a failed submission once more."""
-    _enqueue_from(S.FAILED, submission, actor=actor, reason="retry")
-
-
-def _enqueue_from(
-    state: SubmissionState, submission: Submission, *, actor: lifecycle.Actor, reason: str
-) -> None:
-    """The table lets more states into the queue than these two decisions are about."""
-    with transaction.atomic():
-        rows = Submission.objects.select_for_update().values_list("state", flat=True)
-        if (current := rows.get(pk=submission.pk)) != state:
-            raise IllegalTransition(submission.pk, current, S.QUEUED)
-        screening.enqueue(submission, actor=actor, reason=reason)
+    """Queue a failed submission once more; a participant's own tries are numbered."""
+    if actor.kind == lifecycle.PARTICIPANT.kind and not queries.may_retry(submission):
+        raise IllegalTransition(submission.pk, submission.state, S.QUEUED)
+    screening.enqueue(submission, actor=actor, only_from=S.FAILED, reason="retry")
 
 
 def undo(submission: Submission, *, actor: lifecycle.Actor) -> Transition:
@@ -59,10 +48,14 @@ def undo(submission: Submission, *, actor: lifecycle.Actor) -> Transition:
 
     Undoing a recall does not put anything on a screen: a person approves it again.
     """
-    back = {S.APPROVED: S.REVIEW, S.RECALLED: S.REVIEW}.get(S(submission.state))
+    back: SubmissionState | None = {S.APPROVED: S.REVIEW, S.RECALLED: S.REVIEW}.get(
+        S(submission.state)
+    )
     if submission.state == S.REJECTED:
         last = submission.transitions.order_by("-id").values_list("from_state", flat=True).first()
         back = S.REVIEW if last == S.REVIEW else S.HELD
+        if back == S.HELD and not submission.selfie:
+            back = None  # nothing could be made of it any more
     if back is None:
         raise IllegalTransition(submission.pk, submission.state, "undo")
     return lifecycle.transition(submission, back, actor=actor, reason="undo")

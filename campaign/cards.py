@@ -184,7 +184,7 @@ def _card(row: Row, *, user: User) -> Card:
         since=row.state_since_at.isoformat(),
         entry_point=row.entry_point.label if row.entry_point else "",
         kit=f"{row.kit}, {row.finish}".replace("_", " ").replace("-", " "),
-        selfie_url=_address(row, Picture.SELFIE) if row.selfie else "",
+        selfie_url=_address(row, Picture.SELFIE) if media.selfie_of(row) else "",
         figurine_url=_address(figurine, Picture.STILL) if figurine and figurine.still else "",
         thumb_url=thumb_url(row, figurine, width_px=THUMB_WIDTH_PX),
         wall_url=thumb_url(row, figurine, width_px=WALL_WIDTH_PX),

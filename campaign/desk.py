@@ -50,8 +50,7 @@ class CrewRequest(HttpRequest):
     user: User
 
 
-PERMISSION: Final = "campaign.review_submission"
-THUMB_AGE_S: Final = 300
+PERMISSION: Final = media.CREW_PERMISSION
 THUMB_QUALITY: Final = 82
 MODULES: Final = (
     "js/desk/common.js",
@@ -256,7 +255,7 @@ def thumb(request: CrewRequest, pk: UUID, width_px: int) -> HttpResponse:
     rows = Submission.objects.filter(pk=pk, state__in=media.MAY_SEE[Audience.CREW])
     submission = get_object_or_404(rows.prefetch_related("figurines"))
     figurine = submission.figurine if "of" in request.GET else None
-    picture = figurine.still if figurine else submission.selfie
+    picture = figurine.still if figurine else media.selfie_of(submission)
     if not picture:
         raise Http404
     out = io.BytesIO()
@@ -267,11 +266,7 @@ def thumb(request: CrewRequest, pk: UUID, width_px: int) -> HttpResponse:
             image.convert("RGB").save(out, "JPEG", quality=THUMB_QUALITY)
     except FileNotFoundError as error:
         raise Http404 from error
-    return HttpResponse(
-        out.getvalue(),
-        content_type="image/jpeg",
-        headers={"Cache-Control": f"private, max-age={THUMB_AGE_S}"},
-    )
+    return HttpResponse(out.getvalue(), content_type="image/jpeg")
 
 
 # --- what moderators do -------------------------------------------------------------------------

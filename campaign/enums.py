@@ -83,6 +83,7 @@ class RecallReason(models.TextChoices):
 class HoldReason(models.TextChoices):
     SAFETY_UNSURE = "safety_unsure", _("The safety score is in between")
     QUALITY_UNSURE = "quality_unsure", _("The selfie is barely good enough")
+    NOT_SCREENED = "not_screened", _("The safety check did not work")
 
 
 class JobOutcome(models.TextChoices):

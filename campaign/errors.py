@@ -47,13 +47,6 @@ class SlowDown(IntakeError):
     advice = "Take a breath and try again in a few minutes."
 
 
-class WorkshopFull(IntakeError):
-    code = "workshop_full"
-    status = 503
-    sentence = "Everyone wants in at once."
-    advice = "Your photo is still on your phone: tap again in a few seconds."
-
-
 class SelfieGone(Exception):
     """The photo was purged or erased before the work on it was done."""
 

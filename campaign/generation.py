@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -19,15 +20,16 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.core.files.base import ContentFile
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q, QuerySet
+from django.dispatch import receiver
 from django.utils import timezone
 from PIL import Image
 
-from campaign import lifecycle, progress, screening
+from campaign import lifecycle, progress, screening, signals
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone
-from campaign.models import Figurine, GenerationJob, Submission
+from campaign.models import Figurine, GenerationJob, Submission, Transition
 from figurine import engines
 from figurine.errors import Cancelled, FigurineError
 from figurine.types import Candidate, Recipe
@@ -37,10 +39,14 @@ log = structlog.get_logger(__name__)
 LEASE_S: Final = 8.0
 RENEW_S: Final = 2.0
 HARD_LIMIT_S: Final = 60.0
-"""A job that takes longer is hung: its lease is no longer renewed and somebody else takes it."""
+"""A job that takes longer is hung. Celery's solo pool has no time limit, and a thread cannot stop
+another, so the process ends itself and its supervisor starts a new one."""
+HUNG_STATUS: Final = 70
 MAX_ATTEMPTS: Final = 3
 RETRY_DELAY_S: Final = 2.0
 PROGRESS_EVERY_S: Final = 0.2
+
+IN_WORK: Final = (SubmissionState.QUEUED, SubmissionState.GENERATING)
 
 engine = functools.cache(engines.load)
 """One warm engine a process."""
@@ -63,9 +69,10 @@ def ready_jobs() -> QuerySet[GenerationJob]:
 def run_ready(*, limit: int = 1) -> int:
     """Claim up to `limit` jobs and make their figurines. Returns how many were claimed."""
     claims = claim(limit=limit)
-    for held in claims:
-        with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
-            _work(held)
+    with _renewed(claims):
+        for held in claims:
+            with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
+                _work(held)
     return len(claims)
 
 
@@ -74,46 +81,58 @@ def claim(*, limit: int) -> list[Claim]:
     claims = []
     with transaction.atomic():
         jobs = ready_jobs().select_related("submission")
+        # The submission is locked with its job: everyone locks the submission first.
         locked = jobs.select_for_update(
-            of=("self",) if connection.features.has_select_for_update_of else (),
+            of=("self", "submission") if connection.features.has_select_for_update_of else (),
             skip_locked=connection.features.has_select_for_update_skip_locked,
         )
         for job in locked[:limit]:
             if job.attempt >= MAX_ATTEMPTS:
                 _give_up(job, code=job.error_code or "worker_lost")
                 continue
-            token = uuid4()
-            GenerationJob.objects.filter(pk=job.pk).update(
-                lease_token=token,
-                lease_until=timezone.now() + timedelta(seconds=LEASE_S),
-                attempt=F("attempt") + 1,
-                stage="",
-                percent=0,
-            )
-            if job.submission.state == SubmissionState.GENERATING:
-                lifecycle.transition(
-                    job.submission,
-                    SubmissionState.QUEUED,
-                    actor=lifecycle.SYSTEM,
-                    reason="lease_expired",
-                )
-            lifecycle.transition(job.submission, SubmissionState.GENERATING, actor=lifecycle.SYSTEM)
-            claims.append(Claim(job.pk, job.submission_id, token))
+            claims.append(_claim_one(job))
     return claims
+
+
+def _claim_one(job: GenerationJob) -> Claim:
+    token = uuid4()
+    now = timezone.now()
+    GenerationJob.objects.filter(pk=job.pk).update(
+        lease_token=token,
+        lease_until=now + timedelta(seconds=LEASE_S),
+        claimed_at=now,
+        attempt=F("attempt") + 1,
+        stage="",
+        percent=0,
+    )
+    if job.submission.state == SubmissionState.GENERATING:
+        lifecycle.transition(
+            job.submission, SubmissionState.QUEUED, actor=lifecycle.SYSTEM, reason="lease_expired"
+        )
+    lifecycle.transition(job.submission, SubmissionState.GENERATING, actor=lifecycle.SYSTEM)
+    return Claim(job.pk, job.submission_id, token)
+
+
+@receiver(signals.transitioned, sender=Submission, dispatch_uid="campaign.generation.close")
+def close_job(submission: Submission, transition: Transition, **_: object) -> None:
+    """No submission leaves the workshop with a job still open: it would be claimed for ever."""
+    if transition.to_state not in IN_WORK and transition.from_state in IN_WORK:
+        GenerationJob.objects.filter(submission=submission, outcome="").update(
+            outcome=JobOutcome.CANCELLED, finished_at=timezone.now(), lease_token=None
+        )
 
 
 def _work(held: Claim) -> None:
     job = GenerationJob.objects.select_related("submission").get(pk=held.job_id)
     started = time.monotonic()
     try:
-        with _renewed(held):
-            recipe = Recipe.from_json(job.recipe)
-            candidates = engine(recipe.engine).generate(
-                screening.load_selfie(job.submission),
-                recipe,
-                seeds=[job.seed],
-                progress=_reporter(held),
-            )
+        recipe = Recipe.from_json(job.recipe)
+        candidates = engine(recipe.engine).generate(
+            screening.load_selfie(job.submission),
+            recipe,
+            seeds=[job.seed],
+            progress=_reporter(held),
+        )
         _store(held, candidates)
     except Cancelled:
         log.info("generation stopped", job=held.job_id)
@@ -133,21 +152,31 @@ def _held(held: Claim) -> QuerySet[GenerationJob]:
 
 
 @contextmanager
-def _renewed(held: Claim) -> Iterator[None]:
-    """Keep the lease alive from a thread of its own while the block runs."""
+def _renewed(claims: list[Claim]) -> Iterator[None]:
+    """Keep all leases alive from a thread of its own while the block runs."""
     done = threading.Event()
 
     def renew() -> None:
-        deadline = time.monotonic() + HARD_LIMIT_S
-        try:
-            while not done.wait(RENEW_S) and time.monotonic() < deadline:
-                until = timezone.now() + timedelta(seconds=LEASE_S)
-                if not _held(held).update(lease_until=until):
-                    return
-        finally:
-            connection.close()
+        deadline = time.monotonic() + HARD_LIMIT_S * len(claims)
+        tokens = [held.lease_token for held in claims]
+        while not done.wait(RENEW_S):
+            if time.monotonic() > deadline:
+                log.critical("generation hangs, this worker ends itself", jobs=len(claims))
+                os._exit(HUNG_STATUS)
+            until = timezone.now() + timedelta(seconds=LEASE_S)
+            try:
+                GenerationJob.objects.filter(lease_token__in=tokens, outcome="").update(
+                    lease_until=until
+                )
+            except DatabaseError as error:
+                log.warning("lease not renewed this time", error=type(error).__name__)
+            finally:
+                connection.close()
 
-    thread = threading.Thread(target=renew, name=f"lease-{held.job_id}", daemon=True)
+    if not claims:
+        yield
+        return
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
         yield
@@ -209,6 +238,7 @@ def _store(held: Claim, candidates: list[Candidate]) -> None:
                 written.append(field)
             figurines.append(figurine)
         with transaction.atomic():
+            submission = _locked(held.submission_id)
             finished = _held(held).update(
                 outcome=JobOutcome.DONE, finished_at=timezone.now(), percent=100
             )
@@ -218,20 +248,23 @@ def _store(held: Claim, candidates: list[Candidate]) -> None:
             figurines[0].is_chosen = True
             for figurine in figurines:
                 figurine.save(force_insert=True)
-            submission = Submission.objects.get(pk=held.submission_id)
             lifecycle.transition(submission, SubmissionState.REVIEW, actor=lifecycle.SYSTEM)
-    except BaseException as error:
+    except (Cancelled, IllegalTransition) as lost:
+        # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
         for field in written:
             field.delete(save=False)
-        if isinstance(error, IllegalTransition):
-            raise Cancelled from error
-        raise
+        raise Cancelled from lost
+
+
+def _locked(submission_id: UUID) -> Submission:
+    return Submission.objects.select_for_update().get(pk=submission_id)
 
 
 def _failed(held: Claim, *, code: str, permanent: bool) -> None:
     """Give the job back for another try, or give it up."""
     with transaction.atomic():
-        job = _held(held).select_related("submission").select_for_update(of=_self()).first()
+        _locked(held.submission_id)
+        job = _held(held).select_related("submission").first()
         if job is None:
             return
         job.error_code = code
@@ -247,10 +280,6 @@ def _failed(held: Claim, *, code: str, permanent: bool) -> None:
         lifecycle.transition(
             job.submission, SubmissionState.QUEUED, actor=lifecycle.SYSTEM, reason=code
         )
-
-
-def _self() -> tuple[str, ...]:
-    return ("self",) if connection.features.has_select_for_update_of else ()
 
 
 def _give_up(job: GenerationJob, *, code: str) -> None:

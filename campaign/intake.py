@@ -9,16 +9,16 @@ from typing import Final
 
 import structlog
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle
+from campaign import lifecycle, retention
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
-from campaign.models import Campaign, Consent, EntryPoint, Submission
+from campaign.models import Campaign, Consent, ConsentText, EntryPoint, Submission
 from figurine import plaque, recipes, sandbox
 from figurine.bounds import MAX_BYTES
 from figurine.errors import TooLarge
@@ -66,11 +66,14 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     _check_request(campaign, request, photo)
     words = plaque.clean(request.plaque)
     kit, finish = request.kit or campaign.kit, request.finish or campaign.finish
-    recipes.check(Recipe(campaign.engine, kit, finish))
+    recipes.check(Recipe(campaign.engine, kit, finish, words))
     device_hash = hashlib.sha256(request.device.encode()).hexdigest() if request.device else ""
     _check_rate(campaign, device_hash)
 
-    # 3. Decode and judge the photo in a process that may die of it
+    # 3. Decode and judge the photo in a process that may die of it; nobody else should wait for a
+    # database connection meanwhile
+    if not connection.in_atomic_block:
+        connection.close()
     upload = sandbox.inspect_upload(photo)
 
     # 4. One transaction: number, submission, consent, first moves
@@ -85,7 +88,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         finish=finish,
         language=request.language[:12],
         face=upload.face.as_json(),
-        selfie_purge_at=now + timedelta(hours=campaign.selfie_retention_h),
+        selfie_purge_at=retention.purge_at(campaign, received_at=now),
         created_at=now,
     )
     submission.selfie.save("selfie.jpg", ContentFile(upload.jpeg), save=False)
@@ -96,18 +99,22 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
                 pk=campaign.pk
             )
             submission.save(force_insert=True)
+            agreed, _ = ConsentText.objects.get_or_create(
+                sha256=text_sha256(campaign.consent_text), defaults={"text": campaign.consent_text}
+            )
             Consent.objects.create(
                 submission=submission,
                 version=campaign.consent_version,
-                text_sha256=text_sha256(campaign.consent_text),
+                text_sha256=agreed.sha256,
                 language=submission.language,
                 agreed_at=now,
             )
             lifecycle.transition(submission, SubmissionState.SCREENING, actor=lifecycle.PARTICIPANT)
-    except BaseException as error:
+    except IntegrityError:
+        # The same key sent twice at once: the other request won. After any other failure the
+        # commit's fate is unknown, and the file is left to the orphans' hour.
         submission.selfie.delete(save=False)
-        # The same key sent twice at once: the other request won
-        known = _known(campaign, request) if isinstance(error, IntegrityError) else None
+        known = _known(campaign, request)
         if known is None:
             raise
         return Received(known, is_new=False)

@@ -10,6 +10,7 @@ record, and sweeps find whatever a lost bell left behind.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -44,9 +45,17 @@ def crew(user: AbstractBaseUser) -> Actor:
 
 
 def transition(
-    submission: Submission, to: SubmissionState, *, actor: Actor, reason: str = "", note: str = ""
+    submission: Submission,
+    to: SubmissionState,
+    *,
+    actor: Actor,
+    only_from: SubmissionState | None = None,
+    reason: str = "",
+    note: str = "",
 ) -> Transition:
     """Move a submission, or raise IllegalTransition and change nothing.
+
+    `only_from` narrows the table to one start, for a decision that is about that state alone.
 
     The state is read under a row lock, so of two people deciding at once one gets the refusal.
     `submission` is brought up to date in place.
@@ -58,7 +67,7 @@ def transition(
             .values_list("state", flat=True)
             .get(pk=submission.pk)
         )
-        if to not in TRANSITIONS[current]:
+        if to not in TRANSITIONS[current] or only_from not in (None, current):
             raise IllegalTransition(submission.pk, current, to)
 
         # 2. Write the state and the history
@@ -79,12 +88,16 @@ def transition(
         # 3. What must stand or fall with the move
         signals.transitioned.send(sender=Submission, submission=submission, transition=move)
 
-    log.info(
-        "submission moved",
-        submission=str(submission.pk),
-        from_state=current.value,
-        to_state=to.value,
-        actor=actor.kind,
-        reason=reason,
-    )
+        # 4. Told once it is true for good
+        transaction.on_commit(
+            partial(
+                log.info,
+                "submission moved",
+                submission=str(submission.pk),
+                from_state=current.value,
+                to_state=to.value,
+                actor=actor.kind,
+                reason=reason,
+            )
+        )
     return move

@@ -2,23 +2,30 @@
 
 An address names a picture and an audience. The signature alone is not enough: whoever presents it
 gets the picture only while the submission's state still allows that audience, so a recalled
-figurine's old addresses stop working at once.
+figurine's old addresses stop working at once. The crew's addresses also ask who presents them.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.core import signing
 from django.db.models.fields.files import FieldFile
 from django.urls import reverse
+from django.utils import timezone
 
 from campaign.enums import SubmissionState
 from campaign.models import Figurine, Submission
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
 S = SubmissionState
+
+CREW_PERMISSION: Final = "campaign.review_submission"
 
 TTL_S: Final = 3600
 """Addresses live one to two hours: the expiry is rounded up, so that a cache sees one address."""
@@ -42,6 +49,15 @@ MAY_SEE: Final = {
     Audience.CREW: frozenset(S) - {S.ERASED, S.EXPIRED},
 }
 
+
+@dataclass(frozen=True)
+class Found:
+    """What an address opens."""
+
+    file: FieldFile
+    picture: Picture
+
+
 _signer = signing.Signer(salt="diorama.media")
 
 
@@ -52,23 +68,32 @@ def address(owner: Figurine | Submission, picture: Picture, *, audience: Audienc
     return reverse("campaign:media", args=[token])
 
 
-def resolve(token: str) -> FieldFile | None:
-    """The file behind an address; None if forged, expired, gone, or no longer for that audience."""
+def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
+    """The file behind an address; None if forged, expired, gone, or not for that audience or user.
+
+    The user is asked for the crew's pictures alone: screens and phones have no session.
+    """
     try:
         picture, pk, audience, expires = _signer.unsign_object(token)
     except signing.BadSignature:
         return None
     if time.time() >= expires:
         return None
+    if audience == Audience.CREW and not user.has_perm(CREW_PERMISSION):
+        return None
     if picture == Picture.SELFIE:
-        submission = Submission.objects.filter(pk=pk).first()
-        file = submission.selfie if submission else None
-        allowed = audience == Audience.CREW
+        submission = Submission.objects.filter(pk=pk).defer("face").first()
+        file = selfie_of(submission) if submission and audience == Audience.CREW else None
     else:
         figurine = Figurine.objects.select_related("submission").filter(pk=pk).first()
         submission = figurine.submission if figurine else None
         file = getattr(figurine, picture) if figurine else None
-        allowed = True
-    if submission is None or not file or not allowed:
+    if submission is None or not file or S(submission.state) not in MAY_SEE[Audience(audience)]:
         return None
-    return file if S(submission.state) in MAY_SEE[Audience(audience)] else None
+    return Found(file, Picture(picture))
+
+
+def selfie_of(submission: Submission) -> FieldFile | None:
+    """The selfie while its day lasts, even if nobody was there to purge it."""
+    is_over = submission.selfie_purge_at <= timezone.now()
+    return None if is_over or not submission.selfie else submission.selfie

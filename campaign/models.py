@@ -53,13 +53,20 @@ class Campaign(models.Model):
     nsfw_reject = models.FloatField(
         default=0.85, validators=UNIT, help_text=_("From this score on, rejected at once.")
     )
+    quality_hold = models.FloatField(
+        default=0.6,
+        validators=UNIT,
+        help_text=_("Below this certainty of a face, a person decides. Good ones have 0.9."),
+    )
     selfie_retention_h = models.PositiveSmallIntegerField(
         default=24,
         validators=[MinValueValidator(1), MaxValueValidator(24)],
         help_text=_("Selfies are deleted this long after they came, whatever happens."),
     )
     figurine_retention_days = models.PositiveSmallIntegerField(
-        default=30, help_text=_("Figurines are deleted this long after they came.")
+        default=30,
+        validators=[MinValueValidator(1)],
+        help_text=_("Figurines are deleted this long after they came."),
     )
     slot_s = models.PositiveSmallIntegerField(
         default=8, validators=[MinValueValidator(3)], help_text=_("Seconds a figurine is the hero.")
@@ -168,6 +175,17 @@ class Submission(models.Model):
         return next((f for f in self.figurines.all() if f.is_chosen), None)
 
 
+class ConsentText(models.Model):
+    """Words that somebody agreed to, so that a hash can be read back years later."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    text = models.TextField()
+    first_used_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
 class Consent(models.Model):
     """What somebody agreed to, word for word by its hash, and when."""
 
@@ -226,6 +244,7 @@ class GenerationJob(models.Model):
     outcome = models.CharField(max_length=12, choices=JobOutcome, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    claimed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -240,6 +259,7 @@ class GenerationJob(models.Model):
             models.Index(
                 fields=("ready_at",), condition=models.Q(outcome=""), name="generation_job_ready"
             ),
+            models.Index(fields=("-finished_at",), name="generation_job_finished"),
         )
 
     def __str__(self) -> str:

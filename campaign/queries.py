@@ -21,6 +21,7 @@ from figurine import errors as figurine_errors
 S = SubmissionState
 
 STUCK_SCREENING_S: Final = 10
+JOBS_MAX: Final = 3
 ETA_SAMPLES: Final = 20
 FIRST_ETA_S: Final = 8.0
 """Before anything was measured. Source: the benchmark `python -m tests.bench.spine`."""
@@ -56,6 +57,7 @@ def status(submission: Submission) -> Status:
     submission = (
         Submission.objects.select_related("campaign")
         .prefetch_related("figurines")
+        .defer("face")
         .get(pk=submission.pk)
     )
     state = S(submission.state)
@@ -71,7 +73,7 @@ def status(submission: Submission) -> Status:
         plaque=submission.plaque,
         stage=job.stage if job and state == S.GENERATING else "",
         percent=job.percent if job and state == S.GENERATING else 0,
-        eta_s=round((ahead + 1) * usual_s()) if waiting else None,
+        eta_s=_eta_s(job, ahead=ahead) if waiting else None,
         ahead=ahead,
         sentence=sentence,
         advice=advice,
@@ -79,9 +81,16 @@ def status(submission: Submission) -> Status:
         cutout_url=_url(figurine, Picture.CUTOUT),
         screens=tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now)),
         was_shown=bool(seen),
-        can_retry=state == S.FAILED,
+        can_retry=may_retry(submission),
         is_over=state in {S.REJECTED, S.RECALLED, S.EXPIRED, S.ERASED},
     )
+
+
+def _eta_s(job: GenerationJob | None, *, ahead: int) -> int:
+    """Seconds until the figurine is there, at least one."""
+    in_work = job.claimed_at if job and job.lease_token else None
+    done_s = (timezone.now() - in_work).total_seconds() if in_work else 0.0
+    return max(1, round((ahead + 1) * usual_s() - done_s))
 
 
 def _url(figurine: Figurine | None, picture: Picture) -> str:
@@ -112,6 +121,15 @@ def refusal_of(code: str) -> Refusal:
     return known.get(code, figurine_errors.FigurineError)
 
 
+def may_retry(submission: Submission) -> bool:
+    """Whether another try by the participant could help, and they have one left."""
+    if submission.state != S.FAILED or not submission.selfie:
+        return False
+    known = figurine_errors.FigurineError.__subclasses__()
+    is_permanent = any(kind.permanent for kind in known if kind.code == submission.reason)
+    return not is_permanent and submission.jobs.count() < JOBS_MAX
+
+
 def jobs_ahead(job: GenerationJob) -> int:
     return GenerationJob.objects.filter(
         outcome="", lease_token__isnull=True, ready_at__lt=job.ready_at
@@ -119,12 +137,12 @@ def jobs_ahead(job: GenerationJob) -> int:
 
 
 def usual_s() -> float:
-    """Median seconds from a job's making to its end, over the last few."""
+    """Median seconds from a job's last claim to its end, over the last few."""
     recent = GenerationJob.objects.filter(outcome=JobOutcome.DONE).order_by("-finished_at")
     spans = [
-        (finished - ready).total_seconds()
-        for finished, ready in recent.values_list("finished_at", "ready_at")[:ETA_SAMPLES]
-        if finished
+        (finished - claimed).total_seconds()
+        for finished, claimed in recent.values_list("finished_at", "claimed_at")[:ETA_SAMPLES]
+        if finished and claimed
     ]
     return statistics.median(spans) if spans else FIRST_ETA_S
 
@@ -137,6 +155,7 @@ def review_queue(campaign: Campaign | None = None) -> QuerySet[Submission]:
     return (
         waiting.select_related("campaign", "entry_point")
         .prefetch_related("figurines")
+        .defer("face")
         .order_by("state_since_at")
     )
 
@@ -149,6 +168,7 @@ def on_show(campaign_id: int) -> QuerySet[Figurine]:
     return (
         chosen.exclude(cutout="")
         .select_related("submission")
+        .defer("submission__face")
         .order_by("-submission__state_since_at")
     )
 

@@ -1,12 +1,18 @@
-"""Nobody's face is kept past its day: purge on schedule, erase on request with a receipt."""
+"""Nobody's face is kept past its day: purge on schedule, erase on request with a receipt.
+
+Every row is dealt with by itself, under its lock, as it is then: one that fails is logged and
+tried again a minute later, and none keeps the others waiting.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.core.files.storage import Storage
@@ -14,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaign import lifecycle, storage
-from campaign.enums import JobOutcome, SubmissionState
+from campaign.enums import SubmissionState
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
 
 log = structlog.get_logger(__name__)
@@ -23,6 +29,10 @@ S = SubmissionState
 
 ORPHAN_AGE: Final = timedelta(hours=1)
 """A file that no row names is half-written work of a killed process once it is this old."""
+
+PURGE_SHARE: Final = 11 / 12
+"""Purging begins at this share of the promised time: a missed beat, a failed deletion and an
+orphan's hour still end within it."""
 
 UNFINISHED: Final = frozenset({S.RECEIVED, S.SCREENING, S.HELD, S.QUEUED, S.GENERATING, S.FAILED})
 """States that cannot go on without the selfie."""
@@ -37,10 +47,16 @@ class Receipt:
     files: int
 
 
+def purge_at(campaign: Campaign, *, received_at: datetime) -> datetime:
+    """When a selfie's deletion begins, so that it is over within the campaign's hours."""
+    return received_at + timedelta(hours=campaign.selfie_retention_h) * PURGE_SHARE
+
+
 def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "asked") -> Receipt:
     """Delete every picture and every personal word of a submission, and take it off the screens."""
     with transaction.atomic():
         lifecycle.transition(submission, S.ERASED, actor=actor, reason=reason)
+        submission.refresh_from_db()
         files = _forget(submission)
     number = hashlib.sha256(f"{submission.pk}{submission.state_since_at}".encode()).hexdigest()[:10]
     log.info("submission erased", submission=str(submission.pk), receipt=number, files=files)
@@ -50,54 +66,89 @@ def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "aske
 def purge(*, now: datetime | None = None) -> int:
     """Delete selfies and figurines whose day is over. Returns how many submissions it touched."""
     now = now or timezone.now()
-    touched = 0
-    for submission in Submission.objects.exclude(selfie="").filter(selfie_purge_at__lte=now):
-        with transaction.atomic():
-            if S(submission.state) in UNFINISHED:
-                lifecycle.transition(
-                    submission, S.EXPIRED, actor=lifecycle.SYSTEM, reason="retention"
-                )
-                _forget(submission)
-            else:
-                _forget_selfie(submission)
-        touched += 1
+    due = Submission.objects.exclude(selfie="").filter(selfie_purge_at__lte=now)
+    touched = _each(due.values_list("pk", flat=True), partial(_purge_selfie, now=now))
     for campaign in Campaign.objects.all():
         over = now - timedelta(days=campaign.figurine_retention_days)
         old = Submission.objects.filter(campaign=campaign, created_at__lte=over)
-        for submission in old.exclude(state__in=(S.EXPIRED, S.ERASED)):
-            with transaction.atomic():
-                lifecycle.transition(
-                    submission, S.EXPIRED, actor=lifecycle.SYSTEM, reason="retention"
-                )
-                _forget(submission)
-            touched += 1
+        kept = old.exclude(state__in=(S.EXPIRED, S.ERASED)).values_list("pk", flat=True)
+        touched += _each(kept, _expire)
     return touched
 
 
+def _each(found: Iterable[UUID], work: Callable[[Submission], bool]) -> int:
+    """Do the work on each row under its lock; one that breaks does not stop the rest."""
+    done = 0
+    for pk in list(found):
+        try:
+            with transaction.atomic():
+                done += work(Submission.objects.select_for_update().get(pk=pk))
+        except Exception:
+            log.exception("purge failed, will be tried again", submission=str(pk))
+    return done
+
+
+def _purge_selfie(submission: Submission, *, now: datetime) -> bool:
+    if not submission.selfie or submission.selfie_purge_at > now:
+        return False
+    if S(submission.state) in UNFINISHED:
+        return _expire(submission)
+    _forget_selfie(submission)
+    return True
+
+
+def _expire(submission: Submission) -> bool:
+    if S(submission.state) in (S.EXPIRED, S.ERASED):
+        return False
+    lifecycle.transition(submission, S.EXPIRED, actor=lifecycle.SYSTEM, reason="retention")
+    _forget(submission)
+    return True
+
+
 def purge_orphans(*, now: datetime | None = None) -> int:
-    """Delete stored files that no row names. Returns how many."""
+    """Delete stored pictures that no row names. Returns how many.
+
+    Walks this product's own two folders and nothing else.
+    """
     now = now or timezone.now()
     store = storage.private()
-    known = set(Submission.objects.exclude(selfie="").values_list("selfie", flat=True))
-    for pair in Figurine.objects.values_list("still", "cutout"):
-        known.update(pair)
     gone = 0
-    for name in _files(store, ""):
-        if name not in known and store.get_modified_time(name) < now - ORPHAN_AGE:
-            store.delete(name)
-            gone += 1
+    for name in _files(store, storage.SELFIES) + _files(store, storage.FIGURINES):
+        try:
+            if store.get_modified_time(name) < now - ORPHAN_AGE and not _is_named(name):
+                store.delete(name)
+                gone += 1
+        except FileNotFoundError:
+            continue
+        except Exception:
+            log.exception("orphan could not be deleted", file=name)
     if gone:
         log.warning("orphan files deleted", count=gone)
     return gone
 
 
+def _is_named(name: str) -> bool:
+    return (
+        Submission.objects.filter(selfie=name).exists()
+        or Figurine.objects.filter(still=name).exists()
+        or Figurine.objects.filter(cutout=name).exists()
+    )
+
+
 def _files(store: Storage, folder: str) -> list[str]:
-    folders, names = store.listdir(folder)
-    prefix = f"{folder}/" if folder else ""
-    found = [prefix + name for name in names]
+    try:
+        folders, names = store.listdir(folder)
+    except FileNotFoundError:
+        return []
+    found = [f"{folder}/{name}" for name in names if name]
     for child in folders:
-        found += _files(store, prefix + child)
+        found += _files(store, f"{folder}/{child}")
     return found
+
+
+def _delete_on_commit(name: str) -> None:
+    """Robust: one file that cannot be deleted keeps no other; the orphans' hour finds it."""
+    transaction.on_commit(partial(storage.private().delete, name), robust=True)
 
 
 def _forget_selfie(submission: Submission) -> int:
@@ -108,7 +159,7 @@ def _forget_selfie(submission: Submission) -> int:
     submission.save(update_fields=["selfie", "face"])
     if not name:
         return 0
-    transaction.on_commit(partial(storage.private().delete, name))
+    _delete_on_commit(name)
     return 1
 
 
@@ -116,15 +167,12 @@ def _forget(submission: Submission) -> int:
     files = _forget_selfie(submission)
     submission.plaque, submission.device_hash = "", ""
     submission.save(update_fields=["plaque", "device_hash"])
-    GenerationJob.objects.filter(submission=submission, outcome="").update(
-        outcome=JobOutcome.CANCELLED, finished_at=timezone.now(), lease_token=None
-    )
     GenerationJob.objects.filter(submission=submission).update(recipe={})
     for figurine in submission.figurines.all():
         names = [file.name for file in (figurine.still, figurine.cutout) if file.name]
         figurine.still, figurine.cutout, figurine.recipe = "", "", {}
         figurine.save(update_fields=["still", "cutout", "recipe"])
         for name in names:
-            transaction.on_commit(partial(storage.private().delete, name))
+            _delete_on_commit(name)
         files += len(names)
     return files

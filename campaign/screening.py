@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
 from campaign import lifecycle
 from campaign.enums import HoldReason, RejectReason, SubmissionState
@@ -17,8 +20,8 @@ from figurine.types import Face, Recipe, SafetyScores, Selfie
 
 log = structlog.get_logger(__name__)
 
-QUALITY_HOLD_SCORE: Final = 0.6
-"""Mesh confidence below which a person looks first. Good portraits score 0.9 and more."""
+GIVE_UP_AFTER: Final = timedelta(minutes=1)
+"""A dozen tries by the sweep; then a person decides instead of a tool that does not work."""
 
 
 def screen(submission_id: UUID) -> None:
@@ -26,32 +29,45 @@ def screen(submission_id: UUID) -> None:
     submission = Submission.objects.select_related("campaign").get(pk=submission_id)
     if submission.state != SubmissionState.SCREENING:
         return
+    nsfw_score: float | None = None
+    verdict: RejectReason | HoldReason | None
     try:
         selfie = load_selfie(submission)
+        scores = safety.score(selfie.pixels)
+        nsfw_score = scores.nsfw
+        verdict = judge(scores, selfie.faces[0], campaign=submission.campaign)
     except SelfieGone as gone:
-        lifecycle.transition(
-            submission, SubmissionState.FAILED, actor=lifecycle.SYSTEM, reason=gone.code
-        )
+        with suppress(IllegalTransition):
+            _move(submission, SubmissionState.FAILED, reason=gone.code)
         return
-    scores = safety.score(selfie.pixels)
-    verdict = judge(scores, selfie.faces[0], campaign=submission.campaign)
+    except Exception:
+        if timezone.now() < submission.state_since_at + GIVE_UP_AFTER:
+            raise
+        log.exception("screening given up, a person decides", submission=str(submission_id))
+        verdict = HoldReason.NOT_SCREENED
     try:
         with transaction.atomic():
-            submission.nsfw_score = scores.nsfw
+            if isinstance(verdict, RejectReason):
+                _move(submission, SubmissionState.REJECTED, reason=verdict)
+            elif isinstance(verdict, HoldReason):
+                _move(submission, SubmissionState.HELD, reason=verdict)
+            else:
+                enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
+            submission.nsfw_score = nsfw_score
             submission.hold_reason = verdict if isinstance(verdict, HoldReason) else ""
             submission.save(update_fields=["nsfw_score", "hold_reason"])
-            if isinstance(verdict, RejectReason):
-                lifecycle.transition(
-                    submission, SubmissionState.REJECTED, actor=lifecycle.SYSTEM, reason=verdict
-                )
-            elif isinstance(verdict, HoldReason):
-                lifecycle.transition(
-                    submission, SubmissionState.HELD, actor=lifecycle.SYSTEM, reason=verdict
-                )
-            else:
-                enqueue(submission, actor=lifecycle.SYSTEM)
     except IllegalTransition:
         log.info("screening came late", submission=str(submission_id))
+
+
+def _move(submission: Submission, to: SubmissionState, *, reason: str) -> None:
+    lifecycle.transition(
+        submission,
+        to,
+        actor=lifecycle.SYSTEM,
+        only_from=SubmissionState.SCREENING,
+        reason=reason,
+    )
 
 
 def load_selfie(submission: Submission) -> Selfie:
@@ -70,19 +86,28 @@ def judge(
     scores: SafetyScores, face: Face, *, campaign: Campaign
 ) -> RejectReason | HoldReason | None:
     """The campaign's policy, pure: None means pass."""
+    # Written so that a score that is no number at all does not pass.
     if scores.nsfw >= campaign.nsfw_reject:
         return RejectReason.UNSAFE
-    if scores.nsfw >= campaign.nsfw_hold:
+    if not scores.nsfw < campaign.nsfw_hold:
         return HoldReason.SAFETY_UNSURE
-    if face.mesh_score < QUALITY_HOLD_SCORE:
+    if not face.mesh_score >= campaign.quality_hold:
         return HoldReason.QUALITY_UNSURE
     return None
 
 
-def enqueue(submission: Submission, *, actor: lifecycle.Actor, reason: str = "") -> None:
+def enqueue(
+    submission: Submission,
+    *,
+    actor: lifecycle.Actor,
+    only_from: SubmissionState,
+    reason: str = "",
+) -> None:
     """Write a job and move to the queue, in one transaction."""
     with transaction.atomic():
-        lifecycle.transition(submission, SubmissionState.QUEUED, actor=actor, reason=reason)
+        lifecycle.transition(
+            submission, SubmissionState.QUEUED, actor=actor, only_from=only_from, reason=reason
+        )
         recipe = Recipe(
             engine=submission.campaign.engine,
             kit=submission.kit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.core.files.storage import Storage, storages
 
@@ -16,9 +16,14 @@ def private() -> Storage:
     return storages["private"]
 
 
+SELFIES: Final = "selfies"
+FIGURINES: Final = "figurines"
+"""The only two folders this product keeps pictures in, and so the only ones it tidies."""
+
+
 def selfie_name(submission: Submission, filename: str) -> str:
-    return f"selfies/{submission.created_at:%Y%m%d}/{secrets.token_urlsafe(18)}.jpg"
+    return f"{SELFIES}/{submission.created_at:%Y%m%d}/{secrets.token_urlsafe(18)}.jpg"
 
 
 def still_name(figurine: Figurine, filename: str) -> str:
-    return f"figurines/{secrets.token_urlsafe(18)}.{filename.rpartition('.')[2]}"
+    return f"{FIGURINES}/{secrets.token_urlsafe(18)}.{filename.rpartition('.')[2]}"

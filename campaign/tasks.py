@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.core.management import call_command
 from django.db import transaction
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
@@ -48,8 +49,10 @@ def purge() -> None:
 
 
 @shared_task
-def purge_orphans() -> None:
+def tidy() -> None:
+    """What needs doing now and then: files of killed processes, sessions of last month."""
     retention.purge_orphans()
+    call_command("clearsessions")
 
 
 def ring(bell: Callable[..., Any], *args: str) -> None:

@@ -1,19 +1,30 @@
 """Addresses of the phone's pages and of private pictures."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from campaign import views
+from campaign.consumers import TOKEN
 
 app_name = "campaign"
+
+
+class TokenConverter(StringConverter):
+    """A submission's token; anything else is not found before the database is asked."""
+
+    regex = TOKEN
+
+
+register_converter(TokenConverter, "token")
 
 urlpatterns = [
     path("", views.landing, name="landing"),
     path("c/<slug:slug>/", views.enlist, name="intake"),
     path("c/<slug:slug>/theme.css", views.theme_css, name="theme"),
     path("c/<slug:slug>/submit/", views.submit, name="submit"),
-    path("s/<str:token>/", views.status, name="status"),
-    path("s/<str:token>/status.json", views.status_json, name="status-json"),
-    path("s/<str:token>/erase/", views.erase, name="erase"),
-    path("s/<str:token>/retry/", views.retry, name="retry"),
+    path("s/<token:token>/", views.status, name="status"),
+    path("s/<token:token>/status.json", views.status_json, name="status-json"),
+    path("s/<token:token>/erase/", views.erase, name="erase"),
+    path("s/<token:token>/retry/", views.retry, name="retry"),
     path("media/<str:token>", views.media_file, name="media"),
 ]

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -37,7 +38,10 @@ from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, IllegalTransition, IntakeError
 from campaign.forms import EnlistForm
 from campaign.models import Campaign, Submission
-from figurine.errors import FigurineError, TooLarge
+from figurine.bounds import MAX_BYTES
+from figurine.errors import FigurineError, MissingModel, TooLarge
+
+log = structlog.get_logger(__name__)
 
 Refusal = IntakeError | FigurineError
 
@@ -46,6 +50,9 @@ THEME_MAX_AGE_S: Final = 60
 PICTURE_MAX_AGE_S: Final = 600
 REDIRECT_MAX_AGE_S: Final = 30
 """Half of what a presigned address lives (settings.PRIVATE_STORAGE, querystring_expire)."""
+
+NO_STORE: Final = "private, no-store"
+"""For selfies: no browser's disk may keep a face past its day."""
 
 
 # --- enlist -----------------------------------------------------------------------------------
@@ -87,7 +94,7 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
             "idempotency_key": uuid.uuid4(),
             "entry_code": request.GET.get("e", "")[:16],
             "finishes": intake.finishes(campaign),
-            "upload_max_bytes": intake.MAX_BYTES,
+            "upload_max_bytes": MAX_BYTES,
             "too_large": TooLarge,
             "lost": IntakeError,
         },
@@ -125,10 +132,11 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def refused(request: HttpRequest, campaign: Campaign, refusal: Refusal) -> HttpResponse:
     """What happened and what to do, to a script or to a person."""
-    if isinstance(refusal, IntakeError):
-        status = refusal.status
-    else:
-        status = 422 if refusal.permanent else 503
+    status = _refusal_status(refusal)
+    tell = log.info if status < 500 else log.warning
+    if isinstance(refusal, MissingModel):
+        tell = log.error
+    tell("refused", code=refusal.code, detail=str(refusal), campaign=campaign.slug, status=status)
     if _wants_json(request):
         said = {"code": refusal.code, "sentence": refusal.sentence, "advice": refusal.advice}
         return JsonResponse(said, status=status)
@@ -141,6 +149,14 @@ def refused(request: HttpRequest, campaign: Campaign, refusal: Refusal) -> HttpR
         way_url=reverse("campaign:intake", args=[campaign.slug]),
         status=status,
     )
+
+
+def _refusal_status(refusal: Refusal) -> int:
+    """503 where the same selfie may do later."""
+    if isinstance(refusal, IntakeError):
+        return refusal.status
+    is_ours = isinstance(refusal, MissingModel) or not refusal.permanent
+    return 503 if is_ours else 422
 
 
 def _wants_json(request: HttpRequest) -> bool:
@@ -257,25 +273,38 @@ def retry(request: HttpRequest, submission: Submission) -> HttpResponse:
 @require_safe
 def media_file(request: HttpRequest, token: str) -> HttpResponse:
     """The picture behind a signed address. `?download=name.jpg` saves it under that name."""
-    file = media.resolve(token)
-    if file is None:
+    found = media.resolve(token, user=request.user)
+    if found is None:
         raise Http404
+    file = found.file
+    is_selfie = found.picture == media.Picture.SELFIE
     name = request.GET.get("download", "")
     wants_copy = bool(FILE_NAME.fullmatch(name))
     disposition = content_disposition_header(wants_copy, name if wants_copy else "") or "inline"
     if settings.S3_BUCKET:
         # The S3 storage alone takes parameters; the presigned address carries them signed.
         presigned: Any = file.storage
-        asked = {"ResponseContentDisposition": disposition}
+        asked = {
+            "ResponseContentDisposition": disposition,
+            "ResponseCacheControl": (
+                NO_STORE if is_selfie else f"private, max-age={PICTURE_MAX_AGE_S}"
+            ),
+        }
         response: HttpResponse = redirect(presigned.url(file.name, parameters=asked))
         max_age_s = REDIRECT_MAX_AGE_S
     else:
         kind = mimetypes.guess_type(str(file.name))[0] or "application/octet-stream"
-        with file.open() as stored:
-            response = HttpResponse(stored.read(), content_type=kind)
+        try:
+            with file.open() as stored:
+                response = HttpResponse(stored.read(), content_type=kind)
+        except FileNotFoundError as error:  # purged since the row was read
+            raise Http404 from error
         response["Content-Disposition"] = disposition
         response["Content-Security-Policy"] = "sandbox; default-src 'none'"
         response["X-Content-Type-Options"] = "nosniff"
         max_age_s = PICTURE_MAX_AGE_S
-    patch_cache_control(response, private=True, max_age=max_age_s)
+    if is_selfie:
+        response["Cache-Control"] = NO_STORE
+    else:
+        patch_cache_control(response, private=True, max_age=max_age_s)
     return response

@@ -11,9 +11,9 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 # Models may be imported only now that the application registry is ready.
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from channels.sessions import CookieMiddleware  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 import billboard.routing  # noqa: E402
@@ -28,7 +28,7 @@ application = ProtocolTypeRouter(
     {
         "http": BodyLimit(django_application, max_bytes=settings.UPLOAD_BODY_MAX_BYTES),
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(
+            CookieMiddleware(
                 URLRouter(
                     campaign.routing.websocket_urlpatterns + billboard.routing.websocket_urlpatterns
                 )

@@ -42,8 +42,8 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "campaign.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
         "purge": {"task": "campaign.tasks.purge", "schedule": 60.0, "options": {"expires": 60.0}},
-        "purge-orphans": {
-            "task": "campaign.tasks.purge_orphans",
+        "tidy": {
+            "task": "campaign.tasks.tidy",
             "schedule": 900.0,
             "options": {"expires": 900.0},
         },

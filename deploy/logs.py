@@ -1,10 +1,23 @@
-"""Structured logs: one event a line, the submission's id in every line that is about one."""
+"""Structured logs: one event a line, the submission's id in every line that is about one.
+
+An address that is a key never gets into them, whoever logs it: see `blank_keys`.
+"""
 
 from __future__ import annotations
 
 import logging.config
+import re
+from typing import Any, Final
 
 import structlog
+
+KEY: Final = re.compile(r"""(/(?:s|media)/)[^\s/?"'<>\\]+""")
+"""What opens a participant's page or socket (/s/…, /ws/s/…) or a picture."""
+
+
+def blank_keys(logger: Any, method: str, line: Any) -> str:
+    """Blank the keys in a rendered line, so in its event, its values and its traceback alike."""
+    return KEY.sub(r"\1...", str(line))
 
 
 def configure(*, json: bool, level: str) -> None:
@@ -15,10 +28,10 @@ def configure(*, json: bool, level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+    render: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if json
-        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+        else [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
     )
     structlog.configure(
         processors=[
@@ -41,7 +54,8 @@ def configure(*, json: bool, level: str) -> None:
                     "foreign_pre_chain": shared,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        renderer,
+                        *render,
+                        blank_keys,
                     ],
                 }
             },

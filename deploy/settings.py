@@ -111,11 +111,12 @@ DATABASES: dict[str, dict[str, Any]] = {
 if env.str("DIORAMA_DATABASE_URL", default=""):
     DATABASES["default"] = env.db_url("DIORAMA_DATABASE_URL")
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # Writers queue at BEGIN instead of failing in the middle; readers never wait (WAL).
+    # Writers queue at BEGIN instead of failing in the middle; readers never wait (WAL). FULL: with
+    # NORMAL a power cut may roll back what was told as done, a recall or an acceptance.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -124,10 +125,21 @@ else:
 # --- the doorbells ----------------------------------------------------------------------------
 BROKER_URL = env.str("DIORAMA_BROKER_URL", default=f"redis+socket://{VAR / 'run' / 'valkey.sock'}")
 CHANNEL_URL = env.str("DIORAMA_CHANNEL_URL", default=f"unix://{VAR / 'run' / 'valkey.sock'}")
+# A nudge is worth half a second of waiting, not redis-py's five: everybody looks again anyway.
+CHANNEL_TIMEOUT_S = 0.5
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [CHANNEL_URL], "prefix": "diorama"},
+        "CONFIG": {
+            "hosts": [
+                {
+                    "address": CHANNEL_URL,
+                    "socket_timeout": CHANNEL_TIMEOUT_S,
+                    "socket_connect_timeout": CHANNEL_TIMEOUT_S,
+                }
+            ],
+            "prefix": "diorama",
+        },
     }
 }
 GENERATION_BATCH = env.int("DIORAMA_GENERATION_BATCH", default=1)
@@ -141,7 +153,13 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 S3_BUCKET = env.str("DIORAMA_S3_BUCKET", default="")
-S3_ENDPOINT = env.str("DIORAMA_S3_ENDPOINT", default="")
+S3_REGION = env.str("DIORAMA_S3_REGION", default="us-east-1")
+_endpoint = env.str("DIORAMA_S3_ENDPOINT", default="").rstrip("/")
+S3_ENDPOINT = _endpoint or f"https://s3.{S3_REGION}.amazonaws.com"
+# One host signs the addresses of pictures and stands in the policy of pages. On AWS it is the
+# bucket's own; a bucket with dots in its name has no certificate there.
+_is_own_host = not _endpoint and "." not in S3_BUCKET
+S3_ORIGIN = f"https://{S3_BUCKET}.s3.{S3_REGION}.amazonaws.com" if _is_own_host else S3_ENDPOINT
 PRIVATE_STORAGE: dict[str, Any] = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
     "OPTIONS": {
@@ -155,8 +173,9 @@ if S3_BUCKET:
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
-            "endpoint_url": S3_ENDPOINT or None,
-            "region_name": env.str("DIORAMA_S3_REGION", default="") or None,
+            "endpoint_url": S3_ENDPOINT,
+            "addressing_style": "virtual" if _is_own_host else "path",
+            "region_name": S3_REGION,
             "default_acl": "private",
             "signature_version": "s3v4",
             "querystring_auth": True,
@@ -181,7 +200,7 @@ USE_TZ = True
 TIME_ZONE = env.str("DIORAMA_TIME_ZONE", default="UTC")
 
 # --- what a page may load ---------------------------------------------------------------------
-_bucket = [S3_ENDPOINT or f"https://{S3_BUCKET}.s3.amazonaws.com"] if S3_BUCKET else []
+_bucket = [S3_ORIGIN] if S3_BUCKET else []
 _directives: dict[str, Any] = {
     "default-src": [NONE],
     "script-src": [SELF],

@@ -124,7 +124,12 @@ class Child:
             try:
                 ending = describe(await self._run())
             except OSError as error:
-                ending = f"could not be started ({error.strerror})"
+                ending = f"could not be started ({error.strerror or error})"
+            except Exception as error:  # whatever it was: the others live on, and so shall this one
+                ending = f"could not be started ({type(error).__name__}: {error})"
+            if self.pid:  # not to its end: what was started must not run beside the next
+                kill_group(self.pid)
+                self.pid = 0
             if self._stopping.is_set():
                 break
             self.deaths += 1

@@ -15,7 +15,7 @@ from typing import Final, TextIO
 
 from PIL import Image
 
-from figurine import engines, plaque, recipes
+from figurine import engines, kits, plaque, recipes
 from figurine.decode import decode
 from figurine.errors import FigurineError
 from figurine.gate import admit
@@ -119,6 +119,10 @@ def _write(pixels: Pixels, picture: Path, parser: argparse.ArgumentParser) -> No
         parser.error(f"cannot write {picture}: {error.strerror}")
 
 
+def _finishes() -> list[str]:
+    return sorted({finish for kit in kits.names() for finish in kits.load(kit).finishes})
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m figurine",
@@ -129,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the picture, a .png")
     parser.add_argument("--cutout", type=Path, help="the figurine alone, with alpha, a .png")
     parser.add_argument("--kit", default="soldier", help="what it wears (%(default)s)")
-    parser.add_argument("--finish", default="painted", help="how it is painted (%(default)s)")
+    parser.add_argument("--finish", default="painted", choices=_finishes(), help="(%(default)s)")
     parser.add_argument("--plaque", default="", help="name on the base, up to 16 letters")
     parser.add_argument(
         "--seed", type=int, default=1, help="same seed, same figurine (%(default)s)"

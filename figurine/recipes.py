@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from figurine import kits
+from figurine import kits, lettering
 from figurine.errors import UnknownKit
 from figurine.types import Recipe
 
@@ -17,7 +17,8 @@ def finishes(kit: str) -> dict[str, str]:
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse a recipe that nobody can make. Raises UnknownKit."""
+    """Refuse a recipe that nobody can make. Raises UnknownKit, BadPlaque."""
     if recipe.engine not in ENGINES:
         raise UnknownKit(f"no engine named {recipe.engine!r}")
     kits.load(recipe.kit).finish(recipe.finish)
+    lettering.letters(recipe.plaque)

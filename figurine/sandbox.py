@@ -1,4 +1,8 @@
-"""Look at an upload in a process that can do no harm: bounded in memory and time, without files.
+"""Look at an upload in a process of its own, bounded in memory, CPU and wall time.
+
+It can open no file and no socket, write to no file it was given, and leaves no core dump. It is
+not jailed: a broken decoder could still do what needs no descriptor, such as delete or rename this
+user's files or signal this user's processes.
 
 A warm helper (zygote.py) forks one child an upload. The first upload starts it, or `start()` ahead
 of that; if it is killed, the next upload starts another. On two idle cores the first upload takes

@@ -83,7 +83,7 @@ def _walk(submission: Submission, state: SubmissionState, *, actor: lifecycle.Ac
     move(S.SCREENING)
     if state in {S.HELD, S.SCREENING}:
         return move(S.HELD) if state == S.HELD else None
-    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     if state == S.QUEUED:
         return None
     move(S.GENERATING)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import requests
 from django.db import connection
@@ -20,10 +21,10 @@ STOP_LIMIT_S = 10
 
 def database_url() -> str:
     """Where another process finds what this test has committed."""
-    found = connection.settings_dict
+    name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
-        return f"sqlite:///{found['NAME']}"
-    return f"postgres://{found['USER']}@/{found['NAME']}?host={found['HOST']}"
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["DIORAMA_DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class Body:
 
 
 def save(body: Body, path: Path) -> None:
-    """Write a file of about 9 bytes a vertex; positions are kept to 1/65535 of the box."""
+    """Write a file of about 6 bytes a vertex; positions are kept to 1/65535 of the box."""
     low, high = body.vertices.min(axis=0), body.vertices.max(axis=0)
     steps = np.round((body.vertices - low) / (high - low) * 65535).astype(np.int32)
     buffer = io.BytesIO()

@@ -18,7 +18,7 @@ _BLOCK = 24
 """Samples along a block's edge: small enough for the arrays to stay in a core's cache."""
 _SLACK = 0.05
 """How far, in units, a part may be wrong about its distance (creases, ellipsoids) or reach out
-by its fillet; found by lowering it until the soldier's mesh changed, then doubling."""
+by its fillet: above the largest fillet and the deepest crease of the soldier."""
 _EDGE = 0.0016
 """Half width, in units, of the soft border between two materials: about one pixel."""
 

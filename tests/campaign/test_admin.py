@@ -104,6 +104,21 @@ def test_submission_page_tells_what_happened(
         assert words in page
 
 
+def test_faces_are_shown_only_to_who_may_review(client: Client, campaign: Campaign) -> None:
+    submission = shelf.put(campaign, S.HELD, plaque="MAE")
+    clerk = User.objects.create_user("clerk", password="clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_submission"))
+    client.force_login(clerk)
+    thumb = reverse("admin:campaign_submission_thumb", args=[submission.pk, 160])
+    for may in (False, True):
+        if may:
+            clerk.user_permissions.add(Permission.objects.get(codename="review_submission"))
+        listed = client.get(changelist(Submission)).content.decode()
+        told = client.get(change(submission)).content.decode()
+        assert ("MAE" in listed, "MAE" in told) == (True, True)
+        assert (thumb in listed, "/media/" in told) == (may, may)
+
+
 @pytest.mark.parametrize("search", ["No. 00,002", "2", "ellen"])
 def test_submission_is_found_by_number_and_name(
     crew: Client, campaign: Campaign, search: str

@@ -444,6 +444,20 @@ def test_thumb_is_a_small_jpeg_of_the_figurine(
     assert abs(shade[0] - 40) < 8, "the figurine's own shade, not the selfie"
 
 
+def test_thumb_is_kept_by_no_cache(crew: Client, campaign: Campaign) -> None:
+    shelf.put(campaign, S.HELD)
+    (card,) = queue(crew)["cards"]
+    assert "no-store" in crew.get(card["thumb_url"])["Cache-Control"]
+
+
+def test_selfie_past_its_day_never_shows(crew: Client, campaign: Campaign) -> None:
+    shelf.put(campaign, S.HELD)
+    Submission.objects.update(selfie_purge_at=timezone.now())
+    (card,) = queue(crew)["cards"]
+    assert card["selfie_url"] == ""
+    assert crew.get(card["thumb_url"]).status_code == 404
+
+
 def test_thumb_of_any_other_width_is_404(crew: Client, campaign: Campaign) -> None:
     submission = shelf.put(campaign)
     url = reverse("admin:campaign_submission_thumb", args=[submission.pk, 4000])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -56,7 +59,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FrameEngine]:
 @pytest.fixture
 def queued(receive: Callable[..., Submission]) -> Submission:
     submission = receive()
-    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     return submission
 
 
@@ -106,7 +109,7 @@ def test_claimed_job_is_nobody_elses(queued: Submission) -> None:
 def test_claim_takes_the_oldest_first(receive: Callable[..., Submission]) -> None:
     submissions = [receive() for _ in range(3)]
     for submission in submissions:
-        screening.enqueue(submission, actor=lifecycle.SYSTEM)
+        screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     claimed = [held.submission_id for held in generation.claim(limit=2)]
     assert claimed == [submission.pk for submission in submissions[:2]]
 
@@ -231,7 +234,7 @@ def test_lease_is_renewed_while_the_engine_works(
     def held_again() -> bool:
         return GenerationJob.objects.filter(lease_until__gt=timezone.now()).exists()
 
-    with generation._renewed(held):
+    with generation._renewed([held]):
         wait_until(held_again, within_s=10, what="the lease is renewed")
     assert held_again()
 
@@ -244,3 +247,38 @@ def test_selfie_gone_is_a_failure_with_a_code(
     generation.run_ready()
     queued.refresh_from_db()
     assert (queued.state, queued.reason) == (S.FAILED, "selfie_gone")
+
+
+def test_batch_keeps_all_its_leases(receive: Callable[..., Submission]) -> None:
+    for _ in range(2):
+        screening.enqueue(receive(), actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
+    assert len(generation.claim(limit=2)) == 2
+    assert generation.claim(limit=2) == []
+
+
+def test_leaving_the_workshop_closes_the_job(queued: Submission) -> None:
+    lifecycle.transition(queued, S.REJECTED, actor=lifecycle.SYSTEM)
+    assert job().outcome == JobOutcome.CANCELLED
+    assert generation.claim(limit=1) == []
+
+
+def test_hung_worker_ends_itself() -> None:
+    """In a process of its own, with the limit shortened; the engine never comes back."""
+    code = """
+import django, threading, uuid
+django.setup()
+from campaign import generation
+generation.RENEW_S = generation.HARD_LIMIT_S = 0.05
+with generation._renewed([generation.Claim(1, uuid.uuid4(), uuid.uuid4())]):
+    threading.Event().wait(60)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "deploy.settings"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == generation.HUNG_STATUS
+    assert "generation hangs" in done.stderr

@@ -22,7 +22,7 @@ from campaign.errors import (
     NoPhoto,
     SlowDown,
 )
-from campaign.models import Campaign, Consent, Submission, Transition
+from campaign.models import Campaign, Consent, ConsentText, Submission, Transition
 from campaign.queries import Refusal
 from figurine.bounds import MAX_BYTES
 from figurine.errors import BadPlaque, FigurineError, NotAnImage, TooLarge, UnknownKit
@@ -52,7 +52,8 @@ def test_receive_portrait_stores_submission_consent_and_moves(
     )
     moves = Transition.objects.filter(submission=submission).values_list("from_state", "to_state")
     assert list(moves) == [(S.RECEIVED, S.SCREENING)]
-    assert submission.selfie_purge_at - submission.created_at == timedelta(hours=24)
+    assert submission.selfie_purge_at - submission.created_at == timedelta(hours=22)
+    assert ConsentText.objects.get(pk=consent.text_sha256).text == campaign.consent_text
 
 
 def test_receive_keeps_a_clean_copy_and_never_the_upload(

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.files.base import ContentFile
 from django.test import Client
+from django.utils import timezone
 
 from campaign import media
 from campaign.enums import SubmissionState
@@ -23,6 +26,20 @@ def figurine(bare: Submission) -> Figurine:
     return made
 
 
+@pytest.fixture
+def selfie(bare: Submission) -> Submission:
+    bare.selfie.save("selfie.jpg", ContentFile(b"selfie"))
+    Submission.objects.filter(pk=bare.pk).update(state=S.REVIEW)
+    return bare
+
+
+def look_as(client: Client, permission: str) -> Client:
+    user = User.objects.create_user("ana", password="ana", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename=permission))
+    client.force_login(user)
+    return client
+
+
 def put(figurine: Figurine, state: S) -> None:
     Submission.objects.filter(pk=figurine.submission_id).update(state=state)
 
@@ -30,9 +47,10 @@ def put(figurine: Figurine, state: S) -> None:
 @pytest.mark.parametrize("audience", Audience)
 @pytest.mark.parametrize("state", S)
 def test_address_opens_only_while_the_state_allows(
-    client: Client, figurine: Figurine, audience: Audience, state: S
+    client: Client, moderator: User, figurine: Figurine, audience: Audience, state: S
 ) -> None:
     put(figurine, state)
+    client.force_login(moderator)
     answer = client.get(media.address(figurine, Picture.CUTOUT, audience=audience))
     assert answer.status_code == (200 if state in media.MAY_SEE[audience] else 404)
 
@@ -87,15 +105,51 @@ def test_address_stays_the_same_within_the_hour(
     assert media.address(figurine, Picture.STILL, audience=Audience.SCREEN) == first
 
 
-def test_selfie_is_for_the_crew_alone(client: Client, bare: Submission) -> None:
-    bare.selfie.save("selfie.jpg", ContentFile(b"selfie"))
-    put_state = Submission.objects.filter(pk=bare.pk).update
-    put_state(state=S.REVIEW)
+def test_selfie_is_for_the_crew_alone(client: Client, moderator: User, selfie: Submission) -> None:
+    client.force_login(moderator)
     got = {
-        audience: client.get(media.address(bare, Picture.SELFIE, audience=audience)).status_code
+        audience: client.get(media.address(selfie, Picture.SELFIE, audience=audience)).status_code
         for audience in Audience
     }
     assert got == {Audience.SCREEN: 404, Audience.PARTICIPANT: 404, Audience.CREW: 200}
+
+
+def test_crew_address_opens_only_for_who_may_review(client: Client, selfie: Submission) -> None:
+    address = media.address(selfie, Picture.SELFIE, audience=Audience.CREW)
+    assert client.get(address).status_code == 404, "nobody is logged in"
+    look_as(client, "review_submission")
+    assert client.get(address).status_code == 200
+    client.logout()
+    assert client.get(address).status_code == 404, "the session is over"
+
+
+def test_crew_address_is_closed_to_other_staff(client: Client, selfie: Submission) -> None:
+    look_as(client, "view_submission")
+    address = media.address(selfie, Picture.SELFIE, audience=Audience.CREW)
+    assert client.get(address).status_code == 404
+
+
+def test_selfie_is_kept_by_no_cache(client: Client, selfie: Submission) -> None:
+    look_as(client, "review_submission")
+    answer = client.get(media.address(selfie, Picture.SELFIE, audience=Audience.CREW))
+    assert (answer.content, answer["Cache-Control"]) == (b"selfie", "private, no-store")
+
+
+def test_selfie_past_its_day_is_refused_even_if_nobody_purged_it(
+    client: Client, selfie: Submission
+) -> None:
+    look_as(client, "review_submission")
+    address = media.address(selfie, Picture.SELFIE, audience=Audience.CREW)
+    over = timezone.now() - timedelta(seconds=1)
+    Submission.objects.filter(pk=selfie.pk).update(selfie_purge_at=over)
+    assert client.get(address).status_code == 404
+
+
+def test_file_purged_meanwhile_is_not_found(client: Client, figurine: Figurine) -> None:
+    put(figurine, S.APPROVED)
+    address = media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN)
+    figurine.cutout.storage.delete(str(figurine.cutout.name))
+    assert client.get(address).status_code == 404
 
 
 def test_private_folder_has_no_address_of_its_own(client: Client, figurine: Figurine) -> None:

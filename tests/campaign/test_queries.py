@@ -25,7 +25,7 @@ def put(submission: Submission, state: S, reason: str = "") -> queries.Status:
 def test_status_says_one_true_thing_a_state(bare: Submission, state: S) -> None:
     said = put(bare, state)
     assert said.state == state
-    assert said.can_retry is (state == S.FAILED)
+    assert said.can_retry is False  # without a selfie there is nothing to try
     assert said.is_over is (state in {S.REJECTED, S.RECALLED, S.EXPIRED, S.ERASED})
     assert (said.eta_s is not None) is (state in {S.SCREENING, S.QUEUED, S.GENERATING})
 
@@ -57,7 +57,7 @@ def test_status_shows_the_figurine_only_where_it_may(
 def test_status_counts_who_is_ahead(receive: Callable[..., Submission]) -> None:
     submissions = [receive() for _ in range(3)]
     for submission in submissions:
-        screening.enqueue(submission, actor=lifecycle.SYSTEM)
+        screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     assert [queries.status(s).ahead for s in submissions] == [0, 1, 2]
     assert queries.status(submissions[2]).eta_s == round(3 * queries.FIRST_ETA_S)
 
@@ -69,7 +69,8 @@ def test_usual_s_is_the_median_of_what_was_measured(bare: Submission) -> None:
             submission=bare,
             recipe={},
             outcome="done",
-            ready_at=now - timedelta(seconds=seconds),
+            ready_at=now - timedelta(hours=1),
+            claimed_at=now - timedelta(seconds=seconds),
             finished_at=now,
         )
     assert queries.usual_s() == 3
@@ -103,3 +104,23 @@ def test_stuck_in_screening_finds_the_lost_bell(bare: Submission) -> None:
 
 def test_counts_by_state(bare: Submission, campaign: Campaign) -> None:
     assert queries.counts(campaign) == {S.RECEIVED: 1}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "jobs", "may"),
+    [
+        (S.FAILED, "worker_lost", 1, True),
+        (S.FAILED, "engine_broke", 2, True),
+        (S.FAILED, "out_of_memory", 1, True),
+        (S.FAILED, "worker_lost", queries.JOBS_MAX, False),
+        (S.FAILED, "no_face", 1, False),
+        (S.REVIEW, "", 1, False),
+    ],
+)
+def test_may_retry_where_it_could_help(
+    receive: Callable[..., Submission], state: S, reason: str, jobs: int, may: bool
+) -> None:
+    submission = receive()
+    for _ in range(jobs):
+        GenerationJob.objects.create(submission=submission, recipe={}, outcome="failed")
+    assert put(submission, state, reason).can_retry is may

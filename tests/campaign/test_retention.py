@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.files.base import ContentFile
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def reviewed(receive: Callable[..., Submission]) -> Submission:
     submission = receive(plaque="MAE", device="phone")
-    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     lifecycle.transition(submission, S.GENERATING, actor=lifecycle.SYSTEM)
     figurine = Figurine(
         submission=submission, recipe={"plaque": "MAE"}, seed=1, engine_version="1", is_chosen=True
@@ -78,7 +78,7 @@ def test_purge_expires_what_cannot_go_on_without_a_selfie(
     receive: Callable[..., Submission],
 ) -> None:
     submission = receive()
-    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     name = submission.selfie.name
     retention.purge(now=submission.selfie_purge_at)
     submission.refresh_from_db()
@@ -99,7 +99,10 @@ def test_purge_orphans_deletes_old_files_that_no_row_names(reviewed: Submission)
     orphan = store.save("figurines/orphan.jpg", ContentFile(b"half-written"))
     assert retention.purge_orphans() == 0
     later = timezone.now() + retention.ORPHAN_AGE + timedelta(minutes=1)
+    foreign = store.save("backups/db.dump", ContentFile(b"not ours"))
     assert retention.purge_orphans(now=later) >= 1
+    assert exists(foreign) == [True]
+    store.delete(foreign)
     figurine = reviewed.figurines.get()
     assert exists(orphan, reviewed.selfie.name, figurine.still.name) == [False, True, True]
 
@@ -107,3 +110,44 @@ def test_purge_orphans_deletes_old_files_that_no_row_names(reviewed: Submission)
 def test_private_files_are_readable_by_their_owner_alone(reviewed: Submission) -> None:
     assert oct(os.stat(reviewed.selfie.path).st_mode & 0o777) == "0o600"
     assert oct(os.stat(os.path.dirname(reviewed.selfie.path)).st_mode & 0o777) == "0o700"
+
+
+def test_purge_looks_at_each_row_as_it_is_then(
+    reviewed: Submission, receive: Callable[..., Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Approved while earlier rows are being dealt with: only its selfie goes."""
+    Submission.objects.filter(pk=reviewed.pk).update(state=S.GENERATING)
+    earlier = receive()
+    Submission.objects.filter(pk=earlier.pk).update(created_at=earlier.created_at - timedelta(1))
+    purge_selfie = retention._purge_selfie
+
+    def and_meanwhile(submission: Submission, **words: datetime) -> bool:
+        if submission.pk == earlier.pk:
+            Submission.objects.filter(pk=reviewed.pk).update(state=S.APPROVED)
+        return purge_selfie(submission, **words)
+
+    monkeypatch.setattr(retention, "_purge_selfie", and_meanwhile)
+    retention.purge(now=timezone.now() + timedelta(hours=23))
+    reviewed.refresh_from_db()
+    assert (reviewed.state, bool(reviewed.selfie)) == (S.APPROVED, False)
+    assert exists(reviewed.figurines.get().still.name) == [True]
+
+
+def test_purge_goes_on_after_a_row_that_breaks(
+    receive: Callable[..., Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [receive().selfie.name for _ in range(3)]
+    store = storages["private"]
+    delete = type(store).delete
+
+    def refuse_the_first(self: object, name: str) -> None:
+        if name == names[0]:
+            raise PermissionError(name)
+        delete(store, name)
+
+    monkeypatch.setattr(type(store), "delete", refuse_the_first)
+    retention.purge(now=timezone.now() + timedelta(hours=23))
+    assert exists(*names) == [True, False, False]
+    monkeypatch.undo()
+    retention.purge_orphans(now=timezone.now() + timedelta(hours=25))
+    assert exists(*names) == [False] * 3

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from django.core.files.storage import storages
+from django.utils import timezone
 
 from campaign import screening
 from campaign.enums import HoldReason, RejectReason, SubmissionState
 from campaign.models import Campaign, GenerationJob, Submission
+from figurine import safety
+from figurine.errors import MissingModel
 from figurine.types import Face, Recipe, SafetyScores
 
 S = SubmissionState
@@ -29,6 +32,8 @@ def face(mesh_score: float = 0.95) -> Face:
         (0.85, 0.95, RejectReason.UNSAFE),
         (1.0, 0.1, RejectReason.UNSAFE),
         (0.0, 0.59, HoldReason.QUALITY_UNSURE),
+        (float("nan"), 0.95, HoldReason.SAFETY_UNSURE),
+        (0.0, float("nan"), HoldReason.QUALITY_UNSURE),
     ],
 )
 def test_judge_follows_the_policy(
@@ -83,3 +88,37 @@ def test_screen_without_its_selfie_fails_with_a_code(receive: Callable[..., Subm
     screening.screen(submission.pk)
     submission.refresh_from_db()
     assert (submission.state, submission.reason) == (S.FAILED, "selfie_gone")
+
+
+def test_screen_that_does_not_work_is_tried_again_and_then_held(
+    receive: Callable[..., Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = receive()
+
+    def broken(pixels: object) -> SafetyScores:
+        raise MissingModel("no open_nsfw.onnx")
+
+    monkeypatch.setattr(safety, "score", broken)
+    with pytest.raises(MissingModel):
+        screening.screen(submission.pk)
+    Submission.objects.update(state_since_at=timezone.now() - screening.GIVE_UP_AFTER)
+    screening.screen(submission.pk)
+    submission.refresh_from_db()
+    assert (submission.state, submission.hold_reason) == (S.HELD, HoldReason.NOT_SCREENED)
+
+
+@pytest.mark.parametrize("state", [S.REVIEW, S.REJECTED, S.GENERATING, S.FAILED])
+def test_screen_that_comes_late_changes_nothing(
+    receive: Callable[..., Submission], monkeypatch: pytest.MonkeyPatch, state: S
+) -> None:
+    submission = receive()
+
+    def meanwhile(pixels: object) -> SafetyScores:
+        Submission.objects.filter(pk=submission.pk).update(state=state)
+        return SafetyScores(0.0)
+
+    monkeypatch.setattr(safety, "score", meanwhile)
+    screening.screen(submission.pk)
+    submission.refresh_from_db()
+    assert (submission.state, GenerationJob.objects.count()) == (state, 0)
+    assert submission.nsfw_score is None

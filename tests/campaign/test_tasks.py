@@ -45,7 +45,7 @@ def test_moves_ring_their_bells_after_commit(
         assert bells == []
     assert bells == [("campaign.tasks.screen", str(submission.pk))]
     with django_capture_on_commit_callbacks(execute=True):
-        screening.enqueue(submission, actor=lifecycle.SYSTEM)
+        screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     assert bells[1:] == [("campaign.tasks.generate",)]
 
 
@@ -55,7 +55,7 @@ def test_sweep_rings_for_what_lost_bells_left_behind(
     tasks.sweep()
     assert bells == []
     stuck, ready = receive(), receive()
-    screening.enqueue(ready, actor=lifecycle.SYSTEM)
+    screening.enqueue(ready, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     Submission.objects.filter(pk=stuck.pk).update(
         state_since_at=timezone.now() - timedelta(minutes=1)
     )

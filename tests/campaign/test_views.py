@@ -15,13 +15,14 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django.asserts import assertRedirects
+from structlog.testing import capture_logs
 
 from campaign import queries, views
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import SlowDown
 from campaign.models import Campaign, EntryPoint, Submission
-from figurine.errors import OutOfMemory, TooDark
+from figurine.errors import MissingModel, OutOfMemory, TooDark
 from tests.photos import portrait
 
 S = SubmissionState
@@ -160,13 +161,35 @@ def test_submit_refuses_without_scripts_in_a_page(client: Client, campaign: Camp
 
 
 @pytest.mark.parametrize(
-    ("refusal", "status"), [(TooDark, 422), (OutOfMemory, 503), (SlowDown, 429)]
+    ("refusal", "status", "level"),
+    [
+        (TooDark, 422, "info"),
+        (SlowDown, 429, "info"),
+        (OutOfMemory, 503, "warning"),
+        (MissingModel, 503, "error"),
+    ],
 )
-def test_refusal_status_tells_whether_to_come_back(
-    rf: RequestFactory, campaign: Campaign, refusal: Callable[[], views.Refusal], status: int
+def test_refusal_tells_the_visitor_whether_to_come_back_and_the_crew_why(
+    rf: RequestFactory,
+    campaign: Campaign,
+    refusal: Callable[[str], views.Refusal],
+    status: int,
+    level: str,
 ) -> None:
     request = rf.post("/c/demo/submit/", headers=JSON)
-    assert views.refused(request, campaign, refusal()).status_code == status
+    raised = refusal("mean 12")
+    with capture_logs() as lines:
+        assert views.refused(request, campaign, raised).status_code == status
+    assert lines == [
+        {
+            "event": "refused",
+            "log_level": level,
+            "code": raised.code,
+            "detail": "mean 12",
+            "campaign": "demo",
+            "status": status,
+        }
+    ]
 
 
 def test_submit_without_the_cookie_is_refused_in_our_voice(campaign: Campaign) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
@@ -90,7 +91,9 @@ def test_status_page_marks_the_line_that_is_worked_on(
     client: Client, bare: Submission, url: str, stage: str, words: str
 ) -> None:
     put(bare, S.SCREENING)
-    screening.enqueue(Submission.objects.get(), actor=lifecycle.SYSTEM)
+    screening.enqueue(
+        Submission.objects.get(), actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING
+    )
     lifecycle.transition(Submission.objects.get(), S.GENERATING, actor=lifecycle.SYSTEM)
     GenerationJob.objects.update(stage=stage, percent=43)
     lines = re.findall(
@@ -115,6 +118,12 @@ def test_status_page_is_private(client: Client, bare: Submission, url: str) -> N
 def test_status_json_is_the_status(client: Client, bare: Submission, url: str) -> None:
     said = client.get(f"{url}status.json").json()
     assert said == {**queries.status(bare).as_json(), "screens": []}
+
+
+@pytest.mark.parametrize("token", ["%00", "a%00b", "x" * 33, "a.b", "ä"])
+def test_token_that_cannot_be_one_is_not_found(client: Client, db: None, token: str) -> None:
+    for page in ("", "status.json", "erase/"):
+        assert client.get(f"/s/{token}/{page}").status_code == 404
 
 
 def test_erasing_is_asked_first(client: Client, bare: Submission, url: str) -> None:
@@ -148,6 +157,7 @@ def test_retry_queues_what_failed_and_nothing_else(
     client: Client, bare: Submission, url: str, state: S
 ) -> None:
     put(bare, state)
+    Submission.objects.update(selfie="selfies/today.jpg", reason="worker_lost")
     assertRedirects(client.post(f"{url}retry/"), url)
     # A held one may be queued too, but by the crew: this must not be a way around them.
     assert Submission.objects.get().state == (S.QUEUED if state == S.FAILED else state)
@@ -179,15 +189,10 @@ def test_picture_is_saved_under_a_harmless_name(
     assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
 
-def test_picture_in_a_bucket_is_fetched_from_the_bucket(
-    client: Client,
-    figurine: Figurine,
-    bare: Submission,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def bucket(settings: Any, monkeypatch: pytest.MonkeyPatch) -> S3Storage:
     settings.S3_BUCKET = "private"
-    bucket = S3Storage(
+    return S3Storage(
         bucket_name="private",
         endpoint_url="http://bucket.test",
         access_key="key",
@@ -197,6 +202,32 @@ def test_picture_in_a_bucket_is_fetched_from_the_bucket(
         querystring_auth=True,
         querystring_expire=60,
     )
+
+
+def test_selfie_in_a_bucket_is_kept_by_no_cache(
+    client: Client,
+    moderator: User,
+    bare: Submission,
+    bucket: S3Storage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bare.selfie.save("selfie.jpg", ContentFile(b"selfie"))
+    monkeypatch.setattr(Submission._meta.get_field("selfie"), "storage", bucket)
+    put(bare, S.REVIEW)
+    client.force_login(moderator)
+    answer = client.get(media.address(bare, Picture.SELFIE, audience=Audience.CREW))
+    asked = parse_qs(urlsplit(answer["Location"]).query)
+    assert asked["response-cache-control"] == ["private, no-store"]
+    assert (answer.status_code, answer["Cache-Control"]) == (302, "private, no-store")
+
+
+def test_picture_in_a_bucket_is_fetched_from_the_bucket(
+    client: Client,
+    figurine: Figurine,
+    bare: Submission,
+    bucket: S3Storage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(Figurine._meta.get_field("still"), "storage", bucket)
     put(bare, S.APPROVED)
     address = media.address(figurine, Picture.STILL, audience=Audience.PARTICIPANT)
@@ -207,4 +238,5 @@ def test_picture_in_a_bucket_is_fetched_from_the_bucket(
     assert target.path == f"/private/{figurine.still.name}"
     assert asked["response-content-disposition"] == ['attachment; filename="diorama.jpg"']
     assert asked["X-Amz-Expires"] == ["60"]
+    assert asked["response-cache-control"] == ["private, max-age=600"]
     assert answer["Cache-Control"] == "private, max-age=30"

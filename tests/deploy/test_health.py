@@ -3,8 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from botocore.config import Config  # type: ignore[import-untyped]
 from django.conf import settings
+from django.core.files.base import File
 from django.test import Client
+from storages.backends.s3 import S3Storage
+
+from campaign import storage
+from deploy import health
+
+
+@pytest.fixture(autouse=True)
+def fresh_look() -> None:
+    health._files_word.cache_clear()
 
 
 def test_livez_answers_without_a_database(client: Client) -> None:
@@ -15,16 +26,77 @@ def test_readyz_names_every_part(client: Client, db: None) -> None:
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (
         200,
-        {"ready": True, "database": "ok", "migrations": "ok", "files": "ok", "broker": "ok"},
+        {
+            "ready": True,
+            "database": "ok",
+            "migrations": "ok",
+            "files": "ok",
+            "broker": "ok",
+            "channels": "ok",
+        },
     )
 
 
-def test_readyz_without_broker_is_ready_and_says_so(
-    client: Client, db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("url", "part", "error"),
+    [
+        ("unix://{}/nobody.sock", "channels", "ConnectionError"),
+        ("redis+socket://{}/nobody.sock", "broker", "OperationalError"),
+        ("amqp://guest@127.0.0.1:1//", "broker", "OperationalError"),
+    ],
+)
+def test_readyz_without_a_doorbell_is_ready_and_says_so(
+    client: Client,
+    db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    url: str,
+    part: str,
+    error: str,
 ) -> None:
-    monkeypatch.setattr(settings, "CHANNEL_URL", f"unix://{tmp_path}/nobody.sock")
+    name = {"channels": "CHANNEL_URL", "broker": "BROKER_URL"}[part]
+    monkeypatch.setattr(settings, name, url.format(tmp_path))
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["broker"]) == (200, "ConnectionError")
+    assert (answer.status_code, answer.json()[part]) == (200, error)
+
+
+def test_readyz_with_the_bucket_out_of_reach_is_not_ready(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = S3Storage(
+        bucket_name="private",
+        endpoint_url="http://127.0.0.1:1",
+        access_key="key",
+        secret_key="secret",
+        region_name="us-east-1",
+        client_config=Config(retries={"total_max_attempts": 1}),
+    )
+    monkeypatch.setattr(storage, "private", lambda: bucket)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)
+    assert answer.json()["files"] == "EndpointConnectionError"
+
+
+def test_readyz_looks_at_the_files_once_in_a_while(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    private = storage.private()
+
+    class Counting:
+        def save(self, name: str, content: File[bytes]) -> str:
+            names.append(private.save(name, content))
+            return names[-1]
+
+        def delete(self, name: str) -> None:
+            private.delete(name)
+
+    monkeypatch.setattr(storage, "private", Counting)
+    monkeypatch.setattr(health, "FILES_EVERY_S", 10**9)
+    for _ in range(3):
+        assert client.get("/readyz").json()["files"] == "ok"
+    assert [name.split("/")[0] for name in names] == ["readyz"]
+    assert not private.exists(names[0])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,58 @@ def test_cookies_are_secure_where_the_public_address_is(
         DIORAMA_PUBLIC_URL=url,
     )
     assert done.stdout.strip() == secure
+
+
+PRESIGN = """(
+    settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["img-src"][-1],
+    __import__("storages.backends.s3").backends.s3.S3Storage(
+        **settings.PRIVATE_STORAGE["OPTIONS"], access_key="key", secret_key="secret"
+    ).url("a.jpg"),
+)"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "address"),
+    [
+        ({}, "https://pics.s3.us-east-1.amazonaws.com/a.jpg"),
+        ({"REGION": "eu-central-1"}, "https://pics.s3.eu-central-1.amazonaws.com/a.jpg"),
+        (
+            {"REGION": "eu-central-1", "BUCKET": "pics.example"},
+            "https://s3.eu-central-1.amazonaws.com/pics.example/a.jpg",
+        ),
+        ({"ENDPOINT": "https://store.example:9000/"}, "https://store.example:9000/pics/a.jpg"),
+    ],
+)
+def test_bucket_is_signed_for_the_host_that_pages_may_load(
+    tmp_path: Path, variables: dict[str, str], address: str
+) -> None:
+    named = {
+        f"DIORAMA_S3_{name}": value for name, value in ({"BUCKET": "pics"} | variables).items()
+    }
+    done = load(
+        f"*{PRESIGN}",
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DJANGO_SETTINGS_MODULE="deploy.settings",
+        **named,
+    )
+    allowed, signed = done.stdout.split()
+    assert signed.split("?")[0] == address
+    assert address.startswith(f"{allowed}/")
+    assert allowed.count("/") == 2, "an origin"
+
+
+def test_power_cut_takes_back_nothing_that_was_told(tmp_path: Path) -> None:
+    database = "settings.DATABASES['default']['OPTIONS']['init_command']"
+    done = load(database, DIORAMA_VAR=str(tmp_path), DIORAMA_SECRET_KEY="k")
+    with sqlite3.connect(tmp_path / "a.sqlite3") as connection:
+        connection.executescript(done.stdout)
+        asked = [
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous")
+        ]
+    # 2 is FULL. Source: sqlite.org/pragma.html#pragma_synchronous
+    assert asked == ["wal", 2]
 
 
 def test_postgres_by_address(tmp_path: Path) -> None:

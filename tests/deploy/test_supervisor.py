@@ -77,6 +77,44 @@ async def test_child_that_cannot_be_started_backs_off(start: Start, terminal: Pa
     )
 
 
+async def test_child_that_breaks_its_supervision_is_heard_of_and_started_again(
+    start: Start, terminal: Path, tmp_path: Path
+) -> None:
+    first = start(SLEEP)
+    await until(lambda: list(first.tail) == ["up"])
+    # A null byte is no OSError.
+    broken = Program(name="broken", command=("a\0b",), environment={}, folder=tmp_path)
+    child = type(first)(
+        broken,
+        reaper=first._reaper,
+        console=first._console,
+        log_folder=tmp_path,
+        backoff=Backoff(first_s=0.02),
+    )
+    await until(lambda: child.deaths >= 2)
+    await child.stop()
+    assert child.state is State.STOPPED
+    assert terminal.read_text().splitlines()[0] == (
+        "  ! broken could not be started (ValueError: embedded null byte); starting again in 0.02 s"
+    )
+
+
+async def test_child_whose_supervision_breaks_does_not_run_beside_the_next(
+    start: Start, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def lose(pid: int) -> None:
+        started.append(pid)
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(reaper, "add", lose)
+    child = start(SLEEP, backoff=Backoff(first_s=0.02))
+    await until(lambda: child.deaths >= 2)
+    await child.stop()
+    await until(lambda: not any(is_alive(pid) for pid in started))
+
+
 def test_backoff_doubles_to_its_bound() -> None:
     backoff = Backoff()
     waits = [backoff.wait_after(1.0) for _ in range(8)]

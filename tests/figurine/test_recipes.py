@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from figurine import recipes
-from figurine.errors import UnknownKit
+from figurine.errors import BadPlaque, UnknownKit
 from figurine.types import Recipe
 
 
@@ -25,3 +25,13 @@ def test_check_passes_what_the_shelf_has(finish: str) -> None:
 def test_check_refuses_what_nobody_can_make(recipe: Recipe) -> None:
     with pytest.raises(UnknownKit):
         recipes.check(recipe)
+
+
+@pytest.mark.parametrize("name", ["MAE", "ЖАННА", "민지", "さくら", "小龙", "ليلى"])
+def test_check_passes_names_of_the_world(name: str) -> None:
+    recipes.check(Recipe("sculpt", "soldier", "painted", name))
+
+
+def test_check_refuses_a_script_without_a_font() -> None:
+    with pytest.raises(BadPlaque):
+        recipes.check(Recipe("sculpt", "soldier", "painted", "გიორგი"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from figurine.decode import decode
-from figurine.engines.sculpt import SculptEngine, compose, lettering, relief, scene, surface
+from figurine.engines.sculpt import SculptEngine, compose, engraving, paint, relief, scene, surface
 from figurine.errors import BadPlaque, Cancelled, NoFace, UnknownKit
 from figurine.faces import find_faces
 from figurine.gate import admit
@@ -161,8 +161,8 @@ def test_plaque_letters_fit_and_differ(name: str) -> None:
     blank = compose.Figure(
         light=np.full((338, 270, 3), 0.2, np.float32), alpha=np.ones((338, 270), np.float32)
     )
-    figure = lettering.engrave(blank, name, kit, kit.finish("painted"))
-    other = lettering.engrave(blank, name[:-1], kit, kit.finish("painted"))
+    figure = engraving.engrave(blank, name, kit, kit.finish("painted"))
+    other = engraving.engrave(blank, name[:-1], kit, kit.finish("painted"))
     assert (figure.light != blank.light).any()
     assert (figure.light != other.light).any()
 
@@ -206,6 +206,19 @@ def test_head_passes_through_the_face_and_leaves_the_rim_alone(selfie: Selfie) -
     assert np.abs(there - np.linalg.norm(points, axis=1)).mean() < 0.004
     level = template.shape[0] * 78 // 140
     assert np.abs(head.radius[level, [0, -1]] - template[level, [0, -1]]).max() < 0.01
+
+
+def test_dark_irises_are_not_painted_blue() -> None:
+    """CIELAB b* of the eyes' darker half: +4 in the photo, and it was -7 in paint once."""
+    portrait = _portrait(admit(decode(photos.portrait("jemison").read_bytes())))
+    painted = cv2.cvtColor(paint.paint(portrait).albedo, cv2.COLOR_LRGB2LAB)
+    eyes = sum(portrait.outline(eye, soft_deg=0.2) for eye in relief.EYES) > 0.9
+    dark = eyes & (portrait.lab[..., 0] < np.median(portrait.lab[..., 0][eyes]))
+    assert painted[dark][:, 2].mean() > 0
+
+
+def test_largest_seed_is_a_seed(engine: SculptEngine, selfie: Selfie) -> None:
+    assert engine.generate(selfie, recipe(spp=1), seeds=[2**31 - 1])[0].seed == 2**31 - 1
 
 
 def test_portrait_of_a_dark_photo_has_the_same_detail(selfie: Selfie) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from figurine import kits
+from figurine import kits, lettering
 from figurine.engines.base import Progress, silent
-from figurine.engines.sculpt import compose, lettering, paint, relief, scene, surface
+from figurine.engines.sculpt import compose, engraving, paint, relief, scene, surface
 from figurine.errors import NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Array, Candidate, Recipe, Selfie
@@ -21,7 +21,7 @@ _CLAY = surface.Grid(step_deg=0.5)
 _PAINT = surface.Grid(step_deg=0.25)
 _PASSES = 4
 _SPP = 3
-"""Of each pass; measured: 12 in all, denoised, differ from 256 by less than paint's own grain."""
+"""Of each pass. A pass is also how often progress is heard and may stop the work."""
 _DEFAULT_WIDTH_PX = 1080
 _HEAD_FROM = 0.98
 """Height in units below which nothing reaches the face: left out of its scene."""
@@ -148,7 +148,7 @@ class SculptEngine:
         progress("finishing", 0.88)
         plates = compose.with_skin(mould.plates, finish, skin_row, coat.skin)
         figure = compose.with_face(plates, crop, box)
-        figure = lettering.engrave(figure, recipe.plaque, kit, finish)
+        figure = engraving.engrave(figure, recipe.plaque, kit, finish)
         still, cutout = compose.still(figure, plates.backdrop, seed=seed)
         watch.lap("finishing")
         progress("finishing", 1.0)

@@ -13,8 +13,7 @@ from figurine.types import Array
 _GREY_CHROMA = 5.0
 """Mean CIELAB chroma of skin under which a photo is taken for black and white."""
 _SKIN_HUE_DEG = (46.0, 62.0)
-"""CIELAB hue of skin, pink to olive, light to dark. Source: Xiao et al., "Characterising the
-variations in ethnic skin colours", Skin Research and Technology 23 (2017), fig. 4."""
+"""CIELAB hue a toy painter mixes, pink to olive: a photo's colour cast cannot leave it."""
 _MOTTLE = 0.14
 """Log-luminance below which unevenness is the photo's, not the face's."""
 _TONE_STEP = 0.24
@@ -36,7 +35,7 @@ def paint(portrait: Portrait) -> Coat:
     skin = _rgb(tone[None, None])[0, 0]
 
     # 1. Light and dark: luminance from the detail alone, the eyes' contrast raised.
-    eyes = sum(portrait.outline(eye, soft_deg=0.6) for eye in EYES)
+    eyes = np.asarray(sum(portrait.outline(eye, soft_deg=0.6) for eye in EYES))
     detail = _brushed(portrait) * (1.12 + 0.30 * eyes)
     detail = detail - 0.55 * sum(portrait.stroke(lid, width_deg=0.9) for lid in UPPER_LIDS)
     luminance = ((tone[0] + 16) / 116) ** 3 * np.exp(detail * portrait.weight)
@@ -46,20 +45,20 @@ def paint(portrait: Portrait) -> Coat:
     mask = (portrait.weight > 0).astype(np.float32)
     hue = within(portrait.lab[..., 1:], mask, 0.5 / portrait.grid.step_deg)
     change = (hue - within(hue, mask, 11 / portrait.grid.step_deg)) * (0.0 if grey else 1.0)
-    lips = portrait.outline(LIPS, soft_deg=0.8) - portrait.outline(MOUTH, soft_deg=0.5)
-    change[..., 0] += np.clip(lips, 0, 1) * (13 if grey else 5)
-    change *= portrait.weight[..., None]
-    # Dark paint carries less colour, and neither do teeth and the whites of the eyes.
+    # Dark paint carries less colour, and neither do teeth and the whites of the eyes. What the
+    # photo adds is muted with the tone: against a muted tone alone, a dark iris would turn blue.
     muted = np.clip(1.35 * lightness / max(float(tone[0]), 1), 0.25, 1.0)
-    white = _whites(portrait, eyes)
-    colour = tone[1:] * (muted * (1 - 0.40 * white * portrait.weight))[..., None] + change
+    muted = muted * (1 - 0.40 * _whites(portrait, eyes) * portrait.weight)
+    colour = (tone[1:] + change * portrait.weight[..., None]) * muted[..., None]
+    lips = portrait.outline(LIPS, soft_deg=0.8) - portrait.outline(MOUTH, soft_deg=0.5)
+    colour[..., 0] += np.clip(lips, 0, 1) * (13 if grey else 5) * portrait.weight
     lab = np.concatenate([lightness[..., None], colour], axis=-1).astype(np.float32)
     return Coat(albedo=_rgb(lab), skin=skin)
 
 
 def wash(portrait: Portrait, base: Array) -> Coat:
     """One plastic: dark wash in what is dark, a dry brush on what is light."""
-    eyes = sum(portrait.outline(eye, soft_deg=0.6) for eye in EYES)
+    eyes = np.asarray(sum(portrait.outline(eye, soft_deg=0.6) for eye in EYES))
     detail = portrait.detail * (1.8 + 0.3 * eyes)
     detail = detail - 0.6 * sum(portrait.stroke(lid, width_deg=0.9) for lid in UPPER_LIDS)
     shade = np.clip(np.exp(detail * portrait.weight), 0.06, 2.0)

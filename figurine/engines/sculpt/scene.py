@@ -16,8 +16,7 @@ from figurine.kits.body import Body
 from figurine.types import Array
 
 PATH_DEPTH = 4
-"""Camera, skin, one bounce (helmet onto brow, collar onto chin), light: a fifth changed less than
-1/255 of the picture."""
+"""Camera, skin, one bounce (helmet onto brow, collar onto chin), light."""
 
 
 _GUIDE_SPP = 2
@@ -223,16 +222,27 @@ def stage(
         "sky": {"type": "constant", "radiance": {"type": "rgb", "value": list(_SKY)}},
         **shapes,
     }
-    for number, lamp in enumerate((*STUDIO, *([_BOUNCE] if table is None else []))):
-        scene[f"lamp{number}"] = {
+    lamps = STUDIO if table is not None else (*STUDIO, _BOUNCE)
+    scene.update({f"lamp{number}": _lamp(lamp) for number, lamp in enumerate(lamps)})
+    if table is not None:
+        scene.update(_table(table))
+    return mi.load_dict(scene)
+
+
+@cache
+def _lamp(lamp: Lamp) -> Any:
+    """Made beforehand: those that `load_dict` makes come out in the order of their addresses, and
+    with them the samples drawn from each."""
+    mi = mitsuba()
+    at = mi.ScalarTransform4f
+    return mi.load_dict(
+        {
             "type": "rectangle",
             "to_world": at().look_at(list(lamp.at), list(lamp.towards), [0, 1, 0.001])
             @ at().scale(lamp.half_size),
             "emitter": {"type": "area", "radiance": {"type": "rgb", "value": list(lamp.radiance)}},
         }
-    if table is not None:
-        scene.update(_table(table))
-    return mi.load_dict(scene)
+    )
 
 
 def _table(colour: Array) -> dict[str, Any]:
@@ -259,7 +269,8 @@ def trace(scene: Any, *, passes: int, spp: int, seed: int, step: Callable[[float
     mi = mitsuba()
     total: Array | None = None
     for number in range(passes):
-        picture = np.asarray(mi.render(scene, spp=spp, seed=seed * passes + number), np.float32)
+        stream = (seed * passes + number) % 2**32
+        picture = np.asarray(mi.render(scene, spp=spp, seed=stream), np.float32)
         total = picture if total is None else total + picture
         step((number + 1) / (passes + 1))
     assert total is not None
@@ -267,7 +278,9 @@ def trace(scene: Any, *, passes: int, spp: int, seed: int, step: Callable[[float
 
     # 2. Albedo and normals, apart: nested in one integrator they cost three times as much.
     guides = mi.load_dict({"type": "aov", "aovs": "albedo:albedo,normal:sh_normal"})
-    guide = np.asarray(mi.render(scene, spp=_GUIDE_SPP, seed=seed, integrator=guides), np.float32)
+    guide = np.asarray(
+        mi.render(scene, spp=_GUIDE_SPP, seed=seed % 2**32, integrator=guides), np.float32
+    )
     colour = denoised(total[..., :3], guide[..., :3], guide[..., 3:6])
     step(1.0)
     return np.concatenate([colour, np.clip(total[..., 3:4], 0, 1)], axis=2)

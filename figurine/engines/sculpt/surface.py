@@ -27,7 +27,7 @@ SPAN_DEG = (-106.0, -78.0, 106.0, 62.0)
 """Left, bottom, right, top of the grid: beyond these the head is under ear, collar or helmet."""
 _COARSE_STEP_DEG = 3.0
 _SMOOTHING = 0.4
-"""Of the spline, in its own units (degrees): 0 keeps the mesh model's jitter, 2 melts the nose."""
+"""Of the spline, against the mesh model's jitter; judged by eye."""
 
 
 @dataclass(frozen=True)
