@@ -18,7 +18,7 @@ QR_INK: Final = "#14170f"
 QR_GROUND: Final = "#faf6ea"
 """Not the theme's: many phones cannot read light on dark."""
 
-PLAYER_FILES: Final = ("css/screen.css", "css/tokens.css", "js/screen/", "js/lib/")
+PLAYER_FILES: Final = ("css/screen", "css/tokens.css", "js/screen/", "js/lib/")
 
 
 @dataclass(frozen=True)

@@ -61,15 +61,29 @@ def _screen(request: HttpRequest) -> Screen | None:
     return pairing.find(request.COOKIES.get(pairing.COOKIE, ""))
 
 
+def _remember(response: HttpResponse, token: str) -> None:
+    """Keep this browser a screen, from now on for as long as browsers keep a cookie."""
+    response.set_cookie(
+        pairing.COOKIE,
+        token,
+        max_age=pairing.COOKIE_MAX_AGE_S,
+        secure=settings.IS_HTTPS,
+        httponly=True,
+        samesite="Strict",
+    )
+
+
 @never_cache
 @require_safe
 def screen(request: HttpRequest) -> HttpResponse:
-    """The player, or how to become one. Changes nothing."""
+    """The player, or how to become one. Changes nothing but how long the cookie lasts."""
     found = _screen(request)
     if found is None:
         return render(request, "billboard/unpaired.html")
     around = page.of(found.campaign)
-    return render(request, "billboard/screen.html", {"page": around, "screen": found})
+    response = render(request, "billboard/screen.html", {"page": around, "screen": found})
+    _remember(response, request.COOKIES[pairing.COOKIE])
+    return response
 
 
 @require_POST
@@ -83,14 +97,7 @@ def session(request: HttpRequest) -> HttpResponse:
     if not isinstance(key, str) or pairing.find(key) is None:
         return _refused("unpaired", status=403)
     response = HttpResponse(status=204)
-    response.set_cookie(
-        pairing.COOKIE,
-        key,
-        max_age=pairing.COOKIE_MAX_AGE_S,
-        secure=settings.IS_HTTPS,
-        httponly=True,
-        samesite="Strict",
-    )
+    _remember(response, key)
     return response
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 
-from campaign import intake
+from campaign import bell, intake
 from campaign.consent import text_sha256
 from campaign.models import Campaign, Submission
 from tests.environment import VAR
@@ -27,6 +27,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"] = {**database.get("TEST", {}), "NAME": str(VAR / "test.sqlite3")}
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer that hung in one test must not hush the next."""
+    monkeypatch.setattr(bell.bell, "_silent_until_s", 0.0)
 
 
 @pytest.fixture

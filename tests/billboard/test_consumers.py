@@ -15,6 +15,7 @@ from billboard import feed, nudges, pairing
 from billboard.consumers import FRAMES_PER_BEAT, ScreenConsumer
 from billboard.models import Ack, EntryKind, Feed, Play, Screen
 from billboard.protocol import FRAME_MAX_CHARS, CloseCode
+from campaign import bell
 from campaign.models import Campaign, Submission
 from deploy.asgi import application
 from tests.billboard.rows import approved, recall
@@ -167,7 +168,7 @@ async def test_dead_channel_layer_costs_a_heartbeat_not_the_picture(
     campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
-    monkeypatch.setattr(nudges, "get_channel_layer", lambda: None)
+    monkeypatch.setattr(bell, "get_channel_layer", lambda: None)
     async with playing(token) as player:
         await player.pull()
         await approve(campaign, plaque="MAE")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from billboard import nudges
-from campaign import approval, lifecycle
+from campaign import approval, bell, lifecycle
 from campaign.models import Campaign
 from tests.billboard.rows import approved, in_review
 
@@ -44,3 +46,28 @@ def test_dead_channel_layer_does_not_stop_an_approval(campaign: Campaign, tmp_pa
     }
     with override_settings(CHANNEL_LAYERS={"default": dead}):
         assert approved(campaign).state == "approved"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_hung_channel_layer_holds_approvals_up_once_and_shortly(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    hung = {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [f"unix://{tmp_path}/hung.sock"]},
+    }
+    with (
+        socket.socket(socket.AF_UNIX) as listening,
+        override_settings(CHANNEL_LAYERS={"default": hung}),
+    ):
+        listening.bind(f"{tmp_path}/hung.sock")
+        listening.listen()
+        started_s = time.monotonic()
+        nudges.nudge(campaign.pk, head=1)
+        first_s = time.monotonic() - started_s
+        for head in range(2, 20):
+            nudges.nudge(campaign.pk, head=head)
+        others_s = time.monotonic() - started_s - first_s
+    assert first_s >= bell.PATIENCE_S, "or it was not hung"
+    assert first_s < 3
+    assert others_s < 0.1

@@ -219,6 +219,29 @@ def test_item_approved_again_after_its_recall_is_shown(page: Page) -> None:
     assert (news["held"], news["added"]) == ("A", "A")
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        changes(1, 3, {**item("A", 3), "figurine": 2}),
+        snapshot(3, {**item("A", 3), "figurine": 2}),
+        snapshot(3, {**item("A", 1), "figurine": 2}),
+    ],
+    ids=["changes", "snapshot", "snapshot of another figurine alone"],
+)
+def test_figurine_withdrawn_and_made_again_goes_before_the_new_one_comes(
+    page: Page, frame: dict[str, Any]
+) -> None:
+    news = feed_after(page, snapshot(1, ABC[0]), frame)
+    assert (news["removed"], news["added"], news["held"]) == ("A", "A", "A")
+
+
+def test_figurine_made_again_beyond_a_gap_takes_the_old_one_down_for_good(page: Page) -> None:
+    again = changes(5, 7, {**item("A", 7), "figurine": 2})
+    news = feed_after(page, snapshot(1, ABC[0]), again)
+    assert (news["removed"], news["held"], news["isBehind"]) == ("A", "", True)
+    assert feed_after(page, snapshot(1, ABC[0]), again, snapshot(1, ABC[0]))["held"] == ""
+
+
 def test_snapshot_of_a_new_epoch_replaces_everything(page: Page) -> None:
     news = feed_after(page, snapshot(9, *ABC), snapshot(1, item("D", 1), epoch="f"))
     assert (news["held"], news["removed"], news["seq"], news["epoch"]) == ("D", "ABC", 1, "f")
@@ -251,7 +274,7 @@ def test_snapshot_renews_addresses_without_news(page: Page) -> None:
     ]
 
 
-# --- outbox, pictures, layout -----------------------------------------------------------------
+# --- outbox, pictures -------------------------------------------------------------------------
 
 
 def test_outbox_keeps_what_was_not_confirmed(page: Page) -> None:
@@ -350,6 +373,215 @@ def test_pictures_used_last_are_kept(page: Page) -> None:
         return Promise.all([first, second].map(isThere));
     """
     assert run(page, "pictures", PICTURES + body) == [1, 0]
+
+
+# --- player: real feed and pictures, a stage that only notes --------------------------------------
+
+
+PLAYER = """
+    const {Feed} = await import('/js/lib/feed.js');
+    const {Pictures} = await import('/js/lib/pictures.js');
+    const asked = [], acks = [], shown = [];
+    let missing = 0;
+    const answers = {hangs: (_, {signal}) => new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason)))};
+    const fetch = async (address, how) => {
+        asked.push(address.replace('/media/', ''));
+        const answer = answers[address.replace('/media/', '')];
+        if (answer === 'gone') return new Response('', {status: 404});
+        return answer ? answers[answer](address, how) : new Response('bytes');
+    };
+    const measure = async () => ({aspect: 1, solid: {left: 0, top: 0, width: 1, height: 1}});
+    const stage = {
+        prepare: async (item) => item.submission, show: (name) => shown.push(name),
+        discard: () => {}, remove: (name) => shown.push(`-${name}`), lay: async () => () => {},
+    };
+    const feed = new Feed();
+    const player = new m.Player({feed, pictures: new Pictures({fetch, measure}), stage,
+        slotMs: 60_000, now: Date.now, ack: (ack) => acks.push(ack), onMissing: () => missing++});
+    const take = (frame) => player.take(feed.apply(frame));
+    const until = async (isTrue) => {
+        while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+"""
+
+
+def play(page: Page, body: str, *given: Any) -> Any:
+    return run(page, "../screen/player", PLAYER + body, *given)
+
+
+def test_recalled_hero_gives_way_at_once_while_a_download_hangs(page: Page) -> None:
+    body = """
+        take(g[0]);
+        await until(() => player.hero === 'B' && asked.includes('A'));
+        answers.C = 'hangs';
+        take(g[1]);
+        const atMs = performance.now();
+        take(g[2]);
+        await until(() => player.hero === 'A');
+        return [shown, performance.now() - atMs < 500];
+    """
+    frames = [
+        snapshot(2, ABC[0], ABC[1]),
+        changes(2, 3, ABC[2]),
+        changes(3, 4, ("B", 4)),
+    ]
+    assert play(page, body, *frames) == [["B", "-B", "A"], True]
+
+
+def test_big_campaign_starts_with_its_first_and_loads_few_ahead(page: Page) -> None:
+    body = """
+        take(g[0]);
+        await until(() => acks.filter(({ack}) => ack === 'cached').length === 8);
+        return [asked[0], shown, new Set(asked).size <= 10];
+    """
+    many = snapshot(60, *[item(f"P{n:02}", n) for n in range(60)])
+    assert play(page, body, many) == ["P59", ["P59"], True]
+
+
+def test_addresses_that_ran_out_are_asked_for_once_and_tried_when_fresh(page: Page) -> None:
+    body = """
+        for (const {submission} of g[0].items) answers[submission] = 'gone';
+        stage.lay = async () => null;
+        take(g[0]);
+        await until(() => missing > 0);
+        const before = missing;
+        take(g[1]);
+        await until(() => player.hero);
+        return [before, player.hero];
+    """
+    fresh = [{**one, "picture": f"{one['picture']}-fresh"} for one in ABC]
+    assert play(page, body, snapshot(3, *ABC), snapshot(3, *fresh)) == [1, "C"]
+
+
+# --- coming back to a page ------------------------------------------------------------------------
+
+
+RENEWAL = """
+    const kept = new Map();
+    const storage = {getItem: (key) => kept.get(key) ?? null, setItem: (k, v) => kept.set(k, v)};
+    let reloads = 0, tries = 0;
+    const answers = [...g];
+    const fetch = async () => {
+        tries += 1;
+        const [status, text] = answers.length > 1 ? answers.shift() : answers[0];
+        if (status === 0) throw new TypeError('no network');
+        return new Response(text, {status});
+    };
+    const renewal = new m.Renewal({fetch, reload: () => (reloads += 1), storage});
+"""
+OURS = (200, "<body data-acks-url=x>")
+UNPAIRED = (200, "<body data-session-url=x>")
+
+
+@pytest.mark.parametrize("answer", [(0, ""), (502, OURS[1]), (200, "a hotel's page")])
+def test_new_look_is_not_loaded_from_a_server_that_is_away(
+    page: Page, answer: tuple[int, str]
+) -> None:
+    body = "await renewal.forNewLook(); return reloads;"
+    assert run(page, "../screen/renewal", RENEWAL + body, answer) == 0
+
+
+def test_new_looks_are_loaded_once_in_five_minutes(page: Page) -> None:
+    body = """
+        await renewal.forNewLook();
+        await renewal.forNewLook();
+        const soon = reloads, [[key, until]] = kept;
+        kept.set(key, String(Number(until) - 450_000));
+        await renewal.forNewLook();
+        return [soon, reloads, Number(until) - Date.now() > 290_000];
+    """
+    assert run(page, "../screen/renewal", RENEWAL + body, OURS) == [1, 2, True]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [([(0, ""), UNPAIRED], [1, 2]), ([OURS], [0, 1])],
+    ids=["after the server is back", "not when it is a screen again"],
+)
+def test_unpaired_screen_goes_to_the_page_that_says_so(
+    page: Page, answers: list[tuple[int, str]], expected: list[int]
+) -> None:
+    body = "await renewal.forUnpaired(); return [reloads, tries];"
+    assert run(page, "../screen/renewal", RENEWAL + body, *answers) == expected
+
+
+# --- link: a socket and a server of this page's own -----------------------------------------------
+
+
+LINK = """
+    const {Outbox} = await import('/js/lib/outbox.js');
+    const sent = [], asked = [], outbox = new Outbox();
+    let socket, unpaired = 0, answer = () => new Response('', {status: 503});
+    globalThis.WebSocket = class {
+        static OPEN = 1;
+        readyState = 0;
+        constructor() { socket = this; }
+        send(text) { sent.push(JSON.parse(text)); }
+        close() { this.readyState = 3; }
+        open() { this.readyState = 1; this.onopen(); }
+        say(frame) { this.onmessage({data: JSON.stringify(frame)}); }
+    };
+    globalThis.fetch = async (address) => { asked.push(address); return answer(address); };
+    const link = new m.Link({socketUrl: 'ws://x', feedUrl: '/feed', acksUrl: '/acks', outbox,
+        here: () => ({epoch: 'e', seq: 7}), onFrame: () => {}, onState: () => {},
+        onUnpaired: () => (unpaired += 1)});
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 50));
+    link.connect();
+"""
+
+
+@pytest.fixture
+def fresh_page(page: Page) -> Page:
+    """Without what the test before put in the place of the page's own fetch and WebSocket."""
+    page.reload()
+    return page
+
+
+def test_day_offline_is_told_over_many_beats(fresh_page: Page) -> None:
+    body = """
+        for (let i = 0; i < 2500; i += 1) outbox.add({ack: 'cached', i});
+        socket.open();
+        const told = () => sent.filter(({type}) => type === 'acks').length;
+        const first = told();
+        link.flush();
+        const still = told();
+        for (let i = 0; i < 3; i += 1) socket.say({type: 'beat'});
+        return [first, still, told()];
+    """
+    assert run(fresh_page, "link", LINK + body) == [20, 20, 50]
+
+
+def test_fresh_addresses_are_asked_for_by_whichever_way_there_is(fresh_page: Page) -> None:
+    body = """
+        link.pull({epoch: null, seq: 0});
+        answer = () => Response.json({type: 'snapshot', epoch: 'e', seq: 7, items: []});
+        const before = socket;
+        socket.onclose({code: 1006});
+        while (socket === before) await turn();
+        socket.open();
+        return [asked[0], sent.findLast(({type}) => type === 'pull')];
+    """
+    assert run(fresh_page, "link", LINK + body) == [
+        "/feed?epoch=&seq=0",
+        {"type": "pull", "epoch": "e", "seq": 7},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [('{"code": "unpaired"}', 1), ("<h1>Forbidden</h1>", 0)]
+)
+def test_refusal_of_a_proxy_does_not_unpair(fresh_page: Page, said: str, expected: int) -> None:
+    body = """
+        answer = (address) => new Response(address === '/acks' ? '' : g[0], {status: 403});
+        socket.onclose({code: 1006});
+        await turn();
+        return unpaired;
+    """
+    assert run(fresh_page, "link", LINK + body, said) == expected
+
+
+# --- layout ---------------------------------------------------------------------------------------
 
 
 def test_figurine_stands_on_the_floor_in_the_middle(page: Page) -> None:

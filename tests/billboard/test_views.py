@@ -43,6 +43,12 @@ def test_key_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(
     assert client.get("/screen/").context["screen"] == screen
 
 
+def test_cookie_lasts_from_the_latest_visit(paired: Client, token: str) -> None:
+    cookie = paired.get("/screen/").cookies[pairing.COOKIE]
+    assert (cookie.value, cookie["max-age"]) == (token, pairing.COOKIE_MAX_AGE_S)
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+
+
 @override_settings(IS_HTTPS=True)
 def test_cookie_keeps_to_https_where_there_is_https(client: Client, token: str) -> None:
     assert post(client, SESSION, {"key": token}).cookies[pairing.COOKIE]["secure"] is True
@@ -177,7 +183,7 @@ def test_page_fingerprint_follows_whatever_is_on_it(campaign: Campaign) -> None:
 
 def references() -> Iterator[str]:
     """Every static file that the screen's own files name."""
-    for sheet in ("css/screen.css", "css/tokens.css"):
+    for sheet in ("css/screen.css", "css/screen_card.css", "css/tokens.css"):
         for name in re.findall(
             r'url\("\.\./([^"]+)"\)', (settings.BASE_DIR / "static" / sheet).read_text()
         ):

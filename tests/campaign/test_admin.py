@@ -166,7 +166,13 @@ def fields_of(campaign: Campaign, **changed: str) -> dict[str, str]:
         name: str(getattr(campaign, name))
         for name in (
             *("name", "slug", "headline", "strapline", "engine", "kit", "finish", "slot_s"),
-            *("nsfw_hold", "nsfw_reject", "selfie_retention_h", "figurine_retention_days"),
+            *(
+                "nsfw_hold",
+                "nsfw_reject",
+                "quality_hold",
+                "selfie_retention_h",
+                "figurine_retention_days",
+            ),
             *("consent_version", "consent_text"),
         )
     }

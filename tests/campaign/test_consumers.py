@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.db import close_old_connections
 from django.test import override_settings
 
 from campaign import consumers, lifecycle, progress, queries
@@ -22,6 +23,12 @@ from deploy.asgi import application
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ANSWER_S = 5
+
+
+@pytest.fixture(autouse=True)
+def connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels' communicator would leave the readers' connections open, unlike the real server."""
+    monkeypatch.setattr("channels.testing.application.no_op", close_old_connections)
 
 
 class Phone:

@@ -237,6 +237,60 @@ def test_lost_answer_is_asked_for_again_and_makes_one_submission(
     assert Submission.objects.count() == 1
 
 
+def test_next_selfie_after_a_lost_answer_is_a_submission_of_its_own(
+    page: Page, intake_url: str
+) -> None:
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/submit/", lose)
+    page.goto(intake_url)
+    agree(page)
+    choose(page, me())
+    page.get_by_label("Name on the box").fill("Mae")
+    send(page)
+    expect(page.get_by_text("Your photo is safe on this phone.")).to_be_visible(timeout=20_000)
+    page.unroute("**/submit/")
+    page.goto(intake_url)
+    agree(page)
+    choose(page, me())
+    page.get_by_label("Name on the box").fill("Sally")
+    send(page)
+    is_waiting_page(page)
+    expect(page.locator(".nameplate")).to_have_text("SALLY")
+    assert sorted(Submission.objects.values_list("plaque", flat=True)) == ["MAE", "SALLY"]
+
+
+def test_server_that_goes_on_failing_is_told_with_two_ways_on(page: Page, intake_url: str) -> None:
+    sentence, advice = "The mould is cold.", "Give it a minute."
+    said = {"code": "missing_model", "sentence": sentence, "advice": advice}
+    page.route("**/submit/", lambda route: route.fulfill(status=503, json=said))
+    page.goto(intake_url)
+    agree(page)
+    choose(page, me())
+    send(page)
+    expect(page.locator("#verdict")).to_contain_text(sentence, timeout=20_000)
+    expect(page.locator("#verdict")).to_contain_text(advice)
+    expect(page.get_by_role("button", name="Take another")).to_be_visible()
+    page.unroute("**/submit/")
+    page.get_by_role("button", name="Send it again").click()
+    is_waiting_page(page)
+    assert Submission.objects.count() == 1
+
+
+def test_file_that_cannot_be_read_is_told(page: Page, intake_url: str) -> None:
+    page.add_init_script(
+        "File.prototype.arrayBuffer = () => Promise.reject(new DOMException('', 'NotFoundError'))"
+    )
+    page.goto(intake_url)
+    agree(page)
+    choose(page, me())
+    expect(page.locator("#verdict")).to_contain_text("We got no picture out of that.")
+    page.get_by_role("button", name="Take another").click()
+    expect(page.get_by_role("heading", name="Face front, recruit")).to_be_visible()
+
+
 def test_double_tap_makes_one_submission(page: Page, intake_url: str) -> None:
     page.goto(intake_url)
     agree(page)
@@ -339,7 +393,7 @@ def test_waiting_page_follows_every_move_without_a_reload(
     says("Into the mould")
     expect(page.locator("[aria-current=step]")).to_have_text("Checking your selfie")
 
-    screening.enqueue(submission, actor=lifecycle.SYSTEM)
+    screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     lifecycle.transition(submission, S.GENERATING, actor=lifecycle.SYSTEM)
     GenerationJob.objects.update(stage="painting", percent=50)
     expect(page.locator("#progress-line")).to_have_text(
@@ -362,6 +416,27 @@ def test_waiting_page_follows_every_move_without_a_reload(
     approval.recall(submission, actor=lifecycle.SYSTEM, reason=RecallReason.PRODUCER)
     says("Back in barracks")
     assert page.evaluate("window.isStillHere") is True
+
+
+def test_scene_that_did_not_come_is_fetched_again(
+    page: Page, live_server: LiveServer, submission: Submission
+) -> None:
+    problems: list[Exception] = []
+    lost: list[str] = []
+    page.on("pageerror", lambda problem: problems.append(problem))
+    page.goto(f"{live_server.url}/s/{submission.token}/")
+
+    def lose_the_first(route: Route) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort()
+
+    page.route(page.url, lose_the_first)
+    approval.reject(submission, actor=lifecycle.SYSTEM, reason=RejectReason.MINOR)
+    expect(page.get_by_role("link", name="Take another")).to_be_visible(timeout=10_000)
+    assert (lost, problems) == ([page.url], [])
 
 
 def test_rejected_page_says_why_and_leads_back(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -60,7 +61,7 @@ def aside() -> Iterator[Aside]:
     nudges go through, refuses to run beside it."""
     with ThreadPoolExecutor(1) as thread:
         yield lambda call, *args, **words: thread.submit(call, *args, **words).result()
-        thread.submit(connection.close)
+        thread.submit(lambda: connection.close()).result()  # its own, not this thread's
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,16 @@ def test_key_in_the_address_pairs_the_browser_and_leaves_the_address(
     expect(page.locator(".stage")).to_contain_text("Diorama Company")
 
 
+def test_link_of_another_screen_opened_on_a_screen_makes_it_that_one(
+    campaign: Campaign, key: str, open_screen: Open, address: str
+) -> None:
+    page = open_screen(key)
+    other = pairing.issue_token(Screen(campaign=campaign, name="Broadway 2"))
+    page.goto(f"{address}/screen/#key={other}")
+    expect(page).to_have_title(re.compile("Broadway 2"))
+    assert page.url == f"{address}/screen/"
+
+
 def test_browser_without_a_key_is_told_what_to_do(
     campaign: Campaign, key: str, browser: Browser, address: str
 ) -> None:
@@ -162,8 +173,10 @@ def test_approved_figurine_is_shown_then_recalled_and_gone(
 def test_hero_stands_more_than_half_as_high_as_the_screen(
     campaign: Campaign, key: str, open_screen: Open, aside: Aside
 ) -> None:
-    aside(approved, campaign, colour=colour(RED))
-    pixels = settled(open_screen(key))
+    submission = aside(approved, campaign, colour=colour(RED))
+    page = open_screen(key)
+    on(page, submission)
+    pixels = settled(page)
     away = np.abs(pixels[:, :900].astype(int) - np.array(RED)).max(axis=2)
     rows = np.flatnonzero((away < 24).sum(axis=1) > 4)
     assert (rows[-1] - rows[0]) / 1080 >= 0.55

@@ -98,7 +98,7 @@ def test_silent_socket_is_asked_then_given_up(ask: Ask) -> None:
         sockets[0].onopen();
         await pass(25_000);
         const asked = sockets[0].sent;
-        await pass(25_000);
+        await pass(8_000);
         const wasClosed = sockets[0].closed;
         await pass(3_000);
         return {asked, wasClosed, polled: polls > 0, sockets: sockets.length};
@@ -143,6 +143,23 @@ def test_coming_back_asks_at_once(ask: Ask) -> None:
         return {heard, sockets: sockets.length};
     """
     assert ask("follow", script(steps)) == {"heard": ["poll 1", "poll 2"], "sockets": 2}
+
+
+def test_coming_back_polls_past_a_socket_that_is_open_on_this_side_only(ask: Ask) -> None:
+    steps = """
+        sockets[0].onopen();
+        following.ask();
+        await pass(0);
+        const atOnce = [...heard];
+        await pass(9_000);
+        return {atOnce, asked: sockets[0].sent, closed: sockets[0].closed, sockets: sockets.length};
+    """
+    assert ask("follow", script(steps)) == {
+        "atOnce": ["poll 1"],
+        "asked": 1,
+        "closed": True,
+        "sockets": 2,
+    }
 
 
 def test_stopped_is_still(ask: Ask) -> None:

@@ -17,14 +17,12 @@ def test_id_comes_from_the_browser_where_it_can(ask: Ask) -> None:
     assert ask("identity", "m => m.randomId({randomUUID: () => 'theirs'})") == "theirs"
 
 
-def test_kept_id_stays_until_dropped(ask: Ask) -> None:
+def test_kept_id_stays(ask: Ask) -> None:
     script = """m => {
         let n = 0;
         const make = () => `id-${(n += 1)}`;
-        const kept = () => m.keptId(() => sessionStorage, "key", make);
-        const before = [kept(), kept()];
-        m.dropId(() => sessionStorage, "key");
-        return [...before, kept()];
+        const kept = (name) => m.keptId(() => localStorage, name, make);
+        return [kept("phone"), kept("phone"), kept("other")];
     }"""
     assert ask("identity", script) == ["id-1", "id-1", "id-2"]
 
@@ -32,7 +30,6 @@ def test_kept_id_stays_until_dropped(ask: Ask) -> None:
 def test_kept_id_survives_a_storage_that_throws(ask: Ask) -> None:
     script = """m => {
         const shut = () => { throw new DOMException("no", "SecurityError"); };
-        m.dropId(shut, "key");
         return m.keptId(shut, "key", () => "made");
     }"""
     assert ask("identity", script) == "made"

@@ -7,6 +7,7 @@ import pytest
 from campaign import queries
 from tests.js.conftest import Ask
 
+LOST = {"kind": "lost", "sentence": "", "advice": ""}
 REFUSED = '{"code": "too_dark", "sentence": "Too dark.", "advice": "Turn."}'
 
 
@@ -15,16 +16,16 @@ REFUSED = '{"code": "too_dark", "sentence": "Too dark.", "advice": "Turn."}'
     [
         (201, '{"status_url": "/s/a/"}', {"kind": "accepted", "statusUrl": "/s/a/"}),
         (200, '{"status_url": "/s/a/"}', {"kind": "accepted", "statusUrl": "/s/a/"}),
-        (200, "<html>a hotel's sign-in page", {"kind": "lost"}),
+        (200, "<html>a hotel's sign-in page", LOST),
         (
             422,
             REFUSED,
             {"kind": "refused", "code": "too_dark", "sentence": "Too dark.", "advice": "Turn."},
         ),
         (403, "<html>", {"kind": "refused", "code": "", "sentence": "", "advice": ""}),
-        (503, REFUSED, {"kind": "lost"}),
-        (502, "", {"kind": "lost"}),
-        (0, "", {"kind": "lost"}),
+        (503, REFUSED, {"kind": "lost", "sentence": "Too dark.", "advice": "Turn."}),
+        (502, "<html>", LOST),
+        (0, "", LOST),
     ],
 )
 def test_outcome_of_an_answer(ask: Ask, status: int, body: str, outcome: dict[str, Any]) -> None:
@@ -62,6 +63,91 @@ def test_delivery_ends_at_a_refusal(ask: Ask) -> None:
     assert ask("upload", script) == [1, "too_dark"]
 
 
+def test_delivery_that_stays_lost_ends_in_the_words_that_came_last(ask: Ask) -> None:
+    script = """async (m) => {
+        const answers = [m.outcome(0, ""), m.outcome(502, "<html>"), m.outcome(0, ""),
+            m.outcome(503, '{"code": "missing_model", "sentence": "Oh.", "advice": "Wait."}')];
+        let lost = 0;
+        const send = async () => answers.shift();
+        const answer = await m.deliver({send, pause: async () => {}, onLost: () => { lost += 1; }});
+        return {answer, lost};
+    }"""
+    assert ask("upload", script) == {
+        "answer": {
+            "kind": "refused",
+            "code": "unreachable",
+            "sentence": "Oh.",
+            "advice": "Wait.",
+        },
+        "lost": 3,
+    }
+
+
+# A request that moves when told, and a clock of one timer.
+SLOW_NETWORK = """
+class Request {
+  constructor() { this.upload = {}; this.status = 0; this.responseText = ""; Request.last = this; }
+  open() {}
+  setRequestHeader() {}
+  send() {}
+  abort() { this.onloadend(); }
+}
+window.XMLHttpRequest = Request;
+let now = 0, timer = null, answer = null;
+const pass = async (ms) => {
+  now += ms;
+  if (timer && timer.at <= now) { const { run } = timer; timer = null; run(); }
+  await new Promise((resolve) => setTimeout(resolve));
+};
+m.post("/", null, {
+  onProgress: () => {},
+  setTimer: (run, ms) => { timer = {run, at: now + ms}; return 1; },
+  clearTimer: () => { timer = null; },
+}).then((outcome) => { answer = outcome; });
+const request = Request.last;
+const moves = () => request.upload.onprogress({lengthComputable: true, loaded: 1, total: 9});
+"""
+
+
+def on_slow_network(steps: str) -> str:
+    return f"""async (m) => {{
+        const real = window.XMLHttpRequest;
+        try {{ {SLOW_NETWORK} {steps} }} finally {{ window.XMLHttpRequest = real; }}
+    }}"""
+
+
+def test_upload_that_keeps_moving_may_take_long(ask: Ask) -> None:
+    steps = """
+        for (let n = 0; n < 20; n += 1) { await pass(29_000); moves(); }
+        request.upload.onload();
+        await pass(59_000);
+        request.status = 201;
+        request.responseText = '{"status_url": "/s/a/"}';
+        request.onloadend();
+        await pass(0);
+        return {answer, timer};
+    """
+    assert ask("upload", on_slow_network(steps)) == {
+        "answer": {"kind": "accepted", "statusUrl": "/s/a/"},
+        "timer": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("stall", "patience_ms"),
+    [("", 30_000), ("moves();", 30_000), ("request.upload.onload();", 60_000)],
+)
+def test_upload_that_stalls_is_lost(ask: Ask, stall: str, patience_ms: int) -> None:
+    steps = f"""
+        {stall}
+        await pass({patience_ms - 1});
+        const before = answer;
+        await pass(1);
+        return [before, answer];
+    """
+    assert ask("upload", on_slow_network(steps)) == [None, LOST]
+
+
 @pytest.mark.parametrize(
     ("code", "way"),
     [
@@ -73,9 +159,10 @@ def test_delivery_ends_at_a_refusal(ask: Ask) -> None:
         ("consent_outdated", "reload"),
         ("campaign_closed", "reload"),
         ("slow_down", "resend"),
+        ("unreachable", "resend"),
         ("", "reload"),
     ],
 )
 def test_every_refusal_has_a_way_on(ask: Ask, code: str, way: str) -> None:
-    assert not code or queries.refusal_of(code).code == code
+    assert code in ("", "unreachable") or queries.refusal_of(code).code == code
     assert ask("upload", "(m, code) => m.wayOn(code)", code) == way

@@ -8,7 +8,8 @@
  * @typedef {Place & {type: "changes", after: number,
  *   changes: {seq: number, submission: string, item: Item | null}[]}} Changes
  * @typedef {{removed: string[], added: Item[], isBehind: boolean}} News
- *   `removed` come before `added`: take them off before anything else is drawn.
+ *   `removed` come before `added`: take them off before anything else is drawn. Who was withdrawn
+ *   and came again, perhaps as another figurine, is in both.
  */
 
 /** The screen's copy of its campaign's feed. See billboard/feed.py for the server's side. */
@@ -45,7 +46,7 @@ export class Feed {
     if (isSameEpoch && frame.seq < this.place.seq) return { removed: [], added: [], isBehind: false };
     if (!isSameEpoch) this.#enter(frame.epoch);
     const offered = frame.items.filter((item) => this.#mayShow(item));
-    const kept = new Set(offered.map((item) => item.submission));
+    const kept = new Set(offered.filter((item) => this.#isHeld(item)).map((item) => item.submission));
     const removed = [...this.items.keys()].filter((submission) => !kept.has(submission));
     removed.forEach((submission) => this.items.delete(submission));
     return { removed, added: this.#put(offered), ...this.#arrive(frame) };
@@ -55,12 +56,16 @@ export class Feed {
   #applyChanges(frame) {
     if (frame.epoch !== this.place.epoch) return { removed: [], added: [], isBehind: true };
     const news = frame.changes.filter((change) => change.seq > this.place.seq);
-    const removals = news.filter((change) => !change.item);
-    for (const { submission, seq } of removals) {
-      this.#removedAt.set(submission, Math.max(seq, this.#removedAt.get(submission) ?? 0));
+    for (const { submission, seq, item } of news) {
+      // Only the last word is told: who comes again was removed before.
+      const removedAt = item ? seq - 1 : seq;
+      this.#removedAt.set(submission, Math.max(removedAt, this.#removedAt.get(submission) ?? 0));
     }
-    const removed = removals
-      .filter(({ submission, seq }) => (this.items.get(submission)?.seq ?? 0) < seq)
+    const removed = news
+      .filter(({ submission, seq, item }) => {
+        const held = this.items.get(submission);
+        return held ? held.seq < seq : !item;
+      })
       .map(({ submission }) => submission);
     removed.forEach((submission) => this.items.delete(submission));
     // Taking down is always safe; putting up waits until nothing between is missing.
@@ -76,9 +81,15 @@ export class Feed {
     return removedAt === undefined || item.seq > removedAt;
   }
 
+  /** The same showing of the same figurine. @param {Item} item */
+  #isHeld({ submission, seq, figurine }) {
+    const held = this.items.get(submission);
+    return held?.seq === seq && held.figurine === figurine;
+  }
+
   /** @param {Item[]} items @returns {Item[]} those that are new or came again */
   #put(items) {
-    const added = items.filter((item) => this.items.get(item.submission)?.seq !== item.seq);
+    const added = items.filter((item) => !this.#isHeld(item));
     items.forEach((item) => this.items.set(item.submission, item));
     return added;
   }

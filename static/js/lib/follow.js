@@ -3,8 +3,10 @@
 import { backoffMs } from "./backoff.js";
 
 export const POLL_MS = 2500;
-/** An open socket that says nothing when asked for this long is dead (a phone that slept). */
+/** After this long without a word an open socket is asked. */
 export const SILENCE_MS = 25_000;
+/** One that says nothing when asked, for this long, is dead (a phone that slept). */
+export const ANSWER_MS = 8_000;
 
 /**
  * @template T
@@ -63,16 +65,19 @@ export function follow({
     };
   }
 
-  /** Ask after a silence; hang up after another. */
   function listen() {
     clearTimer(/** @type {number} */ (silence));
+    silence = setTimer(askSocket, SILENCE_MS);
+  }
+
+  /** Hang up when no answer comes. */
+  function askSocket() {
+    socket?.send("{}");
+    clearTimer(/** @type {number} */ (silence));
     silence = setTimer(() => {
-      socket?.send("{}");
-      silence = setTimer(() => {
-        socket?.close();
-        lose();
-      }, SILENCE_MS);
-    }, SILENCE_MS);
+      socket?.close();
+      lose();
+    }, ANSWER_MS);
   }
 
   function lose() {
@@ -86,7 +91,7 @@ export function follow({
   }
 
   async function pollOnce() {
-    if (stopped || isOpen) return;
+    if (stopped) return;
     try {
       const status = await poll();
       if (!stopped) onStatus(status);
@@ -97,7 +102,7 @@ export function follow({
 
   function round() {
     if (stopped) return;
-    void pollOnce();
+    if (!isOpen) void pollOnce();
     setTimer(round, Math.round(POLL_MS * (0.8 + 0.4 * random())));
   }
 
@@ -106,12 +111,13 @@ export function follow({
 
   return {
     ask() {
+      // A socket that is open may be so on this side only: the poll does not wait for it.
       if (isOpen) {
-        socket?.send("{}");
-        return;
+        askSocket();
+      } else {
+        tries = 0;
+        connect();
       }
-      tries = 0;
-      connect();
       void pollOnce();
     },
     stop() {

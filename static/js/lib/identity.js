@@ -39,16 +39,3 @@ export function keptId(open, name, make = randomId) {
     return make();
   }
 }
-
-/**
- * Forget the id kept under `name`.
- * @param {() => Storage} open
- * @param {string} name
- */
-export function dropId(open, name) {
-  try {
-    open().removeItem(name);
-  } catch {
-    // nothing was kept
-  }
-}

@@ -9,6 +9,8 @@ const POLL_MS = 5000;
 const SILENT_MS = 15000;
 const PULL_AGAIN_MS = 4000;
 const BACKOFF_MOST_MS = 30000;
+/** The server hangs up after a hundred frames of any kind a beat (billboard/consumers.py). */
+const ACK_FRAMES_PER_BEAT = 20;
 const UNPAIRED = 4401;
 
 /**
@@ -30,6 +32,10 @@ export class Link {
   #poll = 0;
   /** When the last pull went out; none is sent again while its answer may be under way. */
   #pulledMs = -PULL_AGAIN_MS;
+  /** @type {Place | null} Asked for from here on; kept until a snapshot came, whichever way. */
+  #wanted = null;
+  /** Frames of acks since the last beat. */
+  #told = 0;
 
   /**
    * @param {{socketUrl: string, feedUrl: string, acksUrl: string,
@@ -54,6 +60,7 @@ export class Link {
     this.#pulledMs = -PULL_AGAIN_MS;
     this.#listen();
     socket.onopen = () => {
+      this.#told = 0;
       clearTimeout(this.#poll);
       this.#onState("open");
       this.#listen();
@@ -71,16 +78,18 @@ export class Link {
 
   /** Asks for what came after `place`, by default where this screen is. @param {Place} [place] */
   pull(place) {
-    if (!place && performance.now() - this.#pulledMs < PULL_AGAIN_MS) return;
+    if (place) this.#wanted = place;
+    else if (performance.now() - this.#pulledMs < PULL_AGAIN_MS) return;
     this.#pulledMs = performance.now();
-    this.#say({ type: "pull", ...(place ?? this.#place()) });
+    this.#say({ type: "pull", ...this.#place() });
   }
 
-  /** Sends what waits in the outbox. */
+  /** Sends what waits in the outbox, after a day offline over many beats. */
   flush() {
-    while (this.#isOpen()) {
+    while (this.#isOpen() && this.#told < ACK_FRAMES_PER_BEAT) {
       const frame = this.#outbox.next();
       if (!frame) return;
+      this.#told += 1;
       this.#say(frame);
     }
   }
@@ -96,7 +105,7 @@ export class Link {
 
   /** @returns {Place} */
   #place() {
-    const { epoch, seq } = this.#here();
+    const { epoch, seq } = this.#wanted ?? this.#here();
     return { epoch, seq };
   }
 
@@ -107,8 +116,13 @@ export class Link {
       return;
     }
     if (frame.type === "snapshot" || frame.type === "changes") this.#pulledMs = -PULL_AGAIN_MS;
+    if (frame.type === "snapshot") this.#wanted = null;
     this.#onFrame(frame);
-    if (frame.type === "beat") this.#say({ type: "here", ...this.#here() });
+    if (frame.type === "beat") {
+      this.#say({ type: "here", ...this.#here() });
+      this.#told = 0;
+      this.flush();
+    }
   }
 
   /** A socket that says nothing is no socket: some networks drop them without a word. */
@@ -126,10 +140,7 @@ export class Link {
     clearTimeout(this.#silence);
     socket.close();
     this.#outbox.takeBack();
-    if (code === UNPAIRED) {
-      this.#onUnpaired();
-      return;
-    }
+    if (code === UNPAIRED) this.#onUnpaired();
     this.#onState("polling");
     clearTimeout(this.#poll);
     this.#pollNow();
@@ -148,20 +159,25 @@ export class Link {
   }
 
   async #askByHttp() {
-    const { epoch, seq } = this.#here();
+    const { epoch, seq } = this.#place();
     const query = new URLSearchParams({ epoch: epoch ?? "", seq: String(seq) });
     const signal = AbortSignal.timeout(POLL_MS);
     const response = await fetch(`${this.#feedUrl}?${query}`, { cache: "no-store", signal });
-    if (response.status === 403) this.#onUnpaired();
-    else if (response.ok) this.#take(await response.json());
+    if (response.ok) this.#take(await response.json());
+    // A proxy's 403 says nothing about this screen.
+    else if (response.status === 403 && (await response.json()).code === "unpaired") {
+      this.#onUnpaired();
+    }
   }
 
   async #tellByHttp() {
     await this.#post({ type: "here", ...this.#here() });
-    for (let frame = this.#outbox.next(); frame; frame = this.#outbox.next()) {
+    for (let told = 0; told < ACK_FRAMES_PER_BEAT; told += 1) {
+      const frame = this.#outbox.next();
+      if (!frame) break;
       const response = await this.#post(frame);
-      if (response.ok) this.#outbox.confirm(frame.n);
-      else break;
+      if (!response.ok) break;
+      this.#outbox.confirm(frame.n);
     }
     this.#outbox.takeBack();
   }

