@@ -29,7 +29,7 @@ def scan(lines: list[str], *, inked: bool = False) -> str:
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line.replace(BLACK_CELL, "█")) for line in lines]
     rows = [[HALVES[block][half] for block in line] for line in plain for half in (0, 1)]
     image = np.array(rows, np.uint8).repeat(MODULE_PX, axis=0).repeat(MODULE_PX, axis=1)
-    return cv2.QRCodeDetector().detectAndDecode(255 - image if inked else image)[0]
+    return cv2.QRCodeDetectorAruco().detectAndDecode(255 - image if inked else image)[0]
 
 
 @pytest.mark.parametrize("colour", [True, False])

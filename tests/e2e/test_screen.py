@@ -282,7 +282,8 @@ def test_qr_leads_to_the_phone_page_and_nothing_overflows(
                 || box.getBoundingClientRect().bottom > innerHeight + 1)
             .map((box) => box.className)"""
     )
-    said, corners, _ = cv2.QRCodeDetector().detectAndDecode(pixels[..., ::-1].copy())
+    # The classic detector misses one code in three hundred, whatever it is drawn on.
+    said, corners, _ = cv2.QRCodeDetectorAruco().detectAndDecode(pixels[..., ::-1].copy())
     assert said == f"{address}/c/demo/"
     edge_px = np.linalg.norm(corners[0][0] - corners[0][1])
     assert edge_px >= 0.2 * min(SIZES[shape])
