@@ -36,8 +36,8 @@ from figurine.types import Candidate, Recipe
 
 log = structlog.get_logger(__name__)
 
-LEASE_S: Final = 8.0
-RENEW_S: Final = 2.0
+LEASE_S: Final = 5.0
+RENEW_S: Final = 1.0
 HARD_LIMIT_S: Final = 60.0
 """A job that takes longer is hung. Celery's solo pool has no time limit, and a thread cannot stop
 another, so the process ends itself and its supervisor starts a new one."""

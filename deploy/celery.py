@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from celery import Celery, signals
@@ -53,8 +54,14 @@ app.autodiscover_tasks(["campaign"])
 
 
 @signals.worker_ready.connect
-def ring_own_bell(**_: Any) -> None:
-    """Whatever became ready while no worker was there."""
-    from campaign import tasks  # noqa: PLC0415 - Django must be set up first
+def ring_own_bell(sender: Any, **_: Any) -> None:
+    """Whatever became ready while no worker was there, or lapses with its dead predecessor's lease.
 
+    The generation worker warms its engine up first: the first visitor need not wait for it.
+    """
+    from campaign import generation, tasks  # noqa: PLC0415 - Django must be set up first
+
+    if sender.hostname.startswith("generation@"):
+        generation.engine("sculpt").warm_up()
     tasks.ring(tasks.sweep.delay)
+    tasks.ring(partial(tasks.sweep.apply_async, countdown=generation.LEASE_S))
