@@ -39,7 +39,7 @@ def test_generation_worker_killed_in_mid_job_finishes_the_job_once(stack: Stack,
     phone = Phone(stack)
     assert phone.submit(plaque=name).status_code == 201
     wait_until(
-        lambda: phone.status()["state"] == "generating" and phone.status()["percent"] > 0,
+        lambda: (said := phone.status())["state"] == "generating" and said["percent"] > 0,
         within_s=60,
         what="the job is being worked on",
     )
