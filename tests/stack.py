@@ -130,6 +130,13 @@ class Stack:
                 found.append(process)
         return found
 
+    def freeze(self, *words: str) -> list[psutil.Process]:
+        """SIGSTOP them, so that a test can look at what they were in the middle of."""
+        frozen = self.processes(*words)
+        for process in frozen:
+            process.suspend()
+        return frozen
+
     def kill(self, *words: str) -> list[int]:
         """SIGKILL them, and return who they were."""
         victims = self.processes(*words)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.supervisor import LAST_BACKOFF_S
 from tests.browser import chromium
 from tests.stack import Crew, Phone, Stack, wait_until
 
@@ -20,6 +21,10 @@ AFTER_VALKEY_S = 5
 VALKEY_AWAY_S = 3
 VALKEY = "valkey-server"
 GENERATION = ("celery", "generation@")
+JOBS = (
+    "FROM campaign_generationjob j JOIN campaign_submission s ON s.id = j.submission_id"
+    " WHERE s.plaque = ?"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +39,30 @@ def rows(stack: Stack, query: str, *words: str) -> list[tuple[object, ...]]:
         return database.execute(query, words).fetchall()
 
 
+def jobs(stack: Stack, plaque: str) -> list[tuple[object, ...]]:
+    """Attempt and outcome of every job for this name."""
+    return rows(stack, f"SELECT j.attempt, j.outcome {JOBS}", plaque)
+
+
 @pytest.mark.parametrize("name", [f"PHOENIX {n}" for n in range(ROUNDS)])
 def test_generation_worker_killed_in_mid_job_finishes_the_job_once(stack: Stack, name: str) -> None:
     phone = Phone(stack)
     assert phone.submit(plaque=name).status_code == 201
     wait_until(
-        lambda: (said := phone.status())["state"] == "generating" and said["percent"] > 0,
+        lambda: rows(stack, f"SELECT 1 {JOBS} AND j.percent > 0", name),
         within_s=60,
+        every_s=0.01,
         what="the job is being worked on",
     )
+    # Stopped first and looked at: a kill after the figurine was stored would prove nothing.
+    stack.freeze(*GENERATION)
+    assert jobs(stack, name) == [(1, "")], "the worker was done before it could be stopped"
     killed = stack.kill(*GENERATION)
     assert killed
     wait_until(
         lambda: {p.pid for p in stack.processes(*GENERATION)} - set(killed),
-        within_s=10,
+        # Killed round after round, it is started later each time.
+        within_s=LAST_BACKOFF_S + 10,
         what="a new worker is there",
     )
     phone.wait_for("review", within_s=NEW_WORKER_S)
@@ -57,13 +72,7 @@ def test_generation_worker_killed_in_mid_job_finishes_the_job_once(stack: Stack,
         " ON s.id = f.submission_id WHERE s.plaque = ?",
         name,
     )
-    attempts = rows(
-        stack,
-        "SELECT j.attempt, j.outcome FROM campaign_generationjob j JOIN campaign_submission s"
-        " ON s.id = j.submission_id WHERE s.plaque = ?",
-        name,
-    )
-    assert (figurines, attempts) == ([(1,)], [(2, "done")])
+    assert (figurines, jobs(stack, name)) == ([(1,)], [(2, "done")])
 
 
 @pytest.mark.parametrize("name", [f"LAZARUS {n}" for n in range(ROUNDS)])
