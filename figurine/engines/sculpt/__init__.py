@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
-import numpy as np
-
 from figurine import kits, lettering
 from figurine.engines.base import Progress, silent
-from figurine.engines.sculpt import compose, engraving, paint, relief, scene, surface
+from figurine.engines.sculpt import bust, compose, engraving, scene
 from figurine.errors import NoFace
 from figurine.kits import Finish, Kit, body
-from figurine.types import Array, Candidate, Recipe, Selfie
+from figurine.types import Candidate, Recipe, Selfie
 
-_CLAY = surface.Grid(step_deg=0.5)
-_PAINT = surface.Grid(step_deg=0.25)
 _PASSES = 4
 _SPP = 3
 """Of each pass. A pass is also how often progress is heard and may stop the work."""
@@ -33,8 +28,6 @@ class _Mould:
 
     plates: compose.Plates
     body: Any
-    template: Array
-    rays: Array
 
 
 class SculptEngine:
@@ -95,35 +88,23 @@ class SculptEngine:
         progress("measuring", 0.0)
         mould = self._mould(kit, finish, width_px)
         watch.lap("moulding")
-        head = surface.sculpt(selfie.faces[0], mould.template, kit.face)
+        head = bust.measure(selfie.faces[0], kit)
         watch.lap("measuring")
 
-        # 2. Sculpt: the selfie's detail as relief on it.
+        # 2. Sculpt: the selfie's detail on it, in clay and paint.
         progress("sculpting", 0.05)
-        portrait = relief.flatten(selfie, head, grid=_PAINT)
-        radius, _ = head.sampled(_CLAY)
-        raised = cv2.resize(
-            relief.displacement(portrait), _CLAY.shape[::-1], interpolation=cv2.INTER_AREA
-        )
-        strap = relief.strap(portrait)
-        raised = raised + relief.STRAP_HEIGHT * cv2.resize(
-            strap, _CLAY.shape[::-1], interpolation=cv2.INTER_AREA
-        )
-        clay = kit.face.centre + mould.rays * (radius + raised)[..., None]
+        made = bust.make(selfie, head, kit, finish)
         watch.lap("sculpting")
 
-        # 3. Cast: mix the paint, set up the studio.
+        # 3. Cast: set up the studio.
         progress("casting", 0.12)
         skin_row = kit.materials.index("skin")
-        coat = _coat(portrait, finish, finish.palette[skin_row])
         palette = finish.palette.copy()
-        palette[skin_row] = coat.skin
+        palette[skin_row] = made.skin
         scene.recolour(mould.body, palette)
         box = compose.crop_box(kit, mould.plates.size_px)
-        webbing = finish.palette[kit.materials.index(kit.face.strap)]
-        albedo = coat.albedo + strap[..., None] * (webbing - coat.albedo)
         head_shape = scene.head_shape(
-            clay, albedo, finish, specular=float(finish.specular[skin_row])
+            made.clay, made.albedo, finish, specular=float(finish.specular[skin_row])
         )
         studio = scene.stage(
             {"body": mould.body, "head": head_shape},
@@ -146,7 +127,7 @@ class SculptEngine:
 
         # 5. Finish: into the plate, the name on, onto the backdrop.
         progress("finishing", 0.88)
-        plates = compose.with_skin(mould.plates, finish, skin_row, coat.skin)
+        plates = compose.with_skin(mould.plates, finish, skin_row, made.skin)
         figure = compose.with_face(plates, crop, box)
         figure = engraving.engrave(figure, recipe.plaque, kit, finish)
         still, cutout = compose.still(figure, plates.backdrop, seed=seed)
@@ -168,14 +149,8 @@ class SculptEngine:
             self._moulds[key] = _Mould(
                 plates=compose.load_plates(kit, finish, width_px=width_px),
                 body=scene.body_shape(whole.above(_HEAD_FROM), finish),
-                template=np.load(kit.baked("head.npy")),
-                rays=surface.directions(_CLAY.degrees()),
             )
         return self._moulds[key]
-
-
-def _coat(portrait: relief.Portrait, finish: Finish, base: Array) -> paint.Coat:
-    return paint.paint(portrait) if finish.face == "paint" else paint.wash(portrait, base)
 
 
 class _Stopwatch:
