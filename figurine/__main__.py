@@ -1,5 +1,7 @@
 """`python -m figurine SELFIE -o OUT.png`: a figurine from one photo, without Django.
 
+`python -m figurine sheet PHOTOS`: a contact sheet of a folder of them.
+
 Exit codes: 0 made · 2 wrong usage · 3 refused for good (no face, too dark …) · 4 failed for now,
 try again · 130 interrupted.
 """
@@ -15,7 +17,7 @@ from typing import Final, TextIO
 
 from PIL import Image
 
-from figurine import engines, kits, plaque, recipes
+from figurine import engines, kits, plaque, recipes, sheet
 from figurine.decode import decode
 from figurine.errors import FigurineError
 from figurine.gate import admit
@@ -58,9 +60,12 @@ class ProgressLine:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one figurine; returns the exit code."""
+    """Make one figurine, or a sheet of many; returns the exit code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["sheet"]:
+        return sheet.main(words[1:])
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     data = _read(options.selfie, parser)
     for picture in filter(None, (options.output, options.cutout)):
         if picture.suffix.lower() != ".png" or not picture.parent.is_dir():
@@ -127,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m figurine",
         description="Make a figurine of the person in a selfie.",
+        usage="%(prog)s [options] SELFIE -o OUT.png\n       %(prog)s sheet PHOTOS [-h]",
         epilog="exit codes: 0 made, 2 wrong usage, 3 refused for good, 4 failed for now",
     )
     parser.add_argument("selfie", type=Path, help="JPEG, PNG, WebP or HEIC; - reads standard input")

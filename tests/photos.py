@@ -37,3 +37,27 @@ BAD: Final = [(SHARED / name, code) for name, code in _BAD.items() if (SHARED / 
 def portrait(name: str = "") -> Path:
     """The portrait whose file name starts so, or else the first."""
     return next((path for path in PORTRAITS if name and path.name.startswith(name)), PORTRAITS[0])
+
+
+_GROUPS: Final = {
+    "apgar": ("light skin", "glasses", "45 or older"),
+    "astronaut": ("light skin", "no glasses", "under 45"),
+    "biden": ("light skin", "no glasses", "45 or older"),
+    "collins": ("light skin", "no glasses", "under 45"),
+    "curie": ("light skin", "no glasses", "45 or older"),
+    "hopper": ("light skin", "glasses", "45 or older"),
+    "jemison": ("dark skin", "no glasses", "under 45"),
+    "obama": ("dark skin", "no glasses", "45 or older"),
+    "ochoa": ("light skin", "no glasses", "under 45"),
+    "vaughan": ("dark skin", "glasses", "45 or older"),
+}
+
+
+def person(name: str) -> str:
+    """Who is in a photo, by its file's name; two photos can show one person."""
+    return "ochoa" if name.startswith("rot_exif6") else name.split("_")[0].split(".")[0]
+
+
+def groups(name: str) -> tuple[str, ...]:
+    """What a likeness must not depend on: skin, glasses, age. Empty for a stranger's photo."""
+    return _GROUPS.get(person(name), ())
