@@ -218,7 +218,7 @@ def _detect(pixels: Pixels, detector: Detector) -> list[Hit]:
         pixels, inner, interpolation=cv2.INTER_AREA
     )
     # 2. Scores and boxes, relative to a grid of anchors.
-    boxes, logits = _run(detector.weight, square / 127.5 - 1, row_sizes=(16, 1))
+    boxes, logits = run(detector.weight, square / 127.5 - 1, row_sizes=(16, 1))
     scores = _sigmoid(logits)[:, 0]
     found = scores >= MIN_SCORE
     anchors = _anchors(detector)[found]
@@ -273,7 +273,7 @@ def _mesh(pixels: Pixels, crop: Crop) -> tuple[Array, float]:
     to_crop = cv2.getRotationMatrix2D(crop.centre.tolist(), crop.turn_deg, zoom)
     to_crop[:, 2] = to_crop[:, 2] + MESH_INPUT_PX / 2 - crop.centre
     square = cv2.warpAffine(pixels, to_crop, (MESH_INPUT_PX, MESH_INPUT_PX))
-    points, logit = _run(FACE_MESH, np.float32(1 / 255) * square, row_sizes=(3, 1))
+    points, logit = run(FACE_MESH, np.float32(1 / 255) * square, row_sizes=(3, 1))
     back = cv2.invertAffineTransform(to_crop)
     xy = points[:, :2] @ back[:, :2].T + back[:, 2]
     return np.column_stack([xy, points[:, 2] / zoom]), float(_sigmoid(logit)[0, 0])
@@ -343,8 +343,8 @@ def _sigmoid(logits: Floats) -> Floats:
     return odds / (1 + odds)
 
 
-def _run(weight: Weight, square: Floats, *, row_sizes: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Run a model on an RGB square: its two outputs, told apart by size, as rows of these sizes."""
+def run(weight: Weight, square: Floats, *, row_sizes: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Run a model on an RGB square: its two outputs, larger first, as rows of these sizes."""
     with _net_lock:
         net = _net(weight)
         net.setInput(np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32))

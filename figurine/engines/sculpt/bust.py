@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from figurine.engines.sculpt import paint, relief, surface
+from figurine.engines.sculpt import gaze, paint, relief, surface
 from figurine.kits import Finish, Kit
 from figurine.types import Array, Face, Selfie
 
@@ -22,6 +22,8 @@ class Bust:
     """(rows, columns, 3) float32 points in the kit's units, on the CLAY grid."""
     albedo: Array
     """(h, w, 3) linear RGB 0..1, on the PAINT grid: row 0 is the chin's end, as in the clay."""
+    gloss: Array
+    """(h, w) strength of the highlight, like the albedo's grid; 1 is plastic."""
     skin: Array
     """(3,) linear RGB of ears, neck and hands."""
 
@@ -45,17 +47,28 @@ def make(selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish) -> Bust:
     """Carve the selfie's detail into the head, and paint it in the finish."""
     # 1. Relief.
     portrait = relief.flatten(selfie, head, grid=PAINT)
+    drawn = gaze.draw(portrait)
     strap = relief.strap(portrait)
     radius, _ = head.sampled(CLAY)
-    raised = _coarser(relief.displacement(portrait)) + relief.STRAP_HEIGHT * _coarser(strap)
+    raised = _coarser(
+        relief.displacement(portrait, drawn.opening, drawn.lids)
+    ) + relief.STRAP_HEIGHT * _coarser(strap)
     clay = kit.face.centre + _rays() * (radius + raised)[..., None]
 
     # 2. Paint.
     base = finish.palette[kit.materials.index("skin")]
-    coat = paint.paint(portrait) if finish.face == "paint" else paint.wash(portrait, base)
+    if finish.face == "paint":
+        coat = paint.paint(portrait, drawn)
+    else:
+        coat = paint.wash(portrait, drawn, base)
     webbing = finish.palette[kit.materials.index(kit.face.strap)]
     albedo = coat.albedo + strap[..., None] * (webbing - coat.albedo)
-    return Bust(clay=clay.astype(np.float32), albedo=albedo.astype(np.float32), skin=coat.skin)
+    return Bust(
+        clay=clay.astype(np.float32),
+        albedo=albedo.astype(np.float32),
+        gloss=coat.gloss * finish.specular[kit.materials.index("skin")],
+        skin=coat.skin,
+    )
 
 
 def _coarser(painted: Array) -> Array:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from figurine.engines.sculpt.relief import EYES, LIPS, MOUTH, UPPER_LIDS, Portrait, within
+from figurine.engines.sculpt.gaze import Gaze
+from figurine.engines.sculpt.light import within
+from figurine.engines.sculpt.relief import LIPS, MOUTH, Portrait
 from figurine.types import Array
 
 _GREY_CHROMA = 5.0
@@ -16,6 +18,10 @@ _SKIN_HUE_DEG = (46.0, 62.0)
 """CIELAB hue a toy painter mixes, pink to olive: a photo's colour cast cannot leave it."""
 _MOTTLE = 0.14
 """Log-luminance below which unevenness is the photo's, not the face's."""
+_HUE_SHARE = 0.55
+"""How much of the photo's own changes of hue a brush follows."""
+_WASH, _DRY = 1.5, 0.07
+_BLUSH, _WARM = 5.0, 11.0
 _TONE_STEP = 0.24
 _TONE_SPOTS = (50, 280, 101, 330, 36, 266, 205, 425, 9, 151, 5, 195)
 """Mesh points on cheeks, brow and nose: skin, whoever it is."""
@@ -25,54 +31,116 @@ _TONE_SPOTS = (50, 280, 101, 330, 36, 266, 205, 425, 9, 151, 5, 195)
 class Coat:
     albedo: Array
     """(rows, columns, 3) linear RGB."""
+    gloss: Array
+    """(rows, columns) 0..1: dark washes and irises are matt, or the lamps would bleach them."""
     skin: Array
     """(3,) linear RGB of ears, neck and hands."""
 
 
-def paint(portrait: Portrait) -> Coat:
+def paint(portrait: Portrait, gaze: Gaze) -> Coat:
     """Hand-mixed colours: the visitor's tone, warmed; features in a few strokes."""
     tone, grey = _tone(portrait)
     skin = _rgb(tone[None, None])[0, 0]
 
-    # 1. Light and dark: luminance from the detail alone, the eyes' contrast raised.
-    eyes = np.asarray(sum(portrait.outline(eye, soft_deg=0.6) for eye in EYES))
-    detail = _brushed(portrait) * (1.12 + 0.30 * eyes)
-    detail = detail - 0.55 * sum(portrait.stroke(lid, width_deg=0.9) for lid in UPPER_LIDS)
-    luminance = ((tone[0] + 16) / 116) ** 3 * np.exp(detail * portrait.weight)
+    # 1. Light and dark: luminance from the detail alone.
+    mouth = portrait.outline(MOUTH, soft_deg=0.5)
+    luminance = ((tone[0] + 16) / 116) ** 3 * np.exp(_brushed(portrait) * 1.1 * portrait.weight)
     lightness = 116 * np.cbrt(np.clip(luminance, 0.004, 0.92)) - 16
 
     # 2. Hue: the photo's own, less its cast; the brush adds blush and lips.
     mask = (portrait.weight > 0).astype(np.float32)
     hue = within(portrait.lab[..., 1:], mask, 0.5 / portrait.grid.step_deg)
-    change = (hue - within(hue, mask, 11 / portrait.grid.step_deg)) * (0.0 if grey else 1.0)
-    # Dark paint carries less colour, and neither do teeth and the whites of the eyes. What the
-    # photo adds is muted with the tone: against a muted tone alone, a dark iris would turn blue.
+    change = (hue - within(hue, mask, 11 / portrait.grid.step_deg)) * (0.0 if grey else _HUE_SHARE)
+    # Dark paint carries less colour, and neither do teeth. What the photo adds is muted with the
+    # tone: against a muted tone alone, a dark spot would turn blue.
     muted = np.clip(1.35 * lightness / max(float(tone[0]), 1), 0.25, 1.0)
-    muted = muted * (1 - 0.40 * _whites(portrait, eyes) * portrait.weight)
+    muted = muted * (1 - 0.55 * _whites(portrait, mouth) * portrait.weight)
     colour = (tone[1:] + change * portrait.weight[..., None]) * muted[..., None]
-    lips = portrait.outline(LIPS, soft_deg=0.8) - portrait.outline(MOUTH, soft_deg=0.5)
-    colour[..., 0] += np.clip(lips, 0, 1) * (13 if grey else 5) * portrait.weight
+    lips = np.clip(portrait.outline(LIPS, soft_deg=0.8) - mouth, 0, 1) * portrait.weight
+    # Shadows are mixed warm: with black they would look like dirt.
+    colour[..., 0] += _WARM * np.clip(-portrait.detail, 0, 0.7) * portrait.weight
+    colour[..., 0] += lips * (13 if grey else 6) + _BLUSH * _blush(portrait)
     lab = np.concatenate([lightness[..., None], colour], axis=-1).astype(np.float32)
-    return Coat(albedo=_rgb(lab), skin=skin)
+
+    # 3. Eyes, layer on layer.
+    iris = _iris(gaze.iris_lab, grey=grey)
+    white = np.asarray([np.clip(tone[0] + 22, 70, 86), 1.0, 4.0])
+    line = np.asarray([12.0, 5.0, 6.0])
+    for layer, mixed, cover in (
+        (gaze.opening, white, 0.95),
+        (gaze.shade, white * (0.62, 1, 1), 0.85),
+        (gaze.iris, iris, 1.0),
+        (gaze.limbus, iris * (0.45, 0.8, 0.8), 0.8),
+        (gaze.pupil, np.asarray([5.0, 0, 0]), 1.0),
+        (gaze.under, _darker(tone, 0.62), 0.55),
+        (gaze.lash, line, 0.92),
+        (gaze.glint, np.asarray([97.0, 0, 0]), 1.0),
+    ):
+        lab += (layer * cover)[..., None] * (mixed.astype(np.float32) - lab)
+    return Coat(albedo=_rgb(lab), gloss=_gloss(lab[..., 0] / tone[0], gaze), skin=skin)
 
 
-def wash(portrait: Portrait, base: Array) -> Coat:
+def _darker(tone: Array, share: float) -> Array:
+    """The skin's tone darkened."""
+    return np.asarray([tone[0] * share, tone[1] * 1.1, tone[2] * 0.9])
+
+
+def _iris(seen: Array, *, grey: bool) -> Array:
+    """The iris's colour as mixed: clearer than a photo shows it, guessed where there is none."""
+    lightness = float(np.clip(seen[0] * 1.15 + 4, 16, 50))
+    if grey:
+        return np.asarray([min(lightness, 32.0), 8.0, 12.0])
+    a, b = seen[1:] * 1.4
+    chroma = float(np.hypot(a, b))
+    return np.asarray([lightness, *(np.asarray([a, b]) * min(1.0, 24 / max(chroma, 1e-6)))])
+
+
+def _blush(portrait: Portrait) -> Array:
+    """Cheeks and nose tip, where a toy's are rosy: 0..1."""
+    spots = np.zeros(portrait.grid.shape, np.float32)
+    for point, reach_deg in ((50, 6.0), (280, 6.0), (4, 3.5)):
+        column, row = portrait.points[point]
+        cv2.circle(
+            spots, (round(column), round(row)), round(reach_deg / portrait.grid.step_deg), 1.0, -1
+        )
+    return portrait.blurred(spots, 3.5) * portrait.weight
+
+
+def wash(portrait: Portrait, gaze: Gaze, base: Array) -> Coat:
     """One plastic: dark wash in what is dark, a dry brush on what is light."""
-    eyes = np.asarray(sum(portrait.outline(eye, soft_deg=0.6) for eye in EYES))
-    detail = portrait.detail * (1.8 + 0.3 * eyes)
-    detail = detail - 0.6 * sum(portrait.stroke(lid, width_deg=0.9) for lid in UPPER_LIDS)
-    shade = np.clip(np.exp(detail * portrait.weight), 0.06, 2.0)
-    shade = shade * (1 + 0.45 * _whites(portrait, eyes) * portrait.weight)
+    shade = np.clip(np.exp((_brushed(portrait) + _DRY) * _WASH * portrait.weight), 0.06, 2.0)
+    mouth = portrait.outline(MOUTH, soft_deg=0.5)
+    shade = shade * (1 + 0.45 * _whites(portrait, mouth) * portrait.weight)
+    for layer, tint, cover in (
+        (gaze.opening, 1.75, 0.95),
+        (gaze.shade, 0.8, 0.8),
+        (gaze.iris, 0.22, 1.0),
+        (gaze.limbus, 0.10, 0.8),
+        (gaze.pupil, 0.05, 1.0),
+        (gaze.under, 0.45, 0.6),
+        (gaze.lash, 0.08, 0.95),
+        (gaze.glint, 2.2, 1.0),
+    ):
+        shade = shade + layer * cover * (tint - shade)
     # The dry brush carries a paler paint: the plastic's own hue, brighter, would glow.
     pale = 0.4 * base + 0.6 * float(base.mean()) * np.asarray([1.15, 1.25, 0.85], np.float32)
     dark, light = np.minimum(shade, 1)[..., None], np.maximum(shade - 1, 0)[..., None]
-    return Coat(albedo=np.clip(base * dark + pale * light, 0, 0.9).astype(np.float32), skin=base)
+    return Coat(
+        albedo=np.clip(base * dark + pale * light, 0, 0.9).astype(np.float32),
+        gloss=_gloss(shade, gaze),
+        skin=base,
+    )
 
 
-def _whites(portrait: Portrait, eyes: Array) -> Array:
-    """Where teeth and the whites of the eyes are, 0..1."""
-    open_parts = np.clip(eyes + portrait.outline(MOUTH, soft_deg=0.5), 0, 1)
-    return np.asarray(open_parts * np.clip((portrait.detail + 0.25) / 0.5, 0, 1), np.float32)
+def _gloss(shade: Array, gaze: Gaze) -> Array:
+    """Full where the tone is the skin's own (1) or lighter, little in the dark and in the eyes."""
+    painted = np.maximum(gaze.opening, gaze.lash)
+    return np.asarray(np.clip(shade, 0.12, 1) * (1 - 0.9 * painted), np.float32)
+
+
+def _whites(portrait: Portrait, mouth: Array) -> Array:
+    """Where teeth are, 0..1."""
+    return np.asarray(mouth * np.clip((portrait.detail + 0.25) / 0.5, 0, 1), np.float32)
 
 
 def _brushed(portrait: Portrait) -> Array:
@@ -90,7 +158,10 @@ def _tone(portrait: Portrait) -> tuple[Array, bool]:
     spots = np.round(portrait.points[list(_TONE_SPOTS)]).astype(int)
     near = round(1.5 / portrait.grid.step_deg)
     patches = [portrait.lab[r - near : r + near, c - near : c + near] for c, r in spots]
-    lightness, a, b = np.median(np.concatenate([p.reshape(-1, 3) for p in patches]), axis=0)
+    seen = np.concatenate([patch.reshape(-1, 3) for patch in patches])
+    # The lit part of the face tells its tone; the median would take in the shaded side.
+    lightness = float(np.percentile(seen[:, 0], 65))
+    a, b = np.median(seen[:, 1:], axis=0)
     grey = bool(np.hypot(a, b) < _GREY_CHROMA)
     # Skin lies on a short arc of hue; measured on the sample portraits.
     usual_a, usual_b = 12.5, 18.5
@@ -99,7 +170,7 @@ def _tone(portrait: Portrait) -> tuple[Array, bool]:
     chroma = float(np.clip(np.hypot(*warm), 17, 27))
     hue = np.clip(np.arctan2(warm[1], warm[0]), *np.radians(_SKIN_HUE_DEG))
     tone = np.asarray(
-        [np.clip(0.86 * lightness + 5, 27, 67), chroma * np.cos(hue), chroma * np.sin(hue)],
+        [np.clip(0.93 * lightness + 3, 27, 73), chroma * np.cos(hue), chroma * np.sin(hue)],
         np.float32,
     )
     return tone, grey

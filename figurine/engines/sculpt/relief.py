@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.interpolate import RBFInterpolator
 
+from figurine import eyes
+from figurine.engines.sculpt import light
 from figurine.engines.sculpt.surface import OVAL, Grid, Head
-from figurine.types import Array, Selfie
+from figurine.types import Array, Face, Selfie
 
 BROWS = (
     (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
@@ -22,23 +25,17 @@ EYES = (
     (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
     (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
 )
-UPPER_LIDS = (
-    (33, 246, 161, 160, 159, 158, 157, 173, 133),
-    (263, 466, 388, 387, 386, 385, 384, 398, 362),
-)
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 MOUTH = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 """Outlines in the mesh. Source: MediaPipe FACEMESH_* connections."""
 
-_LIGHT_DEG = 10.0
-"""Blur that is called light rather than feature; 0.11 face widths in the study."""
 _FADE_DEG = (1.0, 10.0)
 """The brush edge, from and to this far inside the oval."""
 _HAIRLINE_DEG = (34.0, 43.0)
 """Between these heights, just under the brim, a fringe or hairline fades into plain forehead."""
-_CONTRAST = 0.74
+_CONTRAST = 0.80
 """Spread of the detail around eyes, brows and lips: the sample portraits' own is 0.52 to 0.91."""
-_STRENGTHS = (0.8, 1.4)
+_STRENGTHS = (0.8, 1.5)
 _LINE_DEG, _LINE_GAIN = 2.2, 0.9
 """Lines are drawn firmer than they are. On the sample portraits this raised likeness by 0.01 in
 paint and 0.03 in plastic; 3.2 degrees or a gain of 1.4 did no better."""
@@ -47,10 +44,27 @@ _FINE_GRAIN = 0.045
 _CARVED_DEG = (6.0, 20.0)
 _GRAZING = (0.18, 0.42)
 """Density of selfie pixels, the middle's being 1, between which skin goes from unseen to seen."""
+_FOLD_DEG = 3.0
 _STRAP_OUT, _STRAP_DEG = 1.085, 5.0
 STRAP_HEIGHT = 0.011
 _RELIEF = 0.0095
 """Depth in units of a detail of one e-fold, on a figure two units tall."""
+
+_BALL, _LID = 0.006, 0.006
+"""How far eyeballs and the folds of the upper lids stand out."""
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One eye on the grid, in columns and rows."""
+
+    upper: Array
+    """(9, 2) the upper lid's edge, outer corner to inner."""
+    lower: Array
+    """(9, 2) the lower lid's, likewise."""
+    iris: Array
+    """(2,) centre."""
+    iris_radius: float
 
 
 @dataclass(frozen=True)
@@ -68,21 +82,14 @@ class Portrait:
     """(468, 2) column and row of the mesh's points."""
     depth_deg: Array
     """(rows, columns): how far inside the oval."""
+    eyes: tuple[Eye, Eye]
+    """The subject's right, then the left."""
 
     def outline(self, indices: tuple[int, ...], *, soft_deg: float) -> Array:
         """A filled polygon of mesh points, 0..1, with a soft edge."""
         mask = np.zeros(self.grid.shape, np.float32)
         cv2.fillPoly(mask, [_fixed(self.points[list(indices)])], 1.0, cv2.LINE_8, 4)
         return self.blurred(mask, soft_deg)
-
-    def stroke(self, indices: tuple[int, ...], *, width_deg: float) -> Array:
-        """A brush stroke along mesh points, 0..1."""
-        mask = np.zeros(self.grid.shape, np.float32)
-        thickness = max(1, round(width_deg / self.grid.step_deg))
-        cv2.polylines(
-            mask, [_fixed(self.points[list(indices)])], False, 1.0, thickness, cv2.LINE_8, 4
-        )
-        return self.blurred(mask, width_deg / 3)
 
     def blurred(self, image: Array, sigma_deg: float) -> Array:
         return np.asarray(
@@ -93,7 +100,7 @@ class Portrait:
 def flatten(selfie: Selfie, head: Head, *, grid: Grid) -> Portrait:
     """Unroll the selfie's face onto a grid and take its light away."""
     # 1. The selfie, no finer than the grid needs, so that large photos do not alias.
-    _, xy = head.sampled(grid)
+    radius, xy = head.sampled(grid)
     scale = min(1.0, 110 / grid.step_deg / head.face_width_px)
     pixels = cv2.resize(selfie.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     flat = cv2.remap(
@@ -110,13 +117,29 @@ def flatten(selfie: Selfie, head: Head, *, grid: Grid) -> Portrait:
     inside = np.zeros(grid.shape, np.uint8)
     cv2.fillPoly(inside, [_fixed(points[list(OVAL)])], 1, cv2.LINE_8, 4)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5) * grid.step_deg
-    faced = _ramp(_density(xy), *_GRAZING)
+    faced = _ramp(_density(xy, grid), *_GRAZING)
     edge = _ramp(depth, *_FADE_DEG) * (1 - _ramp(grid.degrees()[..., 1], *_HAIRLINE_DEG))
+    portrait = Portrait(
+        grid=grid,
+        lab=lab,
+        detail=np.zeros(grid.shape, np.float32),
+        weight=edge * faced,
+        points=points,
+        depth_deg=depth.astype(np.float32),
+        eyes=_placed(eyes.look(selfie.pixels, selfie.faces[0]), selfie.faces[0], head, grid),
+    )
 
-    # 3. Log-luminance less its slow part.
-    luminance = np.log(((lab[..., 0] + 16) / 116) ** 3 + 0.012).astype(np.float32)
-    light = within(luminance, inside.astype(np.float32), _LIGHT_DEG / grid.step_deg)
-    detail: Array = np.clip(luminance - light, -1.8, 0.8)
+    # 3. Log-luminance less its light, its grain smoothed, its lines drawn firmer.
+    features = np.clip(
+        sum(portrait.outline(part, soft_deg=2.0) for part in (*BROWS, *EYES, LIPS)), 0, 1
+    )
+    skin = light.Skin(
+        inside=inside.astype(np.float32),
+        bare=portrait.weight * (1 - features),
+        features=features,
+    )
+    luminance = ((lab[..., 0] + 16) / 116) ** 3
+    detail = np.clip(light.removed(luminance, radius, skin, grid), -1.8, 0.8).astype(np.float32)
     grain = _grain(detail, edge > 0.9, grid)
     blur = 0.9 + 16 * max(0.0, grain - _FINE_GRAIN)
     tolerance = 0.22 + 6 * max(0.0, grain - _FINE_GRAIN)
@@ -133,23 +156,44 @@ def flatten(selfie: Selfie, head: Head, *, grid: Grid) -> Portrait:
 
     # 5. What the camera did not see of one cheek it saw of the other.
     unseen = edge * (1 - faced) * faced[:, ::-1]
-    seen = np.maximum(weight + unseen, 1e-3)
-    detail = (detail * weight + detail[:, ::-1] * unseen) / seen
-    lab = (lab * weight[..., None] + lab[:, ::-1] * unseen[..., None]) / seen[..., None]
-    portrait = Portrait(
-        grid=grid,
+    seen = weight + unseen
+    share = (unseen / np.maximum(seen, 1e-3)).astype(np.float32)
+    detail = detail + share * (detail[:, ::-1] - detail)
+    lab = lab + share[..., None] * (lab[:, ::-1] - lab)
+    portrait = replace(
+        portrait,
         lab=lab.astype(np.float32),
         detail=detail.astype(np.float32),
-        weight=np.clip(weight + unseen, 0, 1).astype(np.float32),
-        points=points,
-        depth_deg=depth.astype(np.float32),
+        weight=np.clip(seen, 0, 1).astype(np.float32),
     )
 
     # 6. The same strength of drawing for a hazy photo as for a harsh one.
-    features = sum(portrait.outline(part, soft_deg=2.0) for part in (*BROWS, *EYES, LIPS))
     contrast = float(portrait.detail[(features > 0.3) & (portrait.weight > 0.5)].std())
     strength = float(np.clip(_CONTRAST / contrast, *_STRENGTHS)) if contrast else 1.0
     return replace(portrait, detail=portrait.detail * strength)
+
+
+def _placed(
+    found: tuple[eyes.Eye, eyes.Eye], face: Face, head: Head, grid: Grid
+) -> tuple[Eye, Eye]:
+    """The eyes' outlines from the selfie's pixels to the grid's."""
+    near = [i for part in (*EYES, *BROWS) for i in part]
+    place = RBFInterpolator(
+        face.mesh[near, :2].astype(np.float64), grid.pixels(head.points_deg[near]), smoothing=1.0
+    )
+
+    def one(eye: eyes.Eye) -> Eye:
+        rim = eye.iris + eye.iris_radius_px * np.asarray([[-1, 0], [1, 0]])
+        lids, centre, ends = place(eye.lids), place(eye.iris[None])[0], place(rim)
+        return Eye(
+            upper=lids[list(eyes.UPPER_LID)],
+            lower=lids[list(eyes.LOWER_LID)],
+            iris=centre,
+            iris_radius=float(np.linalg.norm(ends[1] - ends[0]) / 2),
+        )
+
+    right, left = found
+    return one(right), one(left)
 
 
 def _grain(detail: Array, skin: Array, grid: Grid) -> float:
@@ -163,34 +207,35 @@ def _ramp(x: Array, low: float, high: float) -> Array:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def _density(xy: Array) -> Array:
-    """Selfie pixels a grid cell, relative to the face's middle."""
+def _density(xy: Array, grid: Grid) -> Array:
+    """Selfie pixels a grid cell, relative to the face's middle. Folds at lips and nostrils, where
+    the mesh overhangs, are narrower than what the blur lets through."""
     across, up = np.gradient(xy, axis=1), np.gradient(xy, axis=0)
-    area = np.abs(across[..., 0] * up[..., 1] - across[..., 1] * up[..., 0])
+    area = across[..., 0] * up[..., 1] - across[..., 1] * up[..., 0]
     rows, columns = area.shape
-    middle = area[rows // 3 : 2 * rows // 3, 2 * columns // 5 : 3 * columns // 5]
-    return np.asarray(area / np.median(middle), np.float32)
+    middle = np.median(area[rows // 3 : 2 * rows // 3, 2 * columns // 5 : 3 * columns // 5])
+    return np.asarray(
+        cv2.GaussianBlur(area / middle, (0, 0), _FOLD_DEG / grid.step_deg), np.float32
+    )
 
 
-def within(image: Array, mask: Array, sigma_px: float) -> Array:
-    """Blur that does not look beyond the mask."""
-    spread = cv2.GaussianBlur(mask, (0, 0), sigma_px) + 1e-4
-    masked = image * (mask if image.ndim == 2 else mask[..., None])
-    blurred = cv2.GaussianBlur(masked, (0, 0), sigma_px)
-    return np.asarray(blurred / (spread if image.ndim == 2 else spread[..., None]), np.float32)
-
-
-def displacement(portrait: Portrait) -> Array:
+def displacement(portrait: Portrait, opening: Array, lids: Array) -> Array:
     """How far the clay rises (units) for what light and dark suggest: dark creases sink, but brows
-    stand proud, as a sculptor makes them, and eyes and teeth stay smooth."""
+    stand proud, as a sculptor makes them, eyeballs are round under their lids, teeth stay smooth.
+
+    opening, lids: masks of the eyes, 0..1, on the portrait's grid.
+    """
     fine = portrait.blurred(portrait.detail, 0.5)
     broad = portrait.blurred(portrait.detail, 1.6)
     height = (0.5 * fine + 0.9 * broad) * _RELIEF
     brows = sum(portrait.outline(brow, soft_deg=1.0) for brow in BROWS)
-    wet = sum(portrait.outline(part, soft_deg=0.8) for part in (*EYES, MOUTH))
+    height = height * (1 - 1.8 * brows) * (1 - 0.6 * portrait.outline(MOUTH, soft_deg=0.8))
+    ball = portrait.blurred(opening, 0.7)
+    height = height * (1 - ball) + _BALL * (portrait.blurred(opening, 2.0) - 0.5) * ball
+    height = height + _LID * lids
     # Towards the oval the selfie is stretched: its pixels would become ridges.
     sure = portrait.weight * _ramp(portrait.depth_deg, *_CARVED_DEG)
-    return np.asarray(height * (1 - 1.8 * brows) * (1 - 0.6 * wet) * sure, np.float32)
+    return np.asarray(height * sure, np.float32)
 
 
 def strap(portrait: Portrait) -> Array:

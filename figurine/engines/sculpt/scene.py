@@ -68,9 +68,12 @@ def recolour(body: Any, palette: Array) -> None:
     values.update()
 
 
-def head_shape(points: Array, texture: Array, finish: Finish, *, specular: float) -> Any:
-    """A grid of points (rows, columns, 3) with albedo (h, w, 3) stretched over it."""
-    plastic = _plastic(finish, texture, {"type": "rgb", "value": specular})
+def head_shape(points: Array, texture: Array, finish: Finish, *, gloss: Array) -> Any:
+    """A grid of points (rows, columns, 3) with albedo (h, w, 3) and gloss (h, w) stretched over it.
+
+    gloss: strength of the highlight; 1 is plastic.
+    """
+    plastic = _plastic(finish, texture, _bitmap(gloss[..., None].repeat(3, axis=2)))
     return _grid(points, plastic, texels=texture.shape[:2])
 
 

@@ -1,0 +1,105 @@
+"""The photo's own light, found and taken away: what is left is the face's.
+
+Two facts about faces are used: their light varies with the direction the skin looks in, and they
+are alike on both sides, at the scale of cheeks and shadows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from figurine.engines.sculpt.surface import Grid, directions
+from figurine.types import Array
+
+_SMOOTH_DEG = 3.0
+"""Of the head, for its normals: nostrils and lips of the mesh are too rough to tell light by."""
+_THIN = 6
+"""Every so many rows and columns go into the fit."""
+_ROUNDS = 12
+_FLOOR = 0.15
+"""Least light, of the skin's median."""
+_BROAD_DEG = 12.0
+"""What varies more slowly than this, when all else is gone, is light too; the study's figure."""
+_SHADOW_DEG = 2.5
+"""Shadows broader than this that one side has and the other has not are the photo's."""
+_SHADOW_SHARE = 0.9
+EPSILON = 0.012
+"""Added before logarithms: film's and sensors' black."""
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Which of the grid's cells can be trusted, each (rows, columns) 0..1."""
+
+    inside: Array
+    """Within the face's outline."""
+    bare: Array
+    """Seen well, and neither eye, brow nor lip."""
+    features: Array
+    """Eyes, brows and lips, softly outlined."""
+
+
+def removed(luminance: Array, radius: Array, skin: Skin, grid: Grid) -> Array:
+    """Log-luminance without the light, 0 at plain skin, dark negative: (rows, columns).
+
+    luminance: linear, 0..1. radius: the head's, on the same grid.
+    """
+    # 1. What the skin's direction explains.
+    shading = _fitted(luminance, _normals(radius, grid), skin.bare)
+    detail = np.log(luminance + EPSILON) - np.log(shading + EPSILON)
+    # 2. What is left of it, slowly varying.
+    detail = detail - within(detail, skin.inside, _BROAD_DEG / grid.step_deg)
+    # 3. Shadows: a broad patch darker than its mirror image is lifted to it.
+    broad = within(detail, skin.inside, _SHADOW_DEG / grid.step_deg)
+    shadow = np.minimum(broad - broad[:, ::-1], 0) * skin.inside * skin.inside[:, ::-1]
+    shadow = within(shadow, skin.inside, 1.0 / grid.step_deg)
+    return np.asarray(detail - _SHADOW_SHARE * shadow * (1 - skin.features), np.float32)
+
+
+def _fitted(luminance: Array, normals: Array, trust: Array) -> Array:
+    """Light on the head by second-order harmonics of the normal, outliers weighed down.
+
+    Source: Basri and Jacobs 2003, Lambertian Reflectance and Linear Subspaces, section 3.
+    """
+    basis = _harmonics(normals)
+    thin = np.s_[::_THIN, ::_THIN]
+    weight = trust[thin].ravel()
+    some = weight > 0.05
+    if np.count_nonzero(some) < basis.shape[-1]:
+        return np.ones_like(luminance)
+    b, y, weight = basis[thin].reshape(-1, 9)[some], luminance[thin].ravel()[some], weight[some]
+    floor = _FLOOR * float(np.median(y))
+    trusted = weight
+    for _ in range(_ROUNDS):
+        weighted = b * trusted[:, None]
+        ridge = 1e-3 * np.eye(9) * trusted.sum() / 9
+        light = np.linalg.solve(weighted.T @ b + ridge, weighted.T @ y)
+        off = np.log(np.maximum(y, EPSILON)) - np.log(np.maximum(b @ light, floor + 1e-3))
+        scale = 1.5 * float(np.median(np.abs(off))) + 0.02
+        trusted = weight / (1 + (off / scale) ** 2)
+    return np.asarray(np.maximum(basis @ light, floor))
+
+
+def _harmonics(normals: Array) -> Array:
+    x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
+    return np.stack(
+        [np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], axis=-1
+    )
+
+
+def _normals(radius: Array, grid: Grid) -> Array:
+    smooth = cv2.GaussianBlur(radius, (0, 0), _SMOOTH_DEG / grid.step_deg)
+    points = directions(grid.degrees()) * smooth[..., None]
+    normals = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
+    return np.asarray(normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12))
+
+
+def within(image: Array, mask: Array, sigma_px: float) -> Array:
+    """Blur that does not look beyond the mask."""
+    spread = cv2.GaussianBlur(mask, (0, 0), sigma_px) + 1e-4
+    masked = image * (mask if image.ndim == 2 else mask[..., None])
+    blurred = cv2.GaussianBlur(masked, (0, 0), sigma_px)
+    return np.asarray(blurred / (spread if image.ndim == 2 else spread[..., None]), np.float32)
