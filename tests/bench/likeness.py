@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,9 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         photos = sorted(p for p in options.photos.iterdir() if p.suffix.lower() in SUFFIXES)
     for finish in options.finish or ("painted", "army-green"):
         recipe = Recipe(engine="sculpt", kit=options.kit, finish=finish)
-        with ProcessPoolExecutor(options.jobs) as pool:
-            work = [(photo, photos, recipe, options.keep) for photo in photos]
-            report(list(pool.map(measure, work)), photos, recipe)
+        work = [(photo, photos, recipe, options.keep) for photo in photos]
+        if options.jobs == 1:
+            results = [measure(one) for one in work]
+        else:
+            # Spawned: a fork of a process whose renderer has threads would hang.
+            with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+                results = list(pool.map(measure, work))
+        report(results, photos, recipe)
     return 0
 
 
