@@ -51,7 +51,8 @@ chaos: $(VENV)/installed-test.txt chromium ## Kill workers and Valkey again and 
 	CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),20) $(BIN)/python -m pytest tests/chaos
 
 .PHONY: pictures
-pictures: $(VENV)/installed-test.txt chromium ## Take the README's pictures anew
+pictures: $(VENV)/installed-test.txt chromium ## Make the kits' pictures, then the README's, anew
+	$(BIN)/python -m tests.kit_pictures
 	$(BIN)/python -m tests.pictures
 
 .PHONY: requirements

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import segno
-from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -24,10 +23,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from campaign import cards, desk, intake, media, queries
+from campaign import cards, desk, media, queries
+from campaign.campaign_form import CampaignForm
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.models import Campaign, Consent, EntryPoint, GenerationJob, Submission, Transition
-from figurine.errors import UnknownKit
 
 S = SubmissionState
 
@@ -92,33 +91,6 @@ class EntryPointInline(TabularInline):
         return _qr(phone_address(obj.campaign, obj.code), side_px=72) if obj.pk else NOTHING
 
 
-class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        labels = {
-            "slug": _("Address"),
-            "is_paused": _("Paused"),
-            "slot_s": _("Seconds as hero"),
-            "nsfw_hold": _("Hold from safety score"),
-            "nsfw_reject": _("Reject from safety score"),
-            "quality_hold": _("Hold below face certainty"),
-            "selfie_retention_h": _("Keep selfies for hours"),
-            "figurine_retention_days": _("Keep figurines for days"),
-        }
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned: dict[str, Any] | None = super().clean()
-        words = {name: self.data.get(name, "") for name in ("engine", "kit", "finish")}
-        try:
-            intake.check_campaign(Campaign(**words))
-        except UnknownKit as unknown:
-            self.add_error("kit", str(unknown))
-        return cleaned
-
-    def clean_theme(self) -> dict[str, str]:
-        """Whatever Django takes for empty (nothing, [], null) is a theme without changes."""
-        return self.cleaned_data["theme"] or {}
-
-
 @admin.register(Campaign)
 class CampaignAdmin(ModelAdmin):
     form = CampaignForm
@@ -132,7 +104,18 @@ class CampaignAdmin(ModelAdmin):
         (None, {"fields": ("name", "slug", "phone_page", "tally")}),
         (_("Opening hours"), {"fields": ("is_paused", "opens_at", "closes_at")}),
         (_("Look"), {"fields": ("headline", "strapline", "theme")}),
-        (_("Figurines"), {"fields": ("engine", "kit", "finish", "slot_s")}),
+        (
+            _("Figurines"),
+            {
+                "fields": (
+                    "engine",
+                    ("kit", "finish"),
+                    "kits",
+                    "finishes",
+                    ("rerolls", "slot_s"),
+                )
+            },
+        ),
         (
             _("Policy"),
             {

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from campaign import media, queries
 from campaign.decisions import VERDICTS, Verdict
-from campaign.enums import HoldReason, RecallReason, RejectReason, SubmissionState
+from campaign.enums import IN_WORK, HoldReason, RecallReason, RejectReason, SubmissionState
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, Submission, Transition
 
@@ -216,7 +216,8 @@ def _address(owner: Figurine | Submission, picture: Picture) -> str:
 
 
 def _story(row: Row) -> str:
-    if row.moved_kind != "crew" and row.state != S.REJECTED:
+    is_remade = row.state in IN_WORK and row.figurine
+    if row.moved_kind != "crew" and row.state != S.REJECTED and not is_remade:
         return ""
     reasons = dict(RejectReason.choices) | dict(RecallReason.choices)
     told = tell(
@@ -242,4 +243,6 @@ def tell(state: SubmissionState, *, label: str, kind: str, username: str) -> str
     """One calm line on who moved a submission where."""
     words = {"crew": username, "participant": _("The participant")}
     sentence = TOLD.get(state, gettext_lazy("%(label)s has moved on."))
+    if (state, kind) == (S.QUEUED, "participant"):
+        sentence = gettext_lazy("%(who)s asked for another figurine: %(label)s comes back with it.")
     return str(sentence) % {"who": words.get(kind) or "Diorama", "label": label}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
+
+from campaign import offers
+from campaign.models import Campaign
+from figurine.errors import MissingModel
 
 
 @register(Tags.files)
@@ -35,6 +41,31 @@ def check_engine(**_: Any) -> list[CheckMessage]:
     if settings.GENERATION_BATCH < 1:
         return [Error("DIORAMA_GENERATION_BATCH must be at least 1.", id="campaign.E003")]
     return []
+
+
+@register(Tags.database)
+def check_offers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What a campaign offers must be in the library. Asked with the database, as `migrate` does."""
+    if not databases:
+        return []
+    try:
+        campaigns = list(Campaign.objects.all())
+    except DatabaseError:  # not migrated yet
+        return []
+    return [found for campaign in campaigns for found in _missing(campaign)]
+
+
+def _missing(campaign: Campaign) -> Iterator[CheckMessage]:
+    hint = "Choose again in the admin, or put the kit's folder back."
+    try:
+        offers.of(campaign)
+    except MissingModel:
+        words = f"Campaign {campaign.slug!r} offers nothing that is in the library."
+        yield Error(words, hint=hint, id="campaign.E004")
+        return
+    if gone := offers.gone(campaign):
+        words = f"Campaign {campaign.slug!r} offers what is not in the library: {', '.join(gone)}."
+        yield Warning(words, hint=hint, id="campaign.W002")
 
 
 @register(Tags.security, deploy=True)

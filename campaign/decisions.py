@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from campaign import approval, lifecycle
+from campaign import approval, lifecycle, progress
 from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition
 from campaign.models import ReviewClaim, Submission, Transition
@@ -131,4 +132,6 @@ def claim(submission_id: UUID, *, user: User) -> ReviewClaim | None:
         ReviewClaim.objects.filter(Q(user=user) | lapsed).delete()
         wanted = ReviewClaim(user_id=user.pk, submission_id=submission_id, until=now + CLAIM_FOR)
         ReviewClaim.objects.bulk_create([wanted], ignore_conflicts=True)
+        # The visitor's page takes its "another one" away
+        transaction.on_commit(partial(progress.nudge, submission_id), robust=True)
         return ReviewClaim.objects.select_related("user").filter(submission=submission_id).first()

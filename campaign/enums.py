@@ -29,9 +29,11 @@ TRANSITIONS: Final[dict[SubmissionState, frozenset[SubmissionState]]] = {
     S.RECEIVED: frozenset({S.SCREENING, S.EXPIRED, S.ERASED}),
     S.SCREENING: frozenset({S.QUEUED, S.HELD, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}),
     S.HELD: frozenset({S.QUEUED, S.REJECTED, S.EXPIRED, S.ERASED}),
-    S.QUEUED: frozenset({S.GENERATING, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}),
+    # From the queue and from the workshop back to review: a re-roll of which nothing came.
+    S.QUEUED: frozenset({S.GENERATING, S.REVIEW, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}),
     # Back to the queue when a lease runs out or a worker gives up for now.
     S.GENERATING: frozenset({S.REVIEW, S.QUEUED, S.FAILED, S.EXPIRED, S.ERASED}),
+    # Back to the queue is the participant's re-roll (rerolls.py).
     S.REVIEW: frozenset({S.APPROVED, S.REJECTED, S.QUEUED, S.EXPIRED, S.ERASED}),
     # Back to review is the moderator's undo; it takes the figurine off the screens too.
     S.APPROVED: frozenset({S.RECALLED, S.REVIEW, S.EXPIRED, S.ERASED}),
@@ -41,6 +43,9 @@ TRANSITIONS: Final[dict[SubmissionState, frozenset[SubmissionState]]] = {
     S.EXPIRED: frozenset({S.ERASED}),
     S.ERASED: frozenset(),
 }
+
+IN_WORK: Final = frozenset({S.QUEUED, S.GENERATING})
+"""States in which a job is open."""
 
 FINAL: Final = frozenset({S.RECALLED, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED})
 """States in which nothing more happens unless a person asks for it."""

@@ -47,10 +47,36 @@ class SlowDown(IntakeError):
     advice = "Take a breath and try again in a few minutes."
 
 
-class SelfieGone(Exception):
+class SelfieGone(IntakeError):
     """The photo was purged or erased before the work on it was done."""
 
-    code: ClassVar[str] = "selfie_gone"
+    code = "selfie_gone"
+    status = 410
+    sentence = "Your selfie is deleted already, as promised."
+    advice = "Take a new one if you want to be made again."
+
+
+class TooLate(IntakeError):
+    code = "too_late"
+    status = 409
+    sentence = "It is out of our hands by now."
+    advice = "Your page tells how it stands."
+
+
+class OnTheDesk(IntakeError):
+    """A moderator has claimed it."""
+
+    code = "on_the_desk"
+    status = 409
+    sentence = "A person is looking at this one right now."
+    advice = "Hold on: you hear in a moment."
+
+
+class NoRerollsLeft(IntakeError):
+    code = "no_rerolls_left"
+    status = 409
+    sentence = "That was your last one."
+    advice = "It stands as it is. A person has a look now."
 
 
 class IllegalTransition(Exception):

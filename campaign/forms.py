@@ -1,4 +1,4 @@
-"""What the enlisting page sends."""
+"""What the visitor's pages send."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import uuid
 
 from django import forms
 
-from campaign import intake
+from campaign import intake, rerolls
 
 
 class EnlistForm(forms.Form):
@@ -18,6 +18,7 @@ class EnlistForm(forms.Form):
     plaque = forms.CharField(required=False, max_length=200)
     entry_code = forms.CharField(required=False, max_length=16)
     device = forms.CharField(required=False, max_length=64)
+    kit = forms.CharField(required=False, max_length=40)
     finish = forms.CharField(required=False, max_length=40)
 
     def photo_bytes(self) -> bytes:
@@ -33,5 +34,17 @@ class EnlistForm(forms.Form):
             entry_code=words["entry_code"],
             language=language,
             device=words["device"],
+            kit=words["kit"],
             finish=words["finish"],
         )
+
+
+class RerollForm(forms.Form):
+    """Shapes only. Whether there may be another one is rerolls' to say."""
+
+    seen_at = forms.DateTimeField()
+    kit = forms.CharField(required=False, max_length=40)
+    finish = forms.CharField(required=False, max_length=40)
+
+    def wish(self) -> rerolls.Wish:
+        return rerolls.Wish(**self.cleaned_data)

@@ -26,8 +26,8 @@ from django.dispatch import receiver
 from django.utils import timezone
 from PIL import Image
 
-from campaign import lifecycle, progress, screening, signals
-from campaign.enums import JobOutcome, SubmissionState
+from campaign import lifecycle, progress, rerolls, retention, screening, signals
+from campaign.enums import IN_WORK, JobOutcome, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone
 from campaign.models import Figurine, GenerationJob, Submission, Transition
 from figurine import engines
@@ -45,8 +45,6 @@ HUNG_STATUS: Final = 70
 MAX_ATTEMPTS: Final = 3
 RETRY_DELAY_S: Final = 2.0
 PROGRESS_EVERY_S: Final = 0.2
-
-IN_WORK: Final = (SubmissionState.QUEUED, SubmissionState.GENERATING)
 
 engine = functools.cache(engines.load)
 """One warm engine a process."""
@@ -244,10 +242,16 @@ def _store(held: Claim, candidates: list[Candidate]) -> None:
             )
             if not finished:
                 raise Cancelled
-            Figurine.objects.filter(submission_id=held.submission_id).update(is_chosen=False)
+            # What was chosen before a re-roll is never shown again: its pictures go
+            for earlier in Figurine.objects.filter(submission_id=held.submission_id):
+                retention.forget_figurine(earlier)
             figurines[0].is_chosen = True
             for figurine in figurines:
                 figurine.save(force_insert=True)
+            made = figurines[0]
+            submission.kit, submission.finish = made.recipe["kit"], made.recipe["finish"]
+            submission.seed = made.seed
+            submission.save(update_fields=["kit", "finish", "seed"])
             lifecycle.transition(submission, SubmissionState.REVIEW, actor=lifecycle.SYSTEM)
     except (Cancelled, IllegalTransition) as lost:
         # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
@@ -283,12 +287,14 @@ def _failed(held: Claim, *, code: str, permanent: bool) -> None:
 
 
 def _give_up(job: GenerationJob, *, code: str) -> None:
+    """Fail for good; but a re-roll leaves what was there before it."""
     GenerationJob.objects.filter(pk=job.pk).update(
         outcome=JobOutcome.FAILED, error_code=code, finished_at=timezone.now(), lease_token=None
     )
-    lifecycle.transition(
-        job.submission, SubmissionState.FAILED, actor=lifecycle.SYSTEM, reason=code
-    )
+    if not rerolls.withdraw(job.submission, reason=code):
+        lifecycle.transition(
+            job.submission, SubmissionState.FAILED, actor=lifecycle.SYSTEM, reason=code
+        )
     log.error("generation given up", submission=str(job.submission_id), code=code)
 
 

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle, retention
+from campaign import lifecycle, offers, retention
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
@@ -65,7 +65,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     # 2. What needs no look at the photo
     _check_request(campaign, request, photo)
     words = plaque.clean(request.plaque)
-    kit, finish = request.kit or campaign.kit, request.finish or campaign.finish
+    kit, finish = offers.of(campaign).pick(request.kit, request.finish)
     recipes.check(Recipe(campaign.engine, kit, finish, words))
     device_hash = hashlib.sha256(request.device.encode()).hexdigest() if request.device else ""
     _check_rate(campaign, device_hash)
@@ -126,17 +126,6 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         height_px=upload.height_px,
     )
     return Received(submission, is_new=True)
-
-
-def finishes(campaign: Campaign) -> list[tuple[str, str]]:
-    """Name and title of what a visitor may choose from, the campaign's own first."""
-    found = recipes.finishes(campaign.kit).items()
-    return sorted(found, key=lambda finish: finish[0] != campaign.finish)
-
-
-def check_campaign(campaign: Campaign) -> None:
-    """Refuse a campaign whose figurines nobody can make. Raises UnknownKit."""
-    recipes.check(Recipe(campaign.engine, campaign.kit, campaign.finish))
 
 
 def _known(campaign: Campaign, request: Request) -> Submission | None:

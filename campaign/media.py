@@ -45,7 +45,8 @@ class Picture(StrEnum):
 
 MAY_SEE: Final = {
     Audience.SCREEN: frozenset({S.APPROVED}),
-    Audience.PARTICIPANT: frozenset({S.REVIEW, S.APPROVED, S.RECALLED}),
+    # While a re-roll is made, the figurine before it is still theirs to see.
+    Audience.PARTICIPANT: frozenset({S.REVIEW, S.QUEUED, S.GENERATING, S.APPROVED, S.RECALLED}),
     Audience.CREW: frozenset(S) - {S.ERASED, S.EXPIRED},
 }
 
@@ -85,7 +86,8 @@ def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
         submission = Submission.objects.filter(pk=pk).defer("face").first()
         file = selfie_of(submission) if submission and audience == Audience.CREW else None
     else:
-        figurine = Figurine.objects.select_related("submission").filter(pk=pk).first()
+        chosen = Figurine.objects.filter(pk=pk, is_chosen=True)
+        figurine = chosen.select_related("submission").first()
         submission = figurine.submission if figurine else None
         file = getattr(figurine, picture) if figurine else None
     if submission is None or not file or S(submission.state) not in MAY_SEE[Audience(audience)]:

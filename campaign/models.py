@@ -45,6 +45,17 @@ class Campaign(models.Model):
     engine = models.CharField(max_length=20, default="sculpt")
     kit = models.CharField(max_length=40, default="soldier")
     finish = models.CharField(max_length=40, default="painted")
+    kits = models.JSONField(
+        default=list, blank=True, help_text=_("None ticked: every kit, later ones too.")
+    )
+    finishes = models.JSONField(
+        default=list, blank=True, help_text=_("None ticked: every finish, later ones too.")
+    )
+    rerolls = models.PositiveSmallIntegerField(
+        default=2,
+        validators=[MaxValueValidator(20)],
+        help_text=_("How many more figurines a visitor may have made of the same selfie."),
+    )
     consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
     consent_text = models.TextField(default=CONSENT_TEXT)
     nsfw_hold = models.FloatField(

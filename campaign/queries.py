@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django.db.models import Count, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaign import errors as intake_errors
-from campaign import media, showings
+from campaign import media, rerolls, showings
 from campaign.enums import REJECT_SENTENCES, JobOutcome, RejectReason, SubmissionState
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
@@ -32,6 +33,8 @@ class Status:
     """All that a participant's page shows; the same over socket, poll and first render."""
 
     state: str
+    since: str
+    """ISO moment of the last move: the version that a re-roll is about."""
     number: int
     plaque: str
     stage: str
@@ -46,6 +49,9 @@ class Status:
     """Names of the screens that show the figurine right now."""
     was_shown: bool
     can_retry: bool
+    rerolls_left: int
+    is_on_desk: bool
+    """A moderator looks at it right now."""
     is_over: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -69,6 +75,7 @@ def status(submission: Submission) -> Status:
     ahead = jobs_ahead(job) if job and state == S.QUEUED else 0
     return Status(
         state=state.value,
+        since=submission.state_since_at.isoformat(),
         number=submission.number,
         plaque=submission.plaque,
         stage=job.stage if job and state == S.GENERATING else "",
@@ -82,6 +89,8 @@ def status(submission: Submission) -> Status:
         screens=tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now)),
         was_shown=bool(seen),
         can_retry=may_retry(submission),
+        rerolls_left=rerolls.left(submission),
+        is_on_desk=state == S.REVIEW and rerolls.is_on_desk(submission),
         is_over=state in {S.REJECTED, S.RECALLED, S.EXPIRED, S.ERASED},
     )
 
@@ -108,6 +117,8 @@ def _words(submission: Submission) -> tuple[str, str]:
     if submission.state == S.FAILED:
         refusal = refusal_of(submission.reason)
         return refusal.sentence, refusal.advice
+    if submission.state == S.REVIEW and submission.reason not in ("", "undo"):
+        return _("The new one did not come out of the mould. This one stands."), ""
     return "", ""
 
 

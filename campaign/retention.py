@@ -19,8 +19,9 @@ from django.core.files.storage import Storage
 from django.db import transaction
 from django.utils import timezone
 
-from campaign import lifecycle, storage
+from campaign import lifecycle, rerolls, storage
 from campaign.enums import SubmissionState
+from campaign.errors import SelfieGone
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
 
 log = structlog.get_logger(__name__)
@@ -91,7 +92,9 @@ def _each(found: Iterable[UUID], work: Callable[[Submission], bool]) -> int:
 def _purge_selfie(submission: Submission, *, now: datetime) -> bool:
     if not submission.selfie or submission.selfie_purge_at > now:
         return False
-    if S(submission.state) in UNFINISHED:
+    if S(submission.state) in UNFINISHED and not rerolls.withdraw(
+        submission, reason=SelfieGone.code
+    ):
         return _expire(submission)
     _forget_selfie(submission)
     return True
@@ -168,11 +171,20 @@ def _forget(submission: Submission) -> int:
     submission.plaque, submission.device_hash = "", ""
     submission.save(update_fields=["plaque", "device_hash"])
     GenerationJob.objects.filter(submission=submission).update(recipe={})
-    for figurine in submission.figurines.all():
-        names = [file.name for file in (figurine.still, figurine.cutout) if file.name]
-        figurine.still, figurine.cutout, figurine.recipe = "", "", {}
-        figurine.save(update_fields=["still", "cutout", "recipe"])
-        for name in names:
-            _delete_on_commit(name)
-        files += len(names)
-    return files
+    return files + sum(_forget_pictures(figurine) for figurine in submission.figurines.all())
+
+
+def forget_figurine(figurine: Figurine) -> None:
+    """Delete the pictures of a figurine that is not chosen any more; its row stays as history."""
+    figurine.is_chosen = False
+    figurine.save(update_fields=["is_chosen"])
+    _forget_pictures(figurine)
+
+
+def _forget_pictures(figurine: Figurine) -> int:
+    names = [file.name for file in (figurine.still, figurine.cutout) if file.name]
+    figurine.still, figurine.cutout, figurine.recipe = "", "", {}
+    figurine.save(update_fields=["still", "cutout", "recipe"])
+    for name in names:
+        _delete_on_commit(name)
+    return len(names)

@@ -8,7 +8,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaign.enums import SubmissionState
+from campaign.enums import IN_WORK, SubmissionState
 from campaign.queries import Status
 
 S = SubmissionState
@@ -30,6 +30,7 @@ _SCENES: Final = {
 _TITLES: Final = {
     "checking": gettext_lazy("Into the mould"),
     "moulding": gettext_lazy("Into the mould"),
+    "again": gettext_lazy("Back in the mould"),
     "held": gettext_lazy("Stand by"),
     "review": gettext_lazy("Fresh out of the mould"),
     "box": gettext_lazy("You are in the box"),
@@ -57,11 +58,12 @@ _LEADS: Final = {
 
 _NOTES: Final = {
     "moulding": gettext_lazy("Stay on this page: it tells you when to look up."),
+    "again": gettext_lazy("The one you have stays until the new one is out."),
     "review": gettext_lazy("Stay on this page: it tells you when to look up."),
     "box": gettext_lazy("Stay on this page: it tells you when to look up."),
 }
 
-_NOW: Final = {"checking": 0, "moulding": 1, "held": 0, "review": 2, "box": 3}
+_NOW: Final = {"checking": 0, "moulding": 1, "again": 1, "held": 0, "review": 2, "box": 3}
 """Which of the four lines is being worked on."""
 
 
@@ -101,10 +103,15 @@ class Scene:
 
 
 def of(status: Status) -> Scene:
-    """The scene for a status. An approved figurine has three: in the box, up there, seen."""
+    """The scene for a status. An approved figurine has three: in the box, up there, seen.
+
+    One that is made again has its own, with the figurine there is.
+    """
     state = S(status.state)
     if state == S.APPROVED:
         name = "up" if status.screens else "seen" if status.was_shown else "box"
+    elif state in IN_WORK and status.cutout_url:
+        name = "again"
     else:
         name = _SCENES[state]
     return Scene(
@@ -123,7 +130,7 @@ def _lines(name: str, status: Status) -> tuple[Line, ...]:
     words = (
         _("Selfie checked, then deleted within a day") if now else _("Checking your selfie"),
         _moulding(name, status),
-        _("A person has a look"),
+        _("A person is looking right now") if status.is_on_desk else _("A person has a look"),
         _("On the billboard"),
     )
     return tuple(
@@ -139,7 +146,7 @@ def _lines(name: str, status: Status) -> tuple[Line, ...]:
 def _moulding(name: str, status: Status) -> str:
     if name in {"review", "box"}:
         return _("Moulded")
-    if name != "moulding":
+    if name not in {"moulding", "again"}:
         return _("Into the mould")
     if status.state == S.GENERATING:
         return f"{STAGES.get(status.stage, STAGES[''])} · {status.percent} %"

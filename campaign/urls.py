@@ -25,6 +25,7 @@ urlpatterns = [
     path("s/<token:token>/", views.status, name="status"),
     path("s/<token:token>/status.json", views.status_json, name="status-json"),
     path("s/<token:token>/erase/", views.erase, name="erase"),
+    path("s/<token:token>/another/", views.another, name="another"),
     path("s/<token:token>/retry/", views.retry, name="retry"),
     path("media/<str:token>", views.media_file, name="media"),
 ]

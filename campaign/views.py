@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
 
@@ -32,11 +33,22 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from campaign import approval, intake, lifecycle, media, queries, retention, scenes, theme
+from campaign import (
+    approval,
+    intake,
+    lifecycle,
+    media,
+    offers,
+    queries,
+    rerolls,
+    retention,
+    scenes,
+    theme,
+)
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, IllegalTransition, IntakeError
-from campaign.forms import EnlistForm
+from campaign.forms import EnlistForm, RerollForm
 from campaign.models import Campaign, Submission
 from figurine.bounds import MAX_BYTES
 from figurine.errors import FigurineError, MissingModel, TooLarge
@@ -85,6 +97,11 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
             way=_("Look again"),
             way_url=request.path,
         )
+    try:
+        offer = offers.of(campaign)
+    except MissingModel as missing:
+        way = Way(_("Look again"), request.path)
+        return refused(request, campaign, missing, way=way)
     return render(
         request,
         "campaign/intake.html",
@@ -93,7 +110,7 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
             "consent_sha256": text_sha256(campaign.consent_text),
             "idempotency_key": uuid.uuid4(),
             "entry_code": request.GET.get("e", "")[:16],
-            "finishes": intake.finishes(campaign),
+            "offer": offer,
             "upload_max_bytes": MAX_BYTES,
             "too_large": TooLarge,
             "lost": IntakeError,
@@ -130,8 +147,18 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect(url)
 
 
-def refused(request: HttpRequest, campaign: Campaign, refusal: Refusal) -> HttpResponse:
-    """What happened and what to do, to a script or to a person."""
+@dataclass(frozen=True)
+class Way:
+    """Where a page with bad news leads on to."""
+
+    words: str
+    url: str
+
+
+def refused(
+    request: HttpRequest, campaign: Campaign, refusal: Refusal, *, way: Way | None = None
+) -> HttpResponse:
+    """What happened and what to do, to a script or to a person (there, to another selfie)."""
     status = _refusal_status(refusal)
     tell = log.info if status < 500 else log.warning
     if isinstance(refusal, MissingModel):
@@ -145,8 +172,8 @@ def refused(request: HttpRequest, campaign: Campaign, refusal: Refusal) -> HttpR
         campaign,
         title=refusal.sentence,
         lead=refusal.advice,
-        way=_("Take another"),
-        way_url=reverse("campaign:intake", args=[campaign.slug]),
+        way=way.words if way else _("Take another"),
+        way_url=way.url if way else reverse("campaign:intake", args=[campaign.slug]),
         status=status,
     )
 
@@ -256,6 +283,36 @@ def erase(request: HttpRequest, submission: Submission) -> HttpResponse:
     return render(
         request, "campaign/erased.html", {"campaign": submission.campaign, "receipt": receipt}
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@by_token
+def another(request: HttpRequest, submission: Submission) -> HttpResponse:
+    """Choose kit and finish anew (GET), then have another figurine made (POST), once."""
+    page = reverse("campaign:status", args=[submission.token])
+    way = Way(_("Back to my page"), page)
+    if request.method == "POST":
+        form = RerollForm(request.POST)
+        try:
+            if not form.is_valid():
+                raise IntakeError
+            is_new = rerolls.ask(submission, form.wish())
+        except (IntakeError, FigurineError) as refusal:
+            return refused(request, submission.campaign, refusal, way=way)
+        if _wants_json(request):
+            return JsonResponse({"status_url": page}, status=201 if is_new else 200)
+        return redirect(page)
+    now = queries.status(submission)
+    if not now.rerolls_left or now.is_on_desk:
+        return redirect(page)
+    context = {
+        "campaign": submission.campaign,
+        "token": submission.token,
+        "status": now,
+        "number": f"{now.number:06,d}",
+        "offer": offers.of(submission.campaign).starting_with(submission.kit, submission.finish),
+    }
+    return render(request, "campaign/another.html", context)
 
 
 @require_POST

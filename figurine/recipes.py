@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
 
 from figurine import kits, lettering
 from figurine.errors import UnknownKit
-from figurine.types import Recipe
+from figurine.types import Array, Recipe
 
 ENGINES: Final = ("sculpt",)
+SWATCH_COLOURS: Final = 4
+"""As many as can be told apart on a button of 44 px."""
+
+
+@dataclass(frozen=True)
+class Finish:
+    """One way to paint or cast a kit, as a person chooses it."""
+
+    name: str
+    title: str
+    swatch: tuple[str, ...]
+    """#rrggbb, up to SWATCH_COLOURS, the one that covers most first."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """One thing to wear, as a person chooses it."""
+
+    name: str
+    title: str
+    finishes: tuple[Finish, ...]
+
+
+def shelf() -> tuple[Kit, ...]:
+    """Everything the library has, by name; the finishes in their kit's own order."""
+    loaded = (kits.load(name) for name in kits.names())
+    return tuple(
+        Kit(
+            kit.name,
+            kit.title,
+            tuple(
+                Finish(finish.name, finish.title, _swatch(finish.palette))
+                for finish in kit.finishes.values()
+            ),
+        )
+        for kit in loaded
+    )
 
 
 def finishes(kit: str) -> dict[str, str]:
     """Titles by name of the finishes a kit comes in, its first one first. Raises UnknownKit."""
     return {name: finish.title for name, finish in kits.load(kit).finishes.items()}
+
+
+def poses(kit: str) -> tuple[str, ...]:
+    """Names of the poses a kit can be made in, its first one first. Raises UnknownKit."""
+    kits.load(kit)
+    return ()
+
+
+def variant(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe as this seed makes it: a kit's poses take turns, from its first with seed 1.
+
+    Raises UnknownKit.
+    """
+    turns = tuple(poses(recipe.kit))
+    if len(turns) < 2:
+        return recipe
+    pose = turns[(seed - 1) % len(turns)]
+    return replace(recipe, options={**recipe.options, "pose": pose})
 
 
 def check(recipe: Recipe) -> None:
@@ -22,3 +80,16 @@ def check(recipe: Recipe) -> None:
         raise UnknownKit(f"no engine named {recipe.engine!r}")
     kits.load(recipe.kit).finish(recipe.finish)
     lettering.letters(recipe.plaque)
+
+
+def _swatch(palette: Array) -> tuple[str, ...]:
+    """The first few colours of a palette, (M, 3) linear RGB: a kit names its cloth first.
+
+    Source: IEC 61966-2-1.
+    """
+    srgb = np.where(
+        palette <= 0.0031308, palette * 12.92, 1.055 * np.maximum(palette, 0) ** (1 / 2.4) - 0.055
+    )
+    rows = np.rint(255 * np.clip(srgb, 0, 1)).astype(int).tolist()
+    colours = dict.fromkeys("#{:02x}{:02x}{:02x}".format(*row) for row in rows)
+    return tuple(colours)[:SWATCH_COLOURS]

@@ -51,6 +51,7 @@ def _take(stack: Stack, browser: Browser) -> None:
     strip.append(phone.screenshot())
     phone.locator("#take").click()
     phone.locator("[name=plaque]").fill("EILEEN")
+    phone.locator("#go-kit").click()
     phone.locator("#send").click()
     phone.wait_for_selector("#status.scene-review", timeout=1000 * FIGURINE_LIMIT_S)
     phone.wait_for_timeout(1500)  # the figurine drops in

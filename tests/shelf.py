@@ -6,7 +6,7 @@ import functools
 import io
 import uuid
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.core.files.base import ContentFile
 from django.db.models import F
@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from campaign import approval, lifecycle, screening
 from campaign.enums import HoldReason, JobOutcome, RecallReason, RejectReason, SubmissionState
 from campaign.models import Campaign, Consent, Figurine, Submission
+from figurine import decode, gate
 from tests.photos import portrait
 from tests.stack import wait_until
 
@@ -32,6 +33,11 @@ def selfie_jpeg() -> bytes:
         small = photo.convert("RGB")
         small.thumbnail((640, 640))
     return _jpeg(small)
+
+
+def measured() -> dict[str, Any]:
+    """What intake would have measured of that selfie; FACE is only what the desk shows of it."""
+    return gate.admit(decode.decode(selfie_jpeg())).faces[0].as_json()
 
 
 def figurine_jpeg(shade: int) -> bytes:

@@ -173,6 +173,19 @@ class Phone:
             self.status_url = self.stack.url + answer.json()["status_url"]
         return answer
 
+    def another(self, **fields: str) -> requests.Response:
+        """Ask for another figurine of the same selfie, as the page does."""
+        return self.session.post(
+            f"{self.status_url}another/",
+            data={
+                "csrfmiddlewaretoken": self.session.cookies["csrftoken"],
+                "seen_at": self.status()["since"],
+                **fields,
+            },
+            headers={"Accept": "application/json", "Referer": self.status_url},
+            timeout=20,
+        )
+
     def status(self) -> dict[str, Any]:
         answer = self.session.get(f"{self.status_url}status.json", timeout=10)
         answer.raise_for_status()

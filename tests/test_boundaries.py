@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("figurine", "campaign", "billboard", "deploy")
 HEAVY = {"torch", "diffusers", "transformers", "mitsuba", "insightface", "drjit", "pyoidn"}
 
-# Stages that turn pixels into rows; everyone else in campaign knows words and numbers only.
-PIXEL_STAGES = {"intake", "screening", "generation"}
+# Stages that turn pixels into rows, and what is on offer; everyone else in campaign knows words
+# and numbers only.
+PIXEL_STAGES = {"intake", "screening", "generation", "offers"}
 OPEN_TO_CAMPAIGN = {"bounds", "errors"}
 OPEN_TO_BILLBOARD = {"bell", "queries", "signals", "enums", "media", "showings"}
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,6 +168,7 @@ def fields_of(campaign: Campaign, **changed: str) -> dict[str, str]:
         name: str(getattr(campaign, name))
         for name in (
             *("name", "slug", "headline", "strapline", "engine", "kit", "finish", "slot_s"),
+            "rerolls",
             *(
                 "nsfw_hold",
                 "nsfw_reject",
@@ -225,6 +228,51 @@ def test_campaign_takes_a_theme_and_an_entry_point(crew: Client, campaign: Campa
     page = crew.get(change(campaign)).content.decode()
     assert "http://localhost:8000/c/demo/?e=square" in page
     assert page.count("data:image/svg+xml") >= 2, "one QR for the campaign, one for the entry point"
+
+
+def test_campaign_takes_what_its_producer_ticks(
+    crew: Client, campaign: Campaign, library: Path
+) -> None:
+    ticked = {"kits": ["soldier", "explorer"], "finishes": ["painted", "glow"]}
+    answer = crew.post(
+        change(campaign), {**fields_of(campaign, kit="explorer", rerolls="0"), **ticked}
+    )
+    assert answer.status_code == 302
+    campaign.refresh_from_db()
+    assert (campaign.kits, campaign.finishes) == (ticked["kits"], ticked["finishes"])
+    assert (campaign.kit, campaign.rerolls) == ("explorer", 0)
+    page = crew.get(change(campaign)).content.decode()
+    assert set(re.findall(r'value="(\w+)"[^>]*checked', page)) >= {"soldier", "explorer", "glow"}
+    assert "/static/img/kits/soldier-painted.webp" in page
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"kits": ["explorer"]},
+        {"finishes": ["glow"]},
+        {"kits": ["wizard"]},
+        {"kit": "wizard"},
+        {"engine": "magic"},
+    ],
+)
+def test_campaign_refuses_an_offer_that_makes_no_sense(
+    crew: Client, campaign: Campaign, library: Path, changed: dict[str, Any]
+) -> None:
+    assert crew.post(change(campaign), fields_of(campaign) | changed).status_code == 200
+    campaign.refresh_from_db()
+    assert (campaign.kits, campaign.finishes, campaign.kit) == ([], [], "soldier")
+
+
+def test_campaign_whose_kit_is_gone_can_be_opened_and_mended(
+    crew: Client, campaign: Campaign, library: Path
+) -> None:
+    Campaign.objects.update(kits=["soldier", "wizard"])
+    campaign.refresh_from_db()
+    page = crew.get(change(campaign)).content.decode()
+    assert "Not in the library any more: wizard." in page
+    answer = crew.post(change(campaign), {**fields_of(campaign), "kits": ["soldier"]})
+    assert (answer.status_code, Campaign.objects.get().kits) == (302, ["soldier"])
 
 
 # --- the way around -------------------------------------------------------------------------------

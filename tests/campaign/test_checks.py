@@ -8,6 +8,7 @@ from django.core.checks import run_checks
 from pytest_django.fixtures import Settings
 
 from campaign import checks
+from campaign.models import Campaign
 
 
 def private(location: Path) -> dict[str, Any]:
@@ -52,3 +53,25 @@ def test_plain_http_in_production_is_a_warning(
 ) -> None:
     settings.PUBLIC_URL = url
     assert ids(checks.check_public_address()) == found
+
+
+def test_offer_that_is_in_the_library_is_well(campaign: Campaign, library: Path) -> None:
+    assert checks.check_offers(databases=["default"]) == []
+    Campaign.objects.update(kits=["wizard"])
+    assert checks.check_offers(databases=None) == []
+
+
+@pytest.mark.parametrize(
+    ("offered", "found"),
+    [
+        ({"kits": ["soldier", "wizard"]}, "campaign.W002"),
+        ({"finish": "chrome"}, "campaign.W002"),
+        ({"kits": ["wizard"]}, "campaign.E004"),
+    ],
+)
+def test_offer_that_the_library_lost_is_told(
+    campaign: Campaign, library: Path, offered: dict[str, Any], found: str
+) -> None:
+    Campaign.objects.update(**offered)
+    (message,) = checks.check_offers(databases=["default"])
+    assert (message.id, "demo" in message.msg) == (found, True)

@@ -14,10 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
-from campaign import decisions, lifecycle, retention
+from campaign import decisions, generation, lifecycle, rerolls, retention
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, ReviewClaim, Submission, Transition
 from tests import shelf
+from tests.campaign.test_generation import FrameEngine
 
 S = SubmissionState
 
@@ -301,6 +302,38 @@ def test_decision_on_what_the_participant_deleted_is_told(crew: Client, campaign
     answer = decide(crew, submission, "approve")
     assert answer.json() == {"sentence": "No. 00,001 is deleted, as its owner asked."}
     assert state_of(submission) == S.ERASED
+
+
+def test_decision_on_a_figurine_since_made_again_is_told(crew: Client, campaign: Campaign) -> None:
+    submission = shelf.put(campaign)
+    asked = rerolls.Wish(seen_at=submission.state_since_at)
+    rerolls.ask(Submission.objects.get(), asked)
+    answer = decide(crew, submission, "approve")
+    assert answer.status_code == 409
+    assert answer.json()["sentence"] == (
+        "The participant asked for another figurine: No. 00,001 comes back with it."
+    )
+    assert state_of(submission) == S.QUEUED
+
+
+def test_desk_never_shows_the_figurine_before(
+    crew: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = shelf.put(campaign)
+    (before,) = queue(crew)["cards"]
+    monkeypatch.setattr(generation, "engine", lambda name: FrameEngine())
+    Submission.objects.update(face=shelf.measured())
+    rerolls.ask(submission, rerolls.Wish(seen_at=submission.state_since_at))
+    found = queue(crew, look=str(submission.pk))
+    assert (found["cards"], found["current"]["figurine_url"]) == ([], "")
+    assert found["current"]["verdicts"] == []
+    assert found["current"]["story"].startswith("The participant asked for another figurine")
+    generation.run_ready()
+    (after,) = queue(crew)["cards"]
+    assert after["since"] > before["since"]
+    assert len({before["figurine_url"], after["figurine_url"]}) == 2
+    assert crew.get(after["figurine_url"]).status_code == 200
+    assert crew.get(before["figurine_url"]).status_code == 404
 
 
 @pytest.mark.parametrize(

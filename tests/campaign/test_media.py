@@ -55,6 +55,17 @@ def test_address_opens_only_while_the_state_allows(
     assert answer.status_code == (200 if state in media.MAY_SEE[audience] else 404)
 
 
+def test_address_of_a_figurine_that_was_replaced_opens_for_nobody(
+    client: Client, moderator: User, figurine: Figurine
+) -> None:
+    put(figurine, S.APPROVED)
+    client.force_login(moderator)
+    addresses = [media.address(figurine, Picture.CUTOUT, audience=who) for who in Audience]
+    assert [client.get(one).status_code for one in addresses] == [200, 200, 200]
+    Figurine.objects.update(is_chosen=False)
+    assert [client.get(one).status_code for one in addresses] == [404, 404, 404]
+
+
 def test_screens_see_what_is_approved_and_nothing_else() -> None:
     assert media.MAY_SEE[Audience.SCREEN] == {S.APPROVED}
 

@@ -43,7 +43,9 @@ def test_refusal_of_code_finds_its_class(code: str, kind: type) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "sees"), [(S.GENERATING, False), (S.REVIEW, True), (S.REJECTED, False)]
+    ("state", "sees"),
+    # One that is made again while there is one already: it is still theirs
+    [(S.GENERATING, True), (S.REVIEW, True), (S.REJECTED, False), (S.HELD, False)],
 )
 def test_status_shows_the_figurine_only_where_it_may(
     bare: Submission, state: S, sees: bool

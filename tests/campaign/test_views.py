@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +114,32 @@ def test_submit_accepts_a_portrait(client: Client, campaign: Campaign) -> None:
     assert submission.consent.text_sha256 == text_sha256(campaign.consent_text)
 
 
+def test_intake_page_shows_what_is_on_offer(
+    client: Client, campaign: Campaign, library: Path
+) -> None:
+    Campaign.objects.update(kits=["soldier", "explorer"], finishes=["painted", "glow"])
+    page = client.get("/c/demo/").content.decode()
+    assert re.findall(r'name="kit" value="([^"]+)"', page) == ["soldier", "explorer"]
+    assert re.findall(r'name="finish" value="([^"]+)"', page) == ["painted", "glow"]
+    assert 'fill="#b9f27c"' in page
+    Campaign.objects.update(kits=["explorer"], finishes=["glow"])
+    page = client.get("/c/demo/").content.decode()
+    assert 'name="kit"' not in page
+    assert 'data-step="kit"' not in page
+
+
+def test_intake_page_without_anything_to_make_says_so(client: Client, campaign: Campaign) -> None:
+    Campaign.objects.update(kits=["wizard"])
+    answer = client.get("/c/demo/")
+    assert (answer.status_code, heading(answer)) == (503, "The workshop is missing a tool.")
+
+
+def test_submit_wears_what_was_picked(client: Client, campaign: Campaign, library: Path) -> None:
+    assert submit(client, campaign, kit="explorer", finish="glow").status_code == 201
+    submission = Submission.objects.get()
+    assert (submission.kit, submission.finish) == ("explorer", "glow")
+
+
 def test_submit_again_with_the_same_key_gives_the_same_page(
     client: Client, campaign: Campaign
 ) -> None:
@@ -137,7 +164,8 @@ def test_submit_without_scripts_goes_to_the_status_page(client: Client, campaign
         ({"photo": SimpleUploadedFile("a.jpg", b"<html>")}, 422, "not_an_image"),
         ({"plaque": "seventeen letters"}, 422, "bad_plaque"),
         ({"idempotency_key": "x" * 65}, 422, "intake_failed"),
-        ({"finish": "marble"}, 422, "unknown_kit"),
+        ({"finish": "chrome"}, 422, "unknown_kit"),
+        ({"kit": "wizard"}, 422, "unknown_kit"),
     ],
 )
 def test_submit_refuses_with_code_and_way_on(

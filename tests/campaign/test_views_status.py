@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,10 +15,11 @@ from django.urls import reverse
 from pytest_django.asserts import assertRedirects
 from storages.backends.s3 import S3Storage
 
-from campaign import lifecycle, media, queries, screening
+from campaign import approval, decisions, lifecycle, media, queries, rerolls, screening
 from campaign.enums import SubmissionState
 from campaign.media import Audience, Picture
-from campaign.models import Figurine, GenerationJob, Submission
+from campaign.models import Campaign, Figurine, GenerationJob, Submission
+from tests import shelf
 from tests.campaign.test_views import heading
 
 S = SubmissionState
@@ -26,8 +28,8 @@ HEADINGS = {
     S.RECEIVED: "Into the mould",
     S.SCREENING: "Into the mould",
     S.HELD: "Stand by",
-    S.QUEUED: "Into the mould",
-    S.GENERATING: "Into the mould",
+    S.QUEUED: "Back in the mould",
+    S.GENERATING: "Back in the mould",
     S.REVIEW: "Fresh out of the mould",
     S.APPROVED: "You are in the box",
     S.RECALLED: "Back in barracks",
@@ -37,7 +39,8 @@ HEADINGS = {
     S.ERASED: "All gone",
 }
 WAY_BACK = {S.RECALLED, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}
-SHOWS_FIGURINE = {S.REVIEW, S.APPROVED, S.RECALLED}
+SHOWS_FIGURINE = {S.REVIEW, S.QUEUED, S.GENERATING, S.APPROVED, S.RECALLED}
+"""Queued or in the mould with a figurine there already: it is being made again."""
 
 
 def put(submission: Submission, state: S) -> None:
@@ -240,3 +243,96 @@ def test_picture_in_a_bucket_is_fetched_from_the_bucket(
     assert asked["X-Amz-Expires"] == ["60"]
     assert asked["response-cache-control"] == ["private, max-age=600"]
     assert answer["Cache-Control"] == "private, max-age=30"
+
+
+# --- another one ----------------------------------------------------------------------------------
+@pytest.fixture
+def waiting(campaign: Campaign) -> Submission:
+    return shelf.put(campaign, plaque="MAE")
+
+
+def another(submission: Submission) -> str:
+    return reverse("campaign:another", args=[submission.token])
+
+
+def wish(submission: Submission, **words: str) -> dict[str, str]:
+    return {"seen_at": queries.status(submission).since, **words}
+
+
+def test_another_one_is_offered_while_it_waits(client: Client, waiting: Submission) -> None:
+    page = client.get(reverse("campaign:status", args=[waiting.token])).content.decode()
+    assert f'href="{another(waiting)}"' in page
+    answer = client.get(another(waiting))
+    assert heading(answer) == "Once more?"
+    assert f'value="{queries.status(waiting).since}"' in answer.content.decode()
+    assert Submission.objects.get().state == S.REVIEW
+
+
+@pytest.mark.parametrize("state", [state for state in S if state != S.REVIEW])
+def test_another_one_of_anything_else_leads_to_the_page(
+    client: Client, waiting: Submission, state: S
+) -> None:
+    put(waiting, state)
+    url = reverse("campaign:status", args=[waiting.token])
+    assert another(waiting) not in client.get(url).content.decode()
+    assertRedirects(client.get(another(waiting)), url)
+
+
+def test_another_one_is_shown_with_what_is_worn_now_first(
+    client: Client, waiting: Submission, library: Path
+) -> None:
+    Submission.objects.update(kit="explorer", finish="bronze")
+    page = client.get(another(waiting)).content.decode()
+    picked = re.findall(r'name="(?:kit|finish)" value="([^"]+)" checked', page)
+    assert picked == ["explorer", "bronze"]
+
+
+def test_another_one_asked_twice_leads_to_the_page_twice(
+    client: Client, waiting: Submission
+) -> None:
+    asked = wish(waiting, finish="army-green")
+    url = reverse("campaign:status", args=[waiting.token])
+    for _ in range(2):
+        assertRedirects(client.post(another(waiting), asked), url)
+    assert waiting.jobs.filter(outcome="").count() == 1
+    assert client.post(another(waiting), asked, headers={"Accept": "application/json"}).json() == {
+        "status_url": url
+    }
+
+
+def test_another_one_too_late_says_so_and_leads_back(
+    client: Client, waiting: Submission, moderator: User
+) -> None:
+    asked = wish(waiting)
+    approval.approve(waiting, actor=lifecycle.crew(moderator))
+    answer = client.post(another(waiting), asked)
+    assert (answer.status_code, heading(answer)) == (409, "It is out of our hands by now.")
+    assert f'href="{reverse("campaign:status", args=[waiting.token])}"' in answer.content.decode()
+    said = client.post(another(waiting), asked, headers={"Accept": "application/json"})
+    assert (said.status_code, said.json()["code"]) == (409, "too_late")
+
+
+@pytest.mark.parametrize("seen_at", ["", "yesterday"])
+def test_another_one_of_nothing_in_particular_is_refused(
+    client: Client, waiting: Submission, seen_at: str
+) -> None:
+    assert client.post(another(waiting), {"seen_at": seen_at}).status_code == 422
+    assert Submission.objects.get().state == S.REVIEW
+
+
+def test_another_one_is_hidden_while_a_moderator_looks(
+    client: Client, waiting: Submission, moderator: User
+) -> None:
+    decisions.claim(waiting.pk, user=moderator)
+    url = reverse("campaign:status", args=[waiting.token])
+    page = client.get(url).content.decode()
+    assert another(waiting) not in page
+    assert "A person is looking right now" in page
+    assertRedirects(client.get(another(waiting)), url)
+
+
+def test_reroll_of_which_nothing_came_is_told(client: Client, waiting: Submission) -> None:
+    lifecycle.transition(waiting, S.QUEUED, actor=lifecycle.PARTICIPANT, reason="reroll")
+    rerolls.withdraw(waiting, reason="worker_lost")
+    page = client.get(reverse("campaign:status", args=[waiting.token])).content.decode()
+    assert "The new one did not come out of the mould. This one stands." in page

@@ -41,22 +41,20 @@ def rows(stack: Stack, query: str, *words: str) -> list[tuple[object, ...]]:
 
 def jobs(stack: Stack, plaque: str) -> list[tuple[object, ...]]:
     """Attempt and outcome of every job for this name."""
-    return rows(stack, f"SELECT j.attempt, j.outcome {JOBS}", plaque)
+    return rows(stack, f"SELECT j.attempt, j.outcome {JOBS} ORDER BY j.id", plaque)
 
 
-@pytest.mark.parametrize("name", [f"PHOENIX {n}" for n in range(ROUNDS)])
-def test_generation_worker_killed_in_mid_job_finishes_the_job_once(stack: Stack, name: str) -> None:
-    phone = Phone(stack)
-    assert phone.submit(plaque=name).status_code == 201
+def kill_worker_at(stack: Stack, name: str, *, jobs_so_far: int) -> None:
+    """Kill the worker in the middle of this name's newest job, and see another one start."""
     wait_until(
-        lambda: rows(stack, f"SELECT 1 {JOBS} AND j.percent > 0", name),
+        lambda: rows(stack, f"SELECT 1 {JOBS} AND j.percent > 0 AND j.outcome = ''", name),
         within_s=60,
         every_s=0.01,
         what="the job is being worked on",
     )
     # Stopped first and looked at: a kill after the figurine was stored would prove nothing.
     stack.freeze(*GENERATION)
-    assert jobs(stack, name) == [(1, "")], "the worker was done before it could be stopped"
+    assert jobs(stack, name)[jobs_so_far:] == [(1, "")], "the worker was done before it was stopped"
     killed = stack.kill(*GENERATION)
     assert killed
     wait_until(
@@ -65,14 +63,40 @@ def test_generation_worker_killed_in_mid_job_finishes_the_job_once(stack: Stack,
         within_s=LAST_BACKOFF_S + 10,
         what="a new worker is there",
     )
-    phone.wait_for("review", within_s=NEW_WORKER_S)
-    figurines = rows(
+
+
+def figurines(stack: Stack, plaque: str) -> list[tuple[object, ...]]:
+    """Whether it is chosen and has a picture, of every figurine for this name."""
+    return rows(
         stack,
-        "SELECT COUNT(*) FROM campaign_figurine f JOIN campaign_submission s"
-        " ON s.id = f.submission_id WHERE s.plaque = ?",
-        name,
+        "SELECT f.is_chosen, f.still <> '' FROM campaign_figurine f"
+        " JOIN campaign_submission s ON s.id = f.submission_id WHERE s.plaque = ? ORDER BY f.id",
+        plaque,
     )
-    assert (figurines, jobs(stack, name)) == ([(1,)], [(2, "done")])
+
+
+@pytest.mark.parametrize("name", [f"PHOENIX {n}" for n in range(ROUNDS)])
+def test_generation_worker_killed_in_mid_job_finishes_the_job_once(stack: Stack, name: str) -> None:
+    phone = Phone(stack)
+    assert phone.submit(plaque=name).status_code == 201
+    kill_worker_at(stack, name, jobs_so_far=0)
+    phone.wait_for("review", within_s=NEW_WORKER_S)
+    assert (figurines(stack, name), jobs(stack, name)) == ([(1, 1)], [(2, "done")])
+
+
+@pytest.mark.parametrize("name", [f"TWICE {n}" for n in range(ROUNDS)])
+def test_worker_killed_in_mid_reroll_keeps_the_figurine_until_the_next(
+    stack: Stack, name: str
+) -> None:
+    phone = Phone(stack)
+    assert phone.submit(plaque=name).status_code == 201
+    phone.wait_for("review", within_s=60)
+    assert phone.another(finish="army-green").status_code == 201
+    kill_worker_at(stack, name, jobs_so_far=1)
+    assert figurines(stack, name)[0] == (1, 1)
+    phone.wait_for("review", within_s=NEW_WORKER_S)
+    assert figurines(stack, name) == [(0, 0), (1, 1)]
+    assert jobs(stack, name) == [(1, "done"), (2, "done")]
 
 
 @pytest.mark.parametrize("name", [f"LAZARUS {n}" for n in range(ROUNDS)])

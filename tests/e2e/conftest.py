@@ -1,4 +1,4 @@
-"""A moderator's browser; at the end nothing may have gone wrong in it."""
+"""A visitor's browser with a camera, and a moderator's in which nothing may go wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from campaign.models import Campaign, Submission
 from tests import shelf
-from tests.browser import chromium
+from tests.browser import chromium, film
+from tests.e2e import phone
+from tests.photos import portrait
 
 BASE = "/admin/campaign/submission"
 NAMES = ("MAE", "ELLEN", "GRACE", "MARIE")
@@ -21,6 +23,32 @@ EXPECTED = ("Failed to load resource", "Blocked attempt to show a 'beforeunload'
 """What Chromium says of a network that a test takes away, and of a page left by a test."""
 
 
+# --- a visitor ------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    film_of_me = tmp_path_factory.mktemp("camera") / "me.mjpeg"
+    with chromium(camera=film(portrait().read_bytes(), film_of_me)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport=phone.SIZE, permissions=["camera"], has_touch=True)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def demo(transactional_db: None) -> Campaign:
+    return Campaign.objects.create(slug="demo", name="Diorama Company")
+
+
+@pytest.fixture
+def intake_url(live_server: LiveServer, demo: Campaign) -> str:
+    return f"{live_server.url}/c/demo/"
+
+
+# --- the crew -------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def crew_browser() -> Iterator[Browser]:
     with chromium() as found:

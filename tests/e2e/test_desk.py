@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from campaign import approval, decisions, lifecycle, retention
+from campaign import approval, decisions, generation, lifecycle, rerolls, retention
 from campaign.enums import RejectReason, SubmissionState
-from campaign.models import Campaign, Submission
+from campaign.models import Campaign, ReviewClaim, Submission
 from tests import shelf
+from tests.campaign.test_generation import FrameEngine
 from tests.e2e.conftest import BASE, NAMES, Open
 from tests.stack import wait_until
 
@@ -344,3 +347,60 @@ def test_desk_works_without_script(open_desk: Open, queue: list[Submission]) -> 
     page.get_by_role("button", name="Name not fit for a street").click()
     assert shelf.state_of(queue[1]) == S.REJECTED
     expect(page.locator("[data-field=plaque]")).to_have_text("GRACE")
+
+
+# --- made again meanwhile -------------------------------------------------------------------------
+@pytest.fixture
+def remake(monkeypatch: pytest.MonkeyPatch) -> Callable[[Submission], None]:
+    """Its owner asks for another one, while no moderator's claim holds."""
+    monkeypatch.setattr(generation, "engine", lambda name: FrameEngine())
+
+    def ask(submission: Submission) -> None:
+        ReviewClaim.objects.all().delete()
+        Submission.objects.filter(pk=submission.pk).update(face=shelf.measured())
+        assert rerolls.ask(submission, rerolls.Wish(seen_at=submission.state_since_at))
+
+    return ask
+
+
+def test_figurine_made_again_leaves_the_desk_and_comes_back(
+    open_desk: Open, queue: list[Submission], remake: Callable[[Submission], None]
+) -> None:
+    mae, *others = queue
+    page = open_desk()
+    on_desk(page, "MAE")
+    before = page.locator("[data-picture=figurine] img").get_attribute("src")
+    remake(mae)
+    expect(page.locator("[data-line]")).to_contain_text(
+        "asked for another figurine", timeout=10_000
+    )
+    for name in ("ELLEN", "GRACE", "MARIE"):
+        say(page, "a", of=name)
+    generation.run_ready()
+    on_desk(page, "MAE")
+    assert page.locator("[data-picture=figurine] img").get_attribute("src") != before
+    page.keyboard.press("a")
+    shelf.becomes(mae, S.APPROVED)
+    assert [shelf.state_of(one) for one in others] == [S.APPROVED] * 3
+
+
+def test_decision_on_the_figurine_before_is_refused_and_told(
+    open_desk: Open, queue: list[Submission], remake: Callable[[Submission], None]
+) -> None:
+    mae, *_ = queue
+    page = open_desk()
+    on_desk(page, "MAE")
+    # The desk has not heard of it when the moderator says yes.
+    page.route("**/review/queue/**", lambda route: route.abort())
+    remake(mae)
+    generation.run_ready()
+    page.keyboard.press("a")
+    expect(page.locator("[data-line]")).to_contain_text(
+        "asked for another figurine", timeout=10_000
+    )
+    assert shelf.state_of(mae) == S.REVIEW
+    page.unroute("**/review/queue/**")
+    for name in ("ELLEN", "GRACE", "MARIE"):
+        say(page, "a", of=name)
+    say(page, "a", of="MAE")
+    shelf.becomes(mae, S.APPROVED)

@@ -8,79 +8,36 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes
-from typing import Any
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, Route, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from campaign import approval, lifecycle, screening
 from campaign.consent import text_sha256
 from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.models import Campaign, EntryPoint, Figurine, GenerationJob, Submission
-from tests.browser import chromium, film
+from tests.e2e import phone
+from tests.e2e.phone import (
+    ENLIST,
+    THATS_ME,
+    agree,
+    choose,
+    is_waiting_page,
+    me,
+    photo,
+    pick_kit,
+    send,
+)
 from tests.photos import portrait
 
 S = SubmissionState
-PHONE: ViewportSize = {"width": 390, "height": 844}
-ENLIST = re.compile("^I.m in$")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    film_of_me = tmp_path_factory.mktemp("camera") / "me.mjpeg"
-    with chromium(camera=film(portrait().read_bytes(), film_of_me)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport=PHONE, permissions=["camera"], has_touch=True)
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def demo(transactional_db: None) -> Campaign:
-    return Campaign.objects.create(slug="demo", name="Diorama Company")
-
-
-@pytest.fixture
-def intake_url(live_server: LiveServer, demo: Campaign) -> str:
-    return f"{live_server.url}/c/demo/"
-
-
-def agree(page: Page) -> None:
-    page.get_by_role("checkbox").check()
-    page.get_by_role("button", name=ENLIST).click()
-
-
-def photo(image: Image.Image, **options: Any) -> FilePayload:
-    out = io.BytesIO()
-    image.save(out, "JPEG", **options)
-    return {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}
-
-
-def me() -> FilePayload:
-    return {"name": "me", "mimeType": "image/jpeg", "buffer": portrait().read_bytes()}
-
-
-def choose(page: Page, file: FilePayload) -> None:
-    page.locator("#choose").get_by_label("Choose a photo").set_input_files([file])
-
-
-def send(page: Page) -> None:
-    page.get_by_role("button", name="Make me plastic").click()
-
-
-def is_waiting_page(page: Page) -> None:
-    expect(page.locator("#status")).to_be_visible(timeout=20_000)
 
 
 def test_consent_is_asked_before_the_camera(page: Page, intake_url: str) -> None:
@@ -99,8 +56,9 @@ def test_live_camera_makes_a_submission(page: Page, intake_url: str, demo: Campa
     expect(page.get_by_text("Face in the oval.")).to_be_visible(timeout=10_000)
     page.get_by_role("button", name="Take it").click()
     page.get_by_label("Name on the box").fill("Mae")
+    pick_kit(page)
     page.get_by_label("Army green").check(force=True)
-    send(page)
+    page.get_by_role("button", name="Make me plastic").click()
     is_waiting_page(page)
     submission = Submission.objects.get()
     assert (submission.plaque, submission.finish) == ("MAE", "army-green")
@@ -295,6 +253,7 @@ def test_double_tap_makes_one_submission(page: Page, intake_url: str) -> None:
     page.goto(intake_url)
     agree(page)
     choose(page, me())
+    pick_kit(page)
     page.get_by_role("button", name="Make me plastic").dblclick()
     is_waiting_page(page)
     assert Submission.objects.count() == 1
@@ -312,21 +271,23 @@ def test_back_button_steps_back_and_a_return_starts_afresh(page: Page, intake_ur
 
 
 def test_form_works_without_scripts(browser: Browser, intake_url: str) -> None:
-    context = browser.new_context(viewport=PHONE, java_script_enabled=False)
+    context = browser.new_context(viewport=phone.SIZE, java_script_enabled=False)
     page = context.new_page()
     page.goto(intake_url)
     page.get_by_role("checkbox").check()
     choose(page, me())
     page.get_by_label("Name on the box").fill("Mae")
-    send(page)
+    page.get_by_label("Army green").check()
+    page.get_by_role("button", name="Make me plastic").click()
     is_waiting_page(page)
     context.close()
-    assert Submission.objects.get().plaque == "MAE"
+    submission = Submission.objects.get()
+    assert (submission.plaque, submission.finish) == ("MAE", "army-green")
 
 
 @pytest.mark.parametrize("size", [(320, 568), (390, 664), (390, 844), (740, 360), (1280, 800)])
 def test_every_step_fits_the_window_with_its_button(
-    browser: Browser, intake_url: str, size: tuple[int, int]
+    browser: Browser, intake_url: str, library: Path, size: tuple[int, int]
 ) -> None:
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, permissions=["camera"]
@@ -346,7 +307,16 @@ def test_every_step_fits_the_window_with_its_button(
     fits("Take it")
     choose(page, me())
     expect(page.get_by_role("heading", name="This one?")).to_be_visible()
+    fits(THATS_ME)
+    pick_kit(page)
     fits("Make me plastic")
+    for choice in page.locator(".kit, .swatch").all():
+        box = choice.bounding_box()
+        assert box
+        assert min(box["width"], box["height"]) >= 44
+    last = page.locator(".swatch").last.bounding_box()
+    assert last
+    assert last["x"] + last["width"] <= size[0], "all finishes are in sight"
     context.close()
 
 

@@ -107,6 +107,7 @@ def test_walk_from_selfie_to_billboard_and_off_again(
     phone.locator("#take").click()
     phone.locator("[name=plaque]").fill("Mae")
     look(phone, "4-check")
+    phone.locator("#go-kit").click()
     phone.locator("#send").click()
     phone.wait_for_url(re.compile(r"/s/[\w-]+/$"))
     look(phone, "5-moulding")

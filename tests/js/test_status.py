@@ -13,6 +13,8 @@ STATUS: dict[str, Any] = {
     "cutout_url": "",
     "screens": [],
     "was_shown": False,
+    "rerolls_left": 2,
+    "is_on_desk": False,
 }
 
 
@@ -35,6 +37,8 @@ def test_progress_keeps_the_scene(ask: Ask) -> None:
         {"cutout_url": "/media/a"},
         {"screens": ["Broadway 1"]},
         {"was_shown": True},
+        {"rerolls_left": 1},
+        {"is_on_desk": True},
     ],
 )
 def test_what_is_seen_changes_the_scene(ask: Ask, change: dict[str, Any]) -> None:

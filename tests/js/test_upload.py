@@ -158,6 +158,7 @@ def test_upload_that_stalls_is_lost(ask: Ask, stall: str, patience_ms: int) -> N
         ("consent_missing", "agree"),
         ("consent_outdated", "reload"),
         ("campaign_closed", "reload"),
+        ("unknown_kit", "reload"),
         ("slow_down", "resend"),
         ("unreachable", "resend"),
         ("", "reload"),

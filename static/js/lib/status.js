@@ -3,10 +3,10 @@
 /**
  * As campaign.queries.Status sends it.
  * @typedef {{
- *   state: string, number: number, plaque: string, stage: string, percent: number,
+ *   state: string, since: string, number: number, plaque: string, stage: string, percent: number,
  *   eta_s: number | null, ahead: number, sentence: string, advice: string,
  *   still_url: string, cutout_url: string, screens: string[], was_shown: boolean,
- *   can_retry: boolean, is_over: boolean,
+ *   can_retry: boolean, rerolls_left: number, is_on_desk: boolean, is_over: boolean,
  * }} Status
  */
 
@@ -19,7 +19,8 @@ const MOULDING = new Set(["queued", "generating"]);
  */
 export function scene(status) {
   const state = MOULDING.has(status.state) ? "moulding" : status.state;
-  return JSON.stringify([state, status.cutout_url, status.screens, status.was_shown]);
+  const { cutout_url, screens, was_shown, rerolls_left, is_on_desk } = status;
+  return JSON.stringify([state, cutout_url, screens, was_shown, rerolls_left, is_on_desk]);
 }
 
 /**

@@ -124,6 +124,7 @@ export function wayOn(code) {
       return "agree";
     case "consent_outdated":
     case "campaign_closed":
+    case "unknown_kit":
     case "":
       return "reload";
     case "slow_down":

@@ -3,9 +3,10 @@
 import { keptId, randomId } from "../lib/identity.js";
 import { deliver, post, wayOn } from "../lib/upload.js";
 import { Camera } from "./camera.js";
+import { Picker } from "./picker.js";
 import { lightened, snapped } from "./picture.js";
 
-/** @typedef {"consent" | "camera" | "check"} Step */
+/** @typedef {"consent" | "camera" | "check" | "kit"} Step */
 /** @typedef {"check" | "sending" | "waiting" | "refused"} Look */
 
 const DEVICE = "diorama.device";
@@ -44,6 +45,9 @@ const preview = one("#preview");
 const previewNone = one("#preview-none");
 /** @type {HTMLProgressElement} */
 const progress = one("#progress");
+/** @type {HTMLElement | null} only where there is something to choose */
+const kitStep = document.querySelector("[data-step=kit]");
+const picker = kitStep && new Picker(kitStep);
 const camera = new Camera(one("#video"));
 
 /** @type {Blob | null} */
@@ -65,6 +69,8 @@ function show(step) {
   one(`[data-step=${step}] h1`).focus({ preventScroll: true });
   if (step === "camera") void openCamera();
   else camera.close();
+  if (step === "check") picker?.fetchAhead();
+  if (step === "kit") picker?.arrive();
 }
 
 /** @param {Step} step */
@@ -187,6 +193,7 @@ async function send() {
     return;
   }
   isBusy = true;
+  show("check");
   const data = enlistment();
   const answer = await deliver({
     send: () => {
@@ -264,6 +271,7 @@ take.addEventListener("click", () => {
   if (camera.isOn) void choose(snapped(camera.video));
 });
 flip.addEventListener("click", async () => report(await camera.flip()));
+document.querySelector("#go-kit")?.addEventListener("click", () => go("kit"));
 one("#retake").addEventListener("click", () => go("camera"));
 one("#way-on").addEventListener("click", goOn);
 one("#send-now").addEventListener("click", () => endPause?.());
@@ -298,12 +306,14 @@ viewfinder.addEventListener("drop", (event) => {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  void send();
+  // Enter in the name's field is not yet the end where there is a kit to pick.
+  if (kitStep?.hidden && checkStep.dataset.look === "check") go("kit");
+  else void send();
 });
 window.addEventListener("popstate", (event) => {
   if (isBusy) return;
   const step = /** @type {Step} */ (event.state?.step ?? "consent");
-  show(step === "check" && !photo ? "camera" : step);
+  show((step === "check" || step === "kit") && !photo ? "camera" : step);
 });
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) begin();

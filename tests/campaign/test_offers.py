@@ -1,0 +1,142 @@
+"""What a campaign offers, of a library that grows and shrinks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+
+from campaign import offers
+from campaign.models import Campaign
+from figurine import recipes
+from figurine.errors import MissingModel, UnknownKit
+
+
+def campaign(**words: Any) -> Campaign:
+    return Campaign(slug="demo", name="Diorama Company", **words)
+
+
+def told(offer: offers.Offer) -> dict[str, list[str]]:
+    return {kit.name: [one.name for one in kit.finishes] for kit in offer.kits}
+
+
+ALL = ["painted", "army-green", "desert-tan", "bronze", "marble", "glow"]
+
+
+def test_campaign_that_says_nothing_offers_everything(library: Path) -> None:
+    assert told(offers.of(campaign())) == {
+        "soldier": ALL,
+        "astronaut": ALL,
+        "explorer": ALL,
+    }
+
+
+def test_campaign_offers_what_it_names_its_first_choice_first(library: Path) -> None:
+    offer = offers.of(
+        campaign(
+            kits=["astronaut", "explorer"],
+            finishes=["bronze", "painted"],
+            kit="explorer",
+            finish="bronze",
+        )
+    )
+    assert told(offer) == {"explorer": ["bronze", "painted"], "astronaut": ["bronze", "painted"]}
+    assert (offer.kit.name, offer.finish.name, offer.is_choice) == ("explorer", "bronze", True)
+
+
+@pytest.mark.parametrize(
+    ("kits", "finishes", "is_choice"),
+    [
+        (["soldier"], ["painted"], False),
+        (["soldier"], ["painted", "glow"], True),
+        (["soldier", "explorer"], ["painted"], True),
+    ],
+)
+def test_one_kit_in_one_finish_is_no_choice(
+    library: Path, kits: list[str], finishes: list[str], is_choice: bool
+) -> None:
+    named = campaign(kits=kits, finishes=finishes)
+    assert offers.of(named).is_choice is is_choice
+    # A library whose kits have no poses makes the same figurine again.
+    assert offers.can_vary(named) is is_choice
+
+
+@pytest.mark.parametrize(
+    ("kit", "finish", "picked"),
+    [
+        ("", "", ("soldier", "painted")),
+        ("", "glow", ("soldier", "glow")),
+        ("explorer", "", ("explorer", "painted")),
+        ("explorer", "glow", ("explorer", "glow")),
+    ],
+)
+def test_pick_fills_in_what_was_not_said(
+    library: Path, kit: str, finish: str, picked: tuple[str, str]
+) -> None:
+    assert offers.of(campaign()).pick(kit, finish) == picked
+
+
+@pytest.mark.parametrize(
+    ("kit", "finish"),
+    [("astronaut", ""), ("wizard", ""), ("", "bronze"), ("soldier", "chrome")],
+)
+def test_pick_of_what_is_not_on_offer_is_refused(library: Path, kit: str, finish: str) -> None:
+    offer = offers.of(campaign(kits=["soldier", "explorer"], finishes=["painted", "glow"]))
+    with pytest.raises(UnknownKit):
+        offer.pick(kit, finish)
+
+
+def test_kit_gone_from_the_library_leaves_the_rest_on_offer(library: Path) -> None:
+    named = campaign(kits=["soldier", "explorer"], kit="soldier", finish="painted")
+    shutil.rmtree(library / "soldier")
+    offer = offers.of(named)
+    assert offer.pick("", "") == ("explorer", "painted")
+    assert offers.gone(named) == ("soldier",)
+    with pytest.raises(UnknownKit):
+        offers.check(named)
+
+
+def test_finish_gone_from_the_library_leaves_the_rest_on_offer(library: Path) -> None:
+    named = campaign(finishes=["chrome", "glow"], finish="chrome")
+    assert offers.of(named).pick("", "") == ("soldier", "glow")
+    assert offers.gone(named) == ("chrome",)
+
+
+def test_everything_gone_is_a_missing_model(library: Path) -> None:
+    with pytest.raises(MissingModel):
+        offers.of(campaign(kits=["wizard"]))
+
+
+def test_first_choice_that_is_not_offered_is_refused(library: Path) -> None:
+    offers.check(campaign(kits=["explorer"], kit="explorer"))
+    for wrong in ({"kits": ["explorer"]}, {"finishes": ["glow"]}, {"engine": "magic"}):
+        with pytest.raises(UnknownKit):
+            offers.check(campaign(**wrong))
+
+
+def test_swatch_is_whole_whatever_it_is_made_of(library: Path) -> None:
+    for kit in offers.whole().kits:
+        for finish in kit.finishes:
+            colours, lefts, widths = zip(*finish.bands, strict=True)
+            assert colours == finish.swatch
+            assert lefts[0] == 0
+            assert sum(widths) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("kit", "finish"), [(kit.name, one.name) for kit in recipes.shelf() for one in kit.finishes]
+)
+def test_every_kit_has_its_picture_in_every_finish(kit: str, finish: str) -> None:
+    file = offers.PICTURE.format(kit=kit, finish=finish)
+    assert finders.find(file), "python -m tests.kit_pictures makes it"
+
+
+def test_kit_without_a_picture_is_offered_all_the_same(library: Path) -> None:
+    glowing = offers.of(campaign(finishes=["glow"], finish="glow"))
+    explorer = next(kit for kit in glowing.kits if kit.name == "explorer")
+    shown = offers.picture("explorer", "glow")
+    assert explorer.finishes[0].picture == shown
+    assert offers.picture("explorer", "no such finish") == ""
