@@ -14,7 +14,7 @@ from figurine.engines.sculpt import SculptEngine, compose, engraving, paint, rel
 from figurine.errors import BadPlaque, Cancelled, NoFace, UnknownKit
 from figurine.faces import find_faces
 from figurine.gate import admit
-from figurine.kits import load
+from figurine.kits import load, names
 from figurine.types import Candidate, Floats, Pixels, Recipe, Selfie
 from tests import photos
 
@@ -26,8 +26,10 @@ SAME_PERSON = 0.30
 STAGES = ["measuring", "sculpting", "casting", "painting", "finishing"]
 
 
-def recipe(finish: str = "painted", plaque: str = "MAE", **options: int) -> Recipe:
-    return Recipe("sculpt", "soldier", finish, plaque=plaque, options={**SMALL, **options})
+def recipe(
+    finish: str = "painted", plaque: str = "MAE", kit: str = "soldier", **options: int
+) -> Recipe:
+    return Recipe("sculpt", kit, finish, plaque=plaque, options={**SMALL, **options})
 
 
 @pytest.fixture(scope="module")
@@ -232,11 +234,12 @@ def test_portrait_of_a_dark_photo_has_the_same_detail(selfie: Selfie) -> None:
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="no test weights beside the repository")
 @pytest.mark.parametrize("finish", ["painted", "army-green"])
-def test_figurine_is_of_the_right_person(engine: SculptEngine, finish: str) -> None:
+@pytest.mark.parametrize("kit", names())
+def test_figurine_is_of_the_right_person(engine: SculptEngine, kit: str, finish: str) -> None:
     people = {name: admit(decode(photos.portrait(name).read_bytes())) for name in PEOPLE}
     own = {name: _identity(s.pixels, s.faces[0].mesh) for name, s in people.items()}
     for name, person in people.items():
-        (made,) = engine.generate(person, recipe(finish, width_px=540, spp=8), seeds=[1])
+        (made,) = engine.generate(person, recipe(finish, kit=kit, width_px=540, spp=8), seeds=[1])
         head = np.ascontiguousarray(made.still[40:330, 120:420])
         (face,) = find_faces(head)
         figurine = _identity(head, face.mesh)

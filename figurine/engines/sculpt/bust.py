@@ -45,7 +45,7 @@ def make(selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish) -> Bust:
     """Carve the selfie's detail into the head, and paint it in the finish."""
     # 1. Relief.
     portrait = relief.flatten(selfie, head, grid=PAINT)
-    strap = relief.strap(portrait)
+    strap = relief.strap(portrait) if kit.face.strap else np.zeros(PAINT.shape, np.float32)
     radius, _ = head.sampled(CLAY)
     raised = _coarser(relief.displacement(portrait)) + relief.STRAP_HEIGHT * _coarser(strap)
     clay = kit.face.centre + _rays() * (radius + raised)[..., None]
@@ -53,8 +53,10 @@ def make(selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish) -> Bust:
     # 2. Paint.
     base = finish.palette[kit.materials.index("skin")]
     coat = paint.paint(portrait) if finish.face == "paint" else paint.wash(portrait, base)
-    webbing = finish.palette[kit.materials.index(kit.face.strap)]
-    albedo = coat.albedo + strap[..., None] * (webbing - coat.albedo)
+    albedo = coat.albedo
+    if kit.face.strap:
+        webbing = finish.palette[kit.materials.index(kit.face.strap)]
+        albedo = albedo + strap[..., None] * (webbing - albedo)
     return Bust(clay=clay.astype(np.float32), albedo=albedo.astype(np.float32), skin=coat.skin)
 
 
