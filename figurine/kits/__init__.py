@@ -36,6 +36,7 @@ class FacePlace:
     crop: tuple[float, float, float, float]
     """Left, top, right, bottom as shares of the picture: all that changes from face to face."""
     strap: str
+    """Material of the chin strap moulded onto the head; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _parse(name: str, folder: Path, data: Mapping[str, Any]) -> Kit:
             width=data["face"]["width"],
             centre=np.asarray(data["face"]["centre"], np.float32),
             crop=(left, top, right, bottom),
-            strap=data["face"]["strap"],
+            strap=data["face"].get("strap", ""),
         ),
         plaque=np.asarray(data["plaque"]["corners"], np.float32),
         finishes={

@@ -14,7 +14,7 @@ import numpy as np
 from figurine.types import Array
 
 Solid = Callable[[Array], Array]
-Point = Sequence[float]
+Point = Sequence[float] | Array
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from figurine import kits
+from figurine.decode import decode
+from figurine.engines.sculpt import bust, compose, surface
 from figurine.errors import MissingModel, UnknownKit
+from figurine.gate import admit
 from figurine.kits import baking, body, casting, solids
 from figurine.types import Array
+from tests import photos
 
-COARSE_STEP = 0.03
+COARSE_STEP = 0.04
 MAX_KIT_BYTES = 10_000_000
+Spot = tuple[int, int]
+
+FACE_DEG: tuple[Spot, ...] = (
+    (0, 33), (-22, 27), (22, 27), (-22, 12), (22, 12), (-34, 6), (34, 6), (0, 0), (-34, -20),
+    (34, -20), (0, -30), (-24, -30), (24, -30), (0, -52),
+)  # fmt: skip
+"""Forehead, brows, eyes, cheeks, nose, mouth and chin, in degrees right and up of the centre."""
+SCALP_DEG: tuple[Spot, ...] = ((0, 52), (-30, 48), (30, 48))
 
 
 def test_kit_names_are_the_folders_with_a_description() -> None:
-    assert "soldier" in kits.names()
+    assert set(kits.names()) >= {"astronaut", "explorer", "soldier"}
 
 
 def test_kit_unknown_is_refused() -> None:
@@ -63,8 +77,29 @@ def test_colour_is_read_as_linear_light() -> None:
     assert kits.linear("#ff0080").tolist() == pytest.approx([1.0, 0.0, 0.2159], abs=1e-4)
 
 
-def test_bake_of_a_body_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    kit = kits.load("soldier")
+@pytest.mark.parametrize("name", kits.names())
+def test_kit_bares_the_face_and_covers_the_scalp(name: str) -> None:
+    kit = kits.load(name)
+    hidden = _hidden(kit, FACE_DEG + SCALP_DEG)
+    assert [spot for spot in FACE_DEG if spot in hidden] == []
+    assert [spot for spot in SCALP_DEG if spot not in hidden] == []
+
+
+def test_kit_without_a_strap_leaves_the_jaw_bare() -> None:
+    selfie = admit(decode(photos.portrait("obama").read_bytes()))
+    strapped = kits.load("soldier")
+    bare = replace(strapped, face=replace(strapped.face, strap=""))
+    finish = bare.finish("painted")
+    head = bust.measure(selfie.faces[0], bare)
+    plain, worn = (bust.make(selfie, head, kit, finish) for kit in (bare, strapped))
+    raised = np.linalg.norm(worn.clay - plain.clay, axis=2) > 0.005
+    assert 0.005 < raised.mean() < 0.1
+    assert (plain.albedo != worn.albedo).any()
+
+
+@pytest.mark.parametrize("name", kits.names())
+def test_bake_of_a_body_twice_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
+    kit = kits.load(name)
     for turn in ("one", "two"):
         (tmp_path / turn).mkdir()
         baking.bake_body(kit, step=COARSE_STEP, folder=tmp_path / turn, say=lambda line: None)
@@ -106,6 +141,27 @@ def test_radial_map_of_a_ball_off_centre() -> None:
     ball = solids.ellipsoid((0.1, 0, 0), (0.5, 0.5, 0.5))
     reach = casting.radial_map(ball, origin=np.zeros(3), directions=rays, reach=2.0)
     assert reach.tolist() == pytest.approx([0.6, 0.4, 0.24**0.5], abs=1e-3)
+
+
+def _hidden(kit: kits.Kit, spots_deg: Sequence[Spot]) -> set[Spot]:
+    """Which spots of the kit's own head the body hides from the camera."""
+    shown = body.load(kit.baked("body.xz")).above(float(kit.face.origin[1]) - 0.5).vertices
+    degrees = np.asarray(spots_deg, np.float32)
+    column, row = surface.Grid(3.0).pixels(degrees).round().astype(int).T
+    radius = np.load(kit.baked("head.npy"))[row, column]
+    spots = kit.face.centre + surface.directions(degrees) * radius[:, None]
+    size_px = (540, 675)
+    body_px = compose.project(shown, kit.camera, size_px)
+    ahead = kit.camera.target - kit.camera.eye
+    ahead = ahead / np.linalg.norm(ahead)
+    hidden = set()
+    for name, spot, at_px in zip(
+        spots_deg, spots, compose.project(spots, kit.camera, size_px), strict=True
+    ):
+        over = np.abs(body_px - at_px).max(axis=1) < 3
+        if ((spot - shown[over]) @ ahead > 0.005).any():
+            hidden.add(name)
+    return hidden
 
 
 def _ball() -> body.Body:

@@ -23,7 +23,7 @@ from figurine.engines.sculpt import (
 from figurine.errors import BadPlaque, Cancelled, NoFace, UnknownKit
 from figurine.faces import find_faces
 from figurine.gate import admit
-from figurine.kits import load
+from figurine.kits import load, names
 from figurine.types import Candidate, Pixels, Recipe, Selfie
 from tests import photos
 from tests.bench.embedders import ARCFACE_WEIGHTS, embedders
@@ -35,8 +35,10 @@ SAME_PERSON = 0.30
 STAGES = ["measuring", "sculpting", "casting", "painting", "finishing"]
 
 
-def recipe(finish: str = "painted", plaque: str = "MAE", **options: int) -> Recipe:
-    return Recipe("sculpt", "soldier", finish, plaque=plaque, options={**SMALL, **options})
+def recipe(
+    finish: str = "painted", plaque: str = "MAE", kit: str = "soldier", **options: int
+) -> Recipe:
+    return Recipe("sculpt", kit, finish, plaque=plaque, options={**SMALL, **options})
 
 
 @pytest.fixture(scope="module")
@@ -272,12 +274,13 @@ def test_eyes_are_matt_where_they_are_dark(selfie: Selfie) -> None:
 
 @pytest.mark.skipif(not ARCFACE_WEIGHTS.exists(), reason="no test weights beside the repository")
 @pytest.mark.parametrize("finish", ["painted", "army-green"])
-def test_figurine_is_of_the_right_person(engine: SculptEngine, finish: str) -> None:
+@pytest.mark.parametrize("kit", names())
+def test_figurine_is_of_the_right_person(engine: SculptEngine, kit: str, finish: str) -> None:
     people = {name: admit(decode(photos.portrait(name).read_bytes())) for name in PEOPLE}
     embedder = embedders()[0]
     own = {name: embedder.embed(s.pixels, s.faces[0]) for name, s in people.items()}
     for name, person in people.items():
-        (made,) = engine.generate(person, recipe(finish, width_px=540, spp=8), seeds=[1])
+        (made,) = engine.generate(person, recipe(finish, kit=kit, width_px=540, spp=8), seeds=[1])
         head = np.ascontiguousarray(made.still[40:330, 120:420])
         (face,) = find_faces(head)
         figurine = embedder.embed(head, face)

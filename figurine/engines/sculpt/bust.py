@@ -48,7 +48,7 @@ def make(selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish) -> Bust:
     # 1. Relief.
     portrait = relief.flatten(selfie, head, grid=PAINT)
     drawn = gaze.draw(portrait)
-    strap = relief.strap(portrait)
+    strap = relief.strap(portrait) if kit.face.strap else np.zeros(PAINT.shape, np.float32)
     radius, _ = head.sampled(CLAY)
     raised = _coarser(
         relief.displacement(portrait, drawn.opening, drawn.lids)
@@ -61,8 +61,10 @@ def make(selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish) -> Bust:
         coat = paint.paint(portrait, drawn)
     else:
         coat = paint.wash(portrait, drawn, base)
-    webbing = finish.palette[kit.materials.index(kit.face.strap)]
-    albedo = coat.albedo + strap[..., None] * (webbing - coat.albedo)
+    albedo = coat.albedo
+    if kit.face.strap:
+        webbing = finish.palette[kit.materials.index(kit.face.strap)]
+        albedo = albedo + strap[..., None] * (webbing - albedo)
     return Bust(
         clay=clay.astype(np.float32),
         albedo=albedo.astype(np.float32),
