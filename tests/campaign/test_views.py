@@ -137,7 +137,7 @@ def test_submit_without_scripts_goes_to_the_status_page(client: Client, campaign
         ({"photo": SimpleUploadedFile("a.jpg", b"<html>")}, 422, "not_an_image"),
         ({"plaque": "seventeen letters"}, 422, "bad_plaque"),
         ({"idempotency_key": "x" * 65}, 422, "intake_failed"),
-        ({"finish": "marble"}, 422, "unknown_kit"),
+        ({"finish": "chrome"}, 422, "unknown_kit"),
     ],
 )
 def test_submit_refuses_with_code_and_way_on(
