@@ -96,6 +96,7 @@ def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> C
         kit=options.kit,
         finish=options.finish,
         plaque=plaque.clean(options.plaque),
+        options={"pose": options.pose} if options.pose else {},
     )
     recipes.check(recipe)
     progress("looking at the selfie", 0.0)
@@ -128,6 +129,10 @@ def _finishes() -> list[str]:
     return sorted({finish for kit in kits.names() for finish in kits.load(kit).finishes})
 
 
+def _poses() -> str:
+    return "; ".join(f"{kit}: {', '.join(recipes.poses(kit))}" for kit in kits.names())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m figurine",
@@ -139,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the picture, a .png")
     parser.add_argument("--cutout", type=Path, help="the figurine alone, with alpha, a .png")
     parser.add_argument("--kit", default="soldier", help="what it wears (%(default)s)")
+    parser.add_argument("--pose", default="", help=f"how it stands ({_poses()}; the first)")
     parser.add_argument("--finish", default="painted", choices=_finishes(), help="(%(default)s)")
     parser.add_argument("--plaque", default="", help="name on the base, up to 16 letters")
     parser.add_argument(

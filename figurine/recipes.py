@@ -1,4 +1,4 @@
-"""What a figurine may be made of: engines, kits and their finishes."""
+"""What a figurine may be made of: engines, kits, their finishes and poses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def shelf() -> tuple[Kit, ...]:
             kit.name,
             kit.title,
             tuple(
-                Finish(finish.name, finish.title, _swatch(finish.palette))
+                Finish(
+                    finish.name,
+                    finish.title,
+                    _swatch(finish.palette * (finish.room + finish.inner)),
+                )
                 for finish in kit.finishes.values()
             ),
         )
@@ -56,10 +60,17 @@ def finishes(kit: str) -> dict[str, str]:
     return {name: finish.title for name, finish in kits.load(kit).finishes.items()}
 
 
-def poses(kit: str) -> tuple[str, ...]:
-    """Names of the poses a kit can be made in, its first one first. Raises UnknownKit."""
-    kits.load(kit)
-    return ()
+def poses(kit: str) -> dict[str, str]:
+    """Titles by name of a kit's poses, its first one first; empty if it has only one.
+
+    `options["pose"]` of a recipe chooses. Raises UnknownKit.
+    """
+    return {name: pose.title for name, pose in kits.load(kit).poses.items()}
+
+
+def posed(recipe: Recipe) -> kits.Kit:
+    """The recipe's kit in the recipe's pose. Raises UnknownKit."""
+    return kits.load(recipe.kit).posed(str(recipe.options.get("pose", "")))
 
 
 def variant(recipe: Recipe, seed: int) -> Recipe:
@@ -78,8 +89,13 @@ def check(recipe: Recipe) -> None:
     """Refuse a recipe that nobody can make. Raises UnknownKit, BadPlaque."""
     if recipe.engine not in ENGINES:
         raise UnknownKit(f"no engine named {recipe.engine!r}")
-    kits.load(recipe.kit).finish(recipe.finish)
+    posed(recipe).finish(recipe.finish)
     lettering.letters(recipe.plaque)
+
+
+def _seen(finish: kits.Finish) -> Array:
+    """(M, 3) its palette as the eye has it: what glows is not the pale plastic it is made of."""
+    return finish.palette * (finish.room + finish.inner)
 
 
 def _swatch(palette: Array) -> tuple[str, ...]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from figurine import engines, kits
+from figurine import engines, kits, recipes
 from figurine.bounds import MAX_BYTES
 from figurine.decode import decode
 from figurine.errors import FigurineError
@@ -65,12 +66,12 @@ def sheet(
 ) -> Image.Image:
     """Make everyone's figurine and lay them out; `close` shows heads at full size."""
     engine = engines.load(recipe.engine)
-    kit = kits.load(recipe.kit)
+    kit = recipes.posed(recipe)
     cell = CLOSE_PX if close else CELL_PX
     rows = -(-len(everyone) // columns)
     page = Image.new("RGB", (columns * cell[0], rows * (cell[1] + CAPTION_PX)), PAPER)
     for number, sitter in enumerate(everyone):
-        say(f"{recipe.kit} {recipe.finish}: {sitter.name}")
+        say(f"{kit.name} {kit.pose} {recipe.finish}: {sitter.name}")
         at = (number % columns * cell[0], number // columns * (cell[1] + CAPTION_PX))
         refusal = sitter.refusal
         if sitter.selfie is not None:
@@ -136,7 +137,7 @@ def _caption(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write a sheet per kit and finish into a folder; returns the exit code."""
+    """Write a sheet per kit, finish and pose into a folder; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     photos = sorted(p for p in options.photos.iterdir() if p.suffix.lower() in SUFFIXES)
@@ -151,14 +152,28 @@ def main(arguments: Sequence[str]) -> int:
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    for kit in options.kit or kits.names():
-        for finish in options.finish or kits.load(kit).finishes:
-            recipe = Recipe(engine="sculpt", kit=kit, finish=finish, plaque=options.plaque)
-            page = sheet(everyone, recipe, columns=options.columns, close=options.close, say=say)
-            file = options.output / f"{kit}-{finish}{'-close' if options.close else ''}.png"
-            page.save(file)
-            print(file)
+    for recipe in _recipes(options):
+        page = sheet(everyone, recipe, columns=options.columns, close=options.close, say=say)
+        pose = recipe.options.get("pose")
+        words = (recipe.kit, pose, recipe.finish, "close" if options.close else "")
+        file = options.output / f"{'-'.join(str(word) for word in words if word)}.png"
+        page.save(file)
+        print(file)
     return 0
+
+
+def _recipes(options: argparse.Namespace) -> Iterator[Recipe]:
+    for kit in options.kit or kits.names():
+        known = kits.load(kit)
+        poses = [pose for pose in known.poses if pose in (options.pose or known.poses)]
+        for pose, finish in product(poses or [""], options.finish or known.finishes):
+            yield Recipe(
+                engine="sculpt",
+                kit=kit,
+                finish=finish,
+                plaque=options.plaque,
+                options={"pose": pose} if pose else {},
+            )
 
 
 def _folder(text: str) -> Path:
@@ -175,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, default=Path(), help="a folder for the sheets (here)"
     )
     parser.add_argument("--kit", action="append", choices=kits.names(), help="(all)")
+    parser.add_argument("--pose", action="append", help="(all of the kit's)")
     parser.add_argument("--finish", action="append", help="(all of the kit's)")
     parser.add_argument("--plaque", default="")
     parser.add_argument("--columns", type=int, default=5)

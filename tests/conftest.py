@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -18,22 +17,6 @@ from campaign.models import Campaign, Submission
 from figurine import kits
 from tests.environment import VAR
 from tests.photos import portrait
-
-MORE_FINISHES: Final = {
-    "desert-tan": "#c2a269",
-    "bronze": "#8a5a2b",
-    "marble": "#e8e6e0",
-    "glow": "#b9f27c",
-}
-FINISH: Final = """
-[finishes.{name}]
-title = "{title}"
-face = "plastic"
-roughness = 0.3
-specular = 1.0
-plaque_ink = ""
-palette = {{ "*" = "{colour}" }}
-"""
 
 
 def pytest_configure() -> None:
@@ -57,22 +40,11 @@ def nobody_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A library of three kits in six finishes: the soldier's own description, told anew.
-
-    A kit whose folder is renamed is gone.
-    """
-    soldier = kits.load("soldier").folder / "kit.toml"
-    for shared in kits._ROOT.glob("*.toml"):
-        shutil.copy(shared, tmp_path)
-    told = tomllib.loads(soldier.read_text("utf-8"))
-    for name in ("soldier", "astronaut", "explorer"):
-        (tmp_path / name).mkdir()
-        text = soldier.read_text("utf-8").replace('title = "Soldier"', f'title = "{name.title()}"')
-        for finish, colour in MORE_FINISHES.items():
-            if finish not in told["finishes"]:
-                title = finish.replace("-", " ").capitalize()
-                text += FINISH.format(name=finish, title=title, colour=colour)
-        (tmp_path / name / "kit.toml").write_text(text, "utf-8")
+    """The library's descriptions, to be told otherwise. A kit whose folder is renamed is gone."""
+    for told in (*kits._ROOT.glob("*.toml"), *kits._ROOT.glob("*/kit.toml")):
+        copy = tmp_path / told.relative_to(kits._ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(told, copy)
     monkeypatch.setattr(kits, "_ROOT", tmp_path)
     kits.load.cache_clear()
     yield tmp_path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,22 @@ from typing import Any
 import numpy as np
 
 from figurine.errors import MissingModel, UnknownKit
+from figurine.kits import finish
+from figurine.kits.finish import MIXED, Finish, Layer, linear
 from figurine.types import Array
+
+__all__ = [
+    "MIXED",
+    "Camera",
+    "FacePlace",
+    "Finish",
+    "Kit",
+    "Layer",
+    "Pose",
+    "linear",
+    "load",
+    "names",
+]
 
 _ROOT = Path(__file__).parent
 
@@ -40,22 +55,16 @@ class FacePlace:
 
 
 @dataclass(frozen=True)
-class Finish:
+class Pose:
     name: str
     title: str
-    face: str
-    """"paint" keeps the visitor's colours; "plastic" is one colour, drawn by relief and wash."""
-    roughness: float
-    specular: Array
-    """(M,) strength of the highlight, a number a material; 1 is plastic."""
-    plaque_ink: str
-    """Colour of the name as #rrggbb; empty leaves it embossed in the base's colour."""
-    palette: Array
-    """(M, 3) linear RGB, a row a material."""
+    face: FacePlace
 
 
 @dataclass(frozen=True)
 class Kit:
+    """A kit, standing in one of its poses."""
+
     name: str
     title: str
     version: int
@@ -64,6 +73,9 @@ class Kit:
     unit_mm: float
     materials: tuple[str, ...]
     camera: Camera
+    pose: str
+    """Empty for a kit that knows only one."""
+    poses: Mapping[str, Pose]
     face: FacePlace
     plaque: Array
     """(4, 3) corners in units: top left, top right, bottom right, bottom left."""
@@ -76,9 +88,24 @@ class Kit:
         except KeyError:
             raise UnknownKit(f"kit {self.name!r} has no finish {name!r}") from None
 
+    def posed(self, name: str) -> Kit:
+        """The kit in another pose; no name is its first. Raises UnknownKit."""
+        if not name:
+            name = next(iter(self.poses), "")
+        if name == self.pose:
+            return self
+        if name not in self.poses:
+            raise UnknownKit(f"kit {self.name!r} has no pose {name!r}")
+        return replace(self, pose=name, face=self.poses[name].face)
+
+    @property
+    def baked_folder(self) -> Path:
+        """Where this pose's baked files lie."""
+        return self.folder / "baked" / self.pose
+
     def baked(self, file: str) -> Path:
         """Path of a baked file. Raises MissingModel."""
-        path = self.folder / "baked" / file
+        path = self.baked_folder / file
         if not path.is_file():
             raise MissingModel(f"{path} is missing: run python -m figurine.kits bake {self.name}")
         return path
@@ -90,7 +117,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> Kit:
-    """Read a kit's description. Raises UnknownKit."""
+    """Read a kit's description; it stands in its first pose. Raises UnknownKit."""
     if name not in names():
         raise UnknownKit(f"no kit named {name!r}")
     folder = _ROOT / name
@@ -99,7 +126,11 @@ def load(name: str) -> Kit:
 
 def _parse(name: str, folder: Path, data: Mapping[str, Any]) -> Kit:
     materials = tuple(data["materials"])
-    left, top, right, bottom = data["face"]["crop"]
+    poses = {
+        key: Pose(key, pose["title"], _face({**data["face"], **pose.get("face", {})}))
+        for key, pose in data.get("poses", {}).items()
+    }
+    first = next(iter(poses.values()), Pose("", "", _face(data["face"])))
     return Kit(
         name=name,
         title=data["title"],
@@ -113,42 +144,24 @@ def _parse(name: str, folder: Path, data: Mapping[str, Any]) -> Kit:
             target=np.asarray(data["camera"]["target"], np.float32),
             fov_y_deg=data["camera"]["fov_y_deg"],
         ),
-        face=FacePlace(
-            origin=np.asarray(data["face"]["origin"], np.float32),
-            width=data["face"]["width"],
-            centre=np.asarray(data["face"]["centre"], np.float32),
-            crop=(left, top, right, bottom),
-            strap=data["face"].get("strap", ""),
-        ),
+        pose=first.name,
+        poses=poses,
+        face=first.face,
         plaque=np.asarray(data["plaque"]["corners"], np.float32),
-        finishes={
-            key: Finish(
-                name=key,
-                title=finish["title"],
-                face=finish["face"],
-                roughness=finish["roughness"],
-                specular=np.asarray(
-                    [
-                        finish.get("gloss", {}).get(material, finish["specular"])
-                        for material in materials
-                    ],
-                    np.float32,
-                ),
-                plaque_ink=finish["plaque_ink"],
-                palette=_palette(finish["palette"], materials),
-            )
-            for key, finish in data["finishes"].items()
-        },
+        finishes=finish.read_all(
+            tomllib.loads((_ROOT / "finishes.toml").read_text("utf-8")),
+            data.get("finishes", {}),
+            materials,
+        ),
     )
 
 
-def _palette(colours: Mapping[str, str], materials: tuple[str, ...]) -> Array:
-    """Rows in the order of the materials; "*" stands for all that are not named."""
-    return np.stack([linear(colours.get(name) or colours["*"]) for name in materials])
-
-
-def linear(colour: str) -> Array:
-    """#rrggbb as linear RGB, 0..1. Source: IEC 61966-2-1."""
-    srgb = np.frombuffer(bytes.fromhex(colour.removeprefix("#")), np.uint8) / np.float32(255)
-    low, high = srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4
-    return np.where(srgb <= 0.04045, low, high).astype(np.float32)
+def _face(data: Mapping[str, Any]) -> FacePlace:
+    left, top, right, bottom = data["crop"]
+    return FacePlace(
+        origin=np.asarray(data["origin"], np.float32),
+        width=data["width"],
+        centre=np.asarray(data["centre"], np.float32),
+        crop=(left, top, right, bottom),
+        strap=data.get("strap", ""),
+    )

@@ -15,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     bake = commands.add_parser("bake", help="rebuild a kit's body and plates")
     bake.add_argument("kit", choices=kits.names())
+    bake.add_argument("--pose", action="append", help="(all)")
     bake.add_argument("--plates-only", action="store_true", help="keep the body that is there")
     chosen = parser.parse_args(arguments)
 
@@ -22,11 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(line, file=sys.stderr, flush=True)
 
     try:
-        if chosen.plates_only:
-            kit = kits.load(chosen.kit)
-            baking.bake_plates(kit, folder=kit.folder / "baked", say=say)
-        else:
-            baking.bake(chosen.kit, say=say)
+        for kit in baking.stances(chosen.kit):
+            if not chosen.pose or kit.pose in chosen.pose:
+                baking.bake(kit, say=say, plates_only=chosen.plates_only)
     except FigurineError as error:
         say(f"{error.code}: {error}")
         return 1

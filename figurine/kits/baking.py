@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +23,43 @@ _BACKDROP_SPP = 96
 _TABLE = "#c6a47c"
 _VIGNETTE = 0.22
 """How much darker the corners are."""
+_LOSSY = 94
+"""WebP quality of one-coloured plates."""
 _SKIN_STEP = 0.5
 """The second plate's skin is this much darker; light is nearly linear in albedo."""
 
 Say = Callable[[str], None]
 
 
-def bake(name: str, *, say: Say, step: float | None = None, into: Path | None = None) -> None:
-    """Rebuild everything in a kit's `baked` folder. The same clay gives the same bytes."""
+def stances(name: str) -> list[Kit]:
+    """A kit in each of its poses."""
     kit = kits.load(name)
-    folder = into or kit.folder / "baked"
+    return [kit.posed(pose) for pose in kit.poses or ("",)]
+
+
+def bake(
+    kit: Kit,
+    *,
+    say: Say,
+    step: float | None = None,
+    into: Path | None = None,
+    plates_only: bool = False,
+) -> None:
+    """Rebuild what a kit needs in the pose it stands in. The same clay gives the same bytes."""
+    folder = into or kit.baked_folder
     folder.mkdir(parents=True, exist_ok=True)
-    bake_body(kit, step=step or kit.step, folder=folder, say=say)
+    if not plates_only:
+        bake_body(kit, step=step or kit.step, folder=folder, say=say)
     bake_plates(kit, folder=folder, say=say)
 
 
 def bake_body(kit: Kit, *, step: float, folder: Path, say: Say) -> None:
-    """Body and template head, from the sculpt program."""
+    """Body and template head, from the sculpt program: `BOUNDS`, `head()`, and `parts()`, which
+    takes the pose's name where there are several."""
     program = importlib.import_module(f"figurine.kits.{kit.name}.sculpt")
-    say(f"casting {kit.name} at {step}")
-    cast = casting.cast(program.parts(), bounds=program.BOUNDS, materials=kit.materials, step=step)
+    say(f"casting {kit.name} {kit.pose} at {step}")
+    parts = program.parts(kit.pose) if kit.pose else program.parts()
+    cast = casting.cast(parts, bounds=program.BOUNDS, materials=kit.materials, step=step)
     body.save(cast, folder / "body.xz")
     rays = surface.coarse_directions()
     head = casting.radial_map(
@@ -56,43 +74,55 @@ def bake_plates(kit: Kit, *, folder: Path, say: Say) -> None:
     whole = body.load(folder / "body.xz")
     template = np.load(folder / "head.npy")
     alpha: Array | None = None
-    for finish in kit.finishes.values():
-        say(f"plate {finish.name}")
+    for name, finish in _plates(kit).items():
+        say(f"plate {name}")
         picture = _picture(kit, finish, whole, template)
         alpha = picture[..., 3]
-        light = compose.bled(picture[..., :3], alpha)
-        figure = np.dstack([compose.encode(light), np.round(alpha * 255).astype(np.uint8)])
-        _save(figure, folder / f"{finish.name}.webp")
+        _save(_encoded(picture), folder / f"{name}.webp", lossless=finish.face == "paint")
         if finish.face == "paint":
-            say(f"plate {finish.name}, skin")
+            say(f"plate {name}, skin")
             row = kit.materials.index("skin")
             darker = finish.palette.copy()
             darker[row] *= _SKIN_STEP
-            other = _picture(kit, finish, whole, template, palette=darker)
+            other = _picture(kit, replace(finish, palette=darker), whole, template)
             change = finish.palette[row] - darker[row]
             response = compose.bled(picture[..., :3] - other[..., :3], alpha) / change
             response[response.max(axis=2) < 0.02] = 0
-            _save(compose.encode(response), folder / f"{finish.name}-skin.webp")
+            _save(compose.encode(response), folder / f"{name}-skin.webp", lossless=True)
     assert alpha is not None
     say("backdrop")
     backdrop = _backdrop(kit, next(iter(kit.finishes.values())), whole, template, alpha)
     cv2.imwrite(
-        str(folder / "backdrop.png"), np.round(backdrop[..., ::-1] * 65535).astype(np.uint16)
+        str(folder / "backdrop.png"), np.round(backdrop[..., ::-1] * 4095).astype(np.uint16) * 16
     )
 
 
-def _picture(
-    kit: Kit, finish: Finish, whole: body.Body, template: Array, *, palette: Array | None = None
-) -> Array:
-    shapes = _shapes(kit, finish, whole, template)
-    if palette is not None:
-        scene.recolour(shapes["body"], palette)
+def _plates(kit: Kit) -> dict[str, Finish]:
+    """What to trace, by the name of its file: plastics are traced in a few greys."""
+    plates = {f.plates: f for f in kit.finishes.values() if f.plates != kits.MIXED}
+    plain = next((f for f in kit.finishes.values() if f.plates == kits.MIXED), None)
+    if plain is not None:
+        day = replace(plain, inner=np.zeros(3), room=np.ones(3))
+        for number, grey in enumerate(compose.GREYS):
+            palette = np.full_like(plain.palette, grey)
+            plates[f"{kits.MIXED}-{number}"] = replace(day, palette=palette)
+    return plates
+
+
+def _encoded(picture: Array) -> np.ndarray:
+    alpha = picture[..., 3]
+    light = compose.encode(compose.bled(picture[..., :3], alpha))
+    return np.dstack([light, np.round(alpha * 255).astype(np.uint8)])
+
+
+def _picture(kit: Kit, finish: Finish, whole: body.Body, template: Array) -> Array:
     return scene.trace(
-        scene.stage(shapes, kit.camera, size_px=compose.PLATE_PX),
+        scene.stage(_shapes(kit, finish, whole, template), kit.camera, size_px=compose.PLATE_PX),
         passes=1,
         spp=_PLATE_SPP,
         seed=1,
         step=lambda done: None,
+        finish=finish,
     )
 
 
@@ -145,5 +175,9 @@ def _filled(image: Array, hidden: np.ndarray) -> Array:
     return np.asarray(result, np.float32)
 
 
-def _save(image: np.ndarray, path: Path) -> None:
-    Image.fromarray(image).save(path, lossless=True, quality=100, method=6, exact=True)
+def _save(image: np.ndarray, path: Path, *, lossless: bool) -> None:
+    """Alpha is always kept as it is; of one-coloured light nobody sees what is lost."""
+    quality = 100 if lossless else _LOSSY
+    Image.fromarray(image).save(
+        path, lossless=lossless, quality=quality, alpha_quality=100, method=6, exact=True
+    )

@@ -39,9 +39,10 @@ _SEAM_HALF = 0.0035
 
 def head() -> Solid:
     """What every face is sculpted onto: star-shaped around the kits' face centre."""
-    skull = ellipsoid((0, 1.557, -0.03), (0.196, 0.235, 0.215))
-    jaw = ellipsoid((0, 1.387, 0.055), (0.150, 0.145, 0.135))
-    return union(skull, jaw, blend=0.12)
+    # The jaw is smaller than anyone's, so that a jawline stands out from what lies behind it.
+    skull = ellipsoid((0, 1.557, -0.03), (0.190, 0.235, 0.215))
+    jaw = ellipsoid((0, 1.375, 0.035), (0.118, 0.118, 0.120))
+    return union(skull, jaw, blend=0.14)
 
 
 def neck() -> Solid:

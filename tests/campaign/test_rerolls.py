@@ -237,7 +237,7 @@ def test_reroll_of_what_is_not_on_offer_is_refused(
 def test_nothing_to_choose_and_no_pose_leaves_no_reroll_to_offer(
     waiting: Submission, library: object
 ) -> None:
-    Campaign.objects.update(kits=["soldier"], finishes=["painted"])
+    Campaign.objects.update(kits=["explorer"], kit="explorer", finishes=["painted"])
     assert rerolls.left(now(waiting)) == 0
 
 

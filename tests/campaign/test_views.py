@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django.asserts import assertRedirects
 from structlog.testing import capture_logs
 
-from campaign import queries, views
+from campaign import offers, queries, views
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import SlowDown
@@ -121,7 +121,8 @@ def test_intake_page_shows_what_is_on_offer(
     page = client.get("/c/demo/").content.decode()
     assert re.findall(r'name="kit" value="([^"]+)"', page) == ["soldier", "explorer"]
     assert re.findall(r'name="finish" value="([^"]+)"', page) == ["painted", "glow"]
-    assert 'fill="#b9f27c"' in page
+    (glow,) = next(one.swatch for one in offers.whole().finishes if one.name == "glow")
+    assert f'fill="{glow}"' in page
     Campaign.objects.update(kits=["explorer"], finishes=["glow"])
     page = client.get("/c/demo/").content.decode()
     assert 'name="kit"' not in page

@@ -109,7 +109,7 @@ def test_finish_a_kit_does_not_come_in_is_not_offered_with_it(
     page: Page, intake_url: str, library: Path
 ) -> None:
     told = (library / "astronaut" / "kit.toml").read_text("utf-8")
-    told, _, _ = told.partition("[finishes.glow]")
+    told += "\n[finishes]\nglow = false\n"
     (library / "astronaut" / "kit.toml").write_text(told, "utf-8")
     at_the_kits(page, intake_url)
     page.get_by_label("Glow").check(force=True)

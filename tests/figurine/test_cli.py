@@ -37,10 +37,11 @@ def black_photo() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("finish", ["painted", "army-green"])
-def test_cli_makes_a_figurine(finish: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("finish", "pose"), [("painted", "binoculars"), ("bronze", "salute")])
+def test_cli_makes_a_figurine(finish: str, pose: str, tmp_path: Path) -> None:
     out, cutout = tmp_path / "out.png", tmp_path / "cutout.png"
-    done = run(portrait(), "-o", out, "--cutout", cutout, "--finish", finish, "--plaque", "Mae")
+    wanted = ("--finish", finish, "--pose", pose, "--plaque", "Mae")
+    done = run(portrait(), "-o", out, "--cutout", cutout, *wanted)
     assert (done.returncode, done.stdout.decode().split()[:4]) == (
         0,
         [str(out), "1080", "x", "1350"],
@@ -102,8 +103,9 @@ def test_cli_refuses_from_standard_input(
     assert b"Traceback" not in done.stderr
 
 
-def test_cli_refuses_an_unknown_kit(tmp_path: Path) -> None:
-    done = run(portrait(), "-o", tmp_path / "out.png", "--kit", "pirate")
+@pytest.mark.parametrize("wish", [("--kit", "pirate"), ("--pose", "kneeling")])
+def test_cli_refuses_what_is_not_on_the_shelf(wish: tuple[str, str], tmp_path: Path) -> None:
+    done = run(portrait(), "-o", tmp_path / "out.png", *wish)
     assert (done.returncode, last_line(done.stderr).split(":")[0]) == (3, "unknown_kit")
 
 

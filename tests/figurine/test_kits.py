@@ -14,7 +14,7 @@ from figurine.decode import decode
 from figurine.engines.sculpt import bust, compose, surface
 from figurine.errors import MissingModel, UnknownKit
 from figurine.gate import admit
-from figurine.kits import baking, body, casting, solids
+from figurine.kits import baking, body, casting, finish, solids
 from figurine.types import Array
 from tests import photos
 
@@ -54,23 +54,78 @@ def test_baked_file_missing_names_the_command() -> None:
         kits.load("soldier").baked("no-such-file")
 
 
-@pytest.mark.parametrize("name", kits.names())
-def test_kit_is_baked_in_every_finish_and_small(name: str) -> None:
-    kit = kits.load(name)
+STANCES = [kit for name in kits.names() for kit in baking.stances(name)]
+
+
+@pytest.mark.parametrize("kit", STANCES, ids=lambda kit: f"{kit.name} {kit.pose}")
+def test_kit_is_baked_in_every_pose_and_finish(kit: kits.Kit) -> None:
     wanted = {"body.xz", "head.npy", "backdrop.png"}
-    for finish in kit.finishes.values():
-        wanted |= {f"{finish.name}.webp"}
-        wanted |= {f"{finish.name}-skin.webp"} if finish.face == "paint" else set()
-    folder = kit.folder / "baked"
-    assert {path.name for path in folder.iterdir()} == wanted
-    assert sum(path.stat().st_size for path in folder.iterdir()) < MAX_KIT_BYTES
+    greys = {f"{kits.MIXED}-{number}.webp" for number in range(len(compose.GREYS))}
+    for known in kit.finishes.values():
+        wanted |= greys if known.plates == kits.MIXED else {f"{known.plates}.webp"}
+        wanted |= {f"{known.name}-skin.webp"} if known.face == "paint" else set()
+    assert {path.name for path in kit.baked_folder.iterdir()} == wanted
+
+
+@pytest.mark.parametrize("name", kits.names())
+def test_kit_is_small(name: str) -> None:
+    folder = kits.load(name).folder
+    assert sum(path.stat().st_size for path in folder.rglob("*.*")) < MAX_KIT_BYTES
+
+
+@pytest.mark.parametrize("kit", STANCES, ids=lambda kit: f"{kit.name} {kit.pose}")
+def test_kit_uses_only_materials_it_lists(kit: kits.Kit) -> None:
+    baked = body.load(kit.baked("body.xz"))
+    assert set(np.unique(baked.material)) <= set(range(len(kit.materials)))
 
 
 @pytest.mark.parametrize("name", kits.names())
 def test_kit_uses_every_material_it_lists(name: str) -> None:
-    kit = kits.load(name)
-    baked = body.load(kit.baked("body.xz"))
-    assert set(np.unique(baked.material)) == set(range(len(kit.materials)))
+    used = set[int]()
+    for kit in baking.stances(name):
+        used |= set(np.unique(body.load(kit.baked("body.xz")).material).tolist())
+    assert used == set(range(len(kits.load(name).materials)))
+
+
+def test_pose_is_the_first_unless_another_is_asked_for() -> None:
+    kit = kits.load("soldier")
+    assert kit.posed("") is kit
+    assert list(kit.poses) == ["binoculars", "salute"]
+    assert kit.posed("salute").baked("body.xz") != kit.baked("body.xz")
+    assert kit.posed("salute").posed("").pose == "binoculars"
+
+
+@pytest.mark.parametrize("pose", ["kneeling", "../binoculars", "Salute"])
+def test_pose_unknown_is_refused(pose: str) -> None:
+    with pytest.raises(UnknownKit):
+        kits.load("soldier").posed(pose)
+
+
+def test_poses_have_bodies_of_their_own() -> None:
+    one, other = (np.load(kit.baked("head.npy")) for kit in baking.stances("soldier"))
+    assert (one == other).all()  # the same head, on
+    bodies = [body.load(kit.baked("body.xz")) for kit in baking.stances("soldier")]
+    assert bodies[0].vertices.shape != bodies[1].vertices.shape
+
+
+def test_plates_mixed_alike_are_of_one_plastic() -> None:
+    """What is mixed from the same greys cannot differ in gloss, layer or colours a material."""
+    for name in kits.names():
+        mixed = [f for f in kits.load(name).finishes.values() if f.plates == kits.MIXED]
+        assert len({(f.roughness, *f.specular.tolist(), f.surface) for f in mixed}) == 1
+        assert all(f.layer is None and (f.palette == f.palette[0]).all() for f in mixed)
+        assert all(f.face == "plastic" for f in mixed)
+
+
+def test_finish_of_a_kit_overrides_single_fields() -> None:
+    shared = {"gilt": {"title": "Gilt", "face": "plastic", "roughness": 0.2, "specular": 1.0}}
+    palette = {"*": "#ffffff", "hat": "#000000"}
+    own = {"gilt": {"palette": palette, "gloss": {"hat": 0.5}}, "tin": False}
+    read = finish.read_all({**shared, "tin": shared["gilt"]}, own, ("coat", "hat"))
+    assert list(read) == ["gilt"]
+    assert read["gilt"].specular.tolist() == [1.0, 0.5]
+    assert read["gilt"].palette.tolist() == [[1, 1, 1], [0, 0, 0]]
+    assert (read["gilt"].title, read["gilt"].plates, read["gilt"].layer) == ("Gilt", "gilt", None)
 
 
 def test_colour_is_read_as_linear_light() -> None:
@@ -89,21 +144,37 @@ def test_kit_without_a_strap_leaves_the_jaw_bare() -> None:
     selfie = admit(decode(photos.portrait("obama").read_bytes()))
     strapped = kits.load("soldier")
     bare = replace(strapped, face=replace(strapped.face, strap=""))
-    finish = bare.finish("painted")
+    painted = bare.finish("painted")
     head = bust.measure(selfie.faces[0], bare)
-    plain, worn = (bust.make(selfie, head, kit, finish) for kit in (bare, strapped))
+    plain, worn = (bust.make(selfie, head, kit, painted) for kit in (bare, strapped))
     raised = np.linalg.norm(worn.clay - plain.clay, axis=2) > 0.005
     assert 0.005 < raised.mean() < 0.1
     assert (plain.albedo != worn.albedo).any()
 
 
-@pytest.mark.parametrize("name", kits.names())
-def test_bake_of_a_body_twice_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
-    kit = kits.load(name)
+@pytest.mark.parametrize("kit", STANCES, ids=lambda kit: f"{kit.name} {kit.pose}")
+def test_bake_of_a_body_twice_gives_the_same_bytes(kit: kits.Kit, tmp_path: Path) -> None:
     for turn in ("one", "two"):
         (tmp_path / turn).mkdir()
         baking.bake_body(kit, step=COARSE_STEP, folder=tmp_path / turn, say=lambda line: None)
     for file in ("body.xz", "head.npy"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_bake_of_everything_twice_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a size that takes seconds."""
+    monkeypatch.setattr(compose, "PLATE_PX", (108, 135))
+    monkeypatch.setattr(baking, "_BACKDROP_PX", (54, 68))
+    monkeypatch.setattr(baking, "_BACKDROP_SPP", 4)
+    monkeypatch.setattr(baking, "_PLATE_SPP", 2)
+    kit = kits.load("soldier").posed("salute")
+    for turn in ("one", "two"):
+        baking.bake(kit, say=lambda line: None, step=COARSE_STEP, into=tmp_path / turn)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == sorted(path.name for path in kit.baked_folder.iterdir())
+    for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 

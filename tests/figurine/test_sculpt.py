@@ -12,6 +12,7 @@ import pytest
 from figurine.decode import decode
 from figurine.engines.sculpt import (
     SculptEngine,
+    coating,
     compose,
     engraving,
     gaze,
@@ -23,20 +24,21 @@ from figurine.engines.sculpt import (
 from figurine.errors import BadPlaque, Cancelled, NoFace, UnknownKit
 from figurine.faces import find_faces
 from figurine.gate import admit
-from figurine.kits import load, names
+from figurine.kits import casting, load, names, solids
 from figurine.types import Candidate, Pixels, Recipe, Selfie
 from tests import photos
 from tests.bench.embedders import ARCFACE_WEIGHTS, embedders
 
 SMALL = {"width_px": 270, "spp": 4}
 PEOPLE = ("obama_1", "ochoa_1", "hopper_1")
+MAIN_FINISHES = ("painted", "army-green")
 SAME_PERSON = 0.30
 """Two people score at most this on the sample photos, two photos of one person 0.52 or more."""
 STAGES = ["measuring", "sculpting", "casting", "painting", "finishing"]
 
 
 def recipe(
-    finish: str = "painted", plaque: str = "MAE", kit: str = "soldier", **options: int
+    finish: str = "painted", plaque: str = "MAE", kit: str = "soldier", **options: int | str
 ) -> Recipe:
     return Recipe("sculpt", kit, finish, plaque=plaque, options={**SMALL, **options})
 
@@ -192,6 +194,87 @@ def test_unknown_kit_is_refused(engine: SculptEngine, selfie: Selfie) -> None:
         engine.generate(selfie, Recipe("sculpt", "hussar", "painted"), seeds=[1])
 
 
+@pytest.mark.parametrize("pose", ["binoculars", "salute"])
+@pytest.mark.parametrize("finish", load("soldier").finishes)
+def test_figurine_has_a_face_in_every_finish_and_pose(
+    engine: SculptEngine, selfie: Selfie, finish: str, pose: str
+) -> None:
+    wanted = recipe(finish, pose=pose, width_px=540)
+    (made,) = engine.generate(selfie, wanted, seeds=[1])
+    (face,) = find_faces(np.ascontiguousarray(made.still[40:330, 120:420]))
+    assert face.score > 0.6
+
+
+def test_figurine_in_another_pose_stands_differently(
+    engine: SculptEngine, selfie: Selfie, made: Candidate
+) -> None:
+    (other,) = engine.generate(selfie, recipe(pose="salute"), seeds=[1])
+    first, second = made.cutout[..., 3] > 127, other.cutout[..., 3] > 127
+    assert (first ^ second).sum() > 0.05 * first.sum()
+
+
+def test_unknown_pose_is_refused(engine: SculptEngine, selfie: Selfie) -> None:
+    with pytest.raises(UnknownKit):
+        engine.generate(selfie, recipe(pose="kneeling"), seeds=[1])
+
+
+def test_moulds_kept_are_few_and_make_the_same(
+    engine: SculptEngine, selfie: Selfie, made: Candidate
+) -> None:
+    for finish in load("soldier").finishes:
+        engine.generate(selfie, recipe(finish, spp=1), seeds=[1])
+    (again,) = engine.generate(selfie, recipe(), seeds=[1])
+    assert again.still.tobytes() == made.still.tobytes()
+
+
+def test_glowing_figurine_lights_a_dim_room(engine: SculptEngine, selfie: Selfie) -> None:
+    glow = engine.generate(selfie, recipe("glow"), seeds=[1])[0]
+    day = engine.generate(selfie, recipe("army-green"), seeds=[1])[0]
+    corner, beside = np.s_[:20, :20], np.s_[200:220, 60:70]
+    assert glow.still[corner].mean() < 0.6 * day.still[corner].mean()
+    assert glow.still[beside][..., 1].mean() > 1.2 * glow.still[corner][..., 1].mean()
+
+
+def test_plastic_of_any_colour_is_mixed_from_greys() -> None:
+    """Light that bounces at most twice: exact for the greys themselves, and between them."""
+    x = {level: level / (1 - 0.596 * level) for level in (*compose.GREYS, 0.5)}
+    light = {level: 0.04 + 0.7 * t + 0.2 * t * t for level, t in x.items()}
+    greys = [np.full((2, 2, 3), light[level], np.float32) for level in compose.GREYS]
+    colour = np.asarray([0.25, 0.5, 0.75], np.float32)
+    mixed = compose.mixed(greys, colour)
+    wanted = [light[level] for level in (0.25, 0.5, 0.75)]
+    assert mixed[0, 0].tolist() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_wash_takes_the_finish_colour_where_a_face_is_dark() -> None:
+    marble = load("soldier").finish("marble")
+    base = marble.palette[0]
+    drawn = np.stack([base * 0.0, base * 0.5, base])[None]
+    dark, grey, plain = coating.toned(drawn, base, marble)[0]
+    assert dark.tolist() == pytest.approx(marble.wash.tolist(), abs=1e-4)
+    assert plain.tolist() == pytest.approx(base.tolist(), abs=1e-4)
+    assert (dark < grey).all() and (grey < plain).all()
+
+
+def test_patina_lies_in_hollows_and_not_on_edges() -> None:
+    """A ball with a groove around it: covered in the groove, bare on the ball."""
+    ball = solids.ellipsoid((0, 0, 0), (0.5, 0.5, 0.5))
+    groove = solids.slab((0, 0, 0), (0, 1, 0), 0.05)
+    notched = solids.cut(ball, solids.common(groove, solids.inverse(solids.grown(ball, -0.08))))
+    parts = [solids.Part("ball", "tin", notched)]
+    bounds = ((-0.6, -0.6, -0.6), (0.6, 0.6, 0.6))
+    whole = casting.cast(parts, bounds=bounds, materials=["tin", "clay"], step=0.025)
+    layer = load("soldier").finish("bronze").layer
+    assert layer is not None
+    wide = replace(layer, size=0.1)
+    cover = coating.on_body(whole, scene.normals_of(whole), wide)
+    height, out = np.abs(whole.vertices[:, 1]), np.linalg.norm(whole.vertices, axis=1)
+    corner = (height > 0.03) & (height < 0.06) & (out < 0.45)
+    edge = (height > 0.04) & (height < 0.07) & (out > 0.48)
+    assert cover[corner].mean() > 0.7 * layer.amount
+    assert cover[edge].mean() < 0.1
+
+
 def test_selfie_without_a_face_is_refused(engine: SculptEngine) -> None:
     nobody = Selfie(np.zeros((64, 64, 3), np.uint8), ())
     with pytest.raises(NoFace):
@@ -273,8 +356,13 @@ def test_eyes_are_matt_where_they_are_dark(selfie: Selfie) -> None:
 
 
 @pytest.mark.skipif(not ARCFACE_WEIGHTS.exists(), reason="no test weights beside the repository")
-@pytest.mark.parametrize("finish", ["painted", "army-green"])
-@pytest.mark.parametrize("kit", names())
+@pytest.mark.parametrize(
+    ("kit", "finish"),
+    [
+        *(("soldier", finish) for finish in load("soldier").finishes),
+        *((kit, finish) for kit in names() for finish in MAIN_FINISHES if kit != "soldier"),
+    ],
+)
 def test_figurine_is_of_the_right_person(engine: SculptEngine, kit: str, finish: str) -> None:
     people = {name: admit(decode(photos.portrait(name).read_bytes())) for name in PEOPLE}
     embedder = embedders()[0]

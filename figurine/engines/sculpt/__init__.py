@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from figurine import kits, lettering
+from figurine import kits, lettering, recipes
 from figurine.engines.base import Progress, silent
 from figurine.engines.sculpt import bust, compose, engraving, scene
 from figurine.errors import NoFace
@@ -18,13 +18,15 @@ _PASSES = 4
 _SPP = 3
 """Of each pass. A pass is also how often progress is heard and may stop the work."""
 _DEFAULT_WIDTH_PX = 1080
+_KEPT = 4
+"""Moulds kept in memory, of 60 to 100 MB each at full size."""
 _HEAD_FROM = 0.98
 """Height in units below which nothing reaches the face: left out of its scene."""
 
 
 @dataclass
 class _Mould:
-    """What is kept between visitors for one kit in one finish at one size."""
+    """What is kept between visitors for one kit in one pose and finish at one size."""
 
     plates: compose.Plates
     body: Any
@@ -35,13 +37,14 @@ class SculptEngine:
     version = "1"
 
     def __init__(self) -> None:
-        self._moulds: dict[tuple[str, str, int], _Mould] = {}
+        self._moulds: dict[tuple[str, str, str, int], _Mould] = {}
+        """The least recently used one first."""
 
     def warm_up(self) -> None:
-        """Load every kit in every finish. Raises MissingModel."""
+        """Load the first finishes of every kit, as many as are kept. Raises MissingModel."""
         for name in kits.names():
             kit = kits.load(name)
-            for finish in kit.finishes.values():
+            for finish in list(kit.finishes.values())[: _KEPT // len(kits.names()) or 1]:
                 self._mould(kit, finish, _DEFAULT_WIDTH_PX)
 
     def generate(
@@ -54,12 +57,12 @@ class SculptEngine:
     ) -> list[Candidate]:
         """One figurine a seed, of the selfie's first face.
 
-        Options: `width_px` (the height follows), `spp` in all.
+        Options: `pose`, `width_px` (the height follows), `spp` in all.
         Raises NoFace, UnknownKit, BadPlaque, MissingModel, and whatever `progress` raises.
         """
         if not selfie.faces:
             raise NoFace("the selfie has no face")
-        kit = kits.load(recipe.kit)
+        kit = recipes.posed(recipe)
         finish = kit.finish(recipe.finish)
         lettering.letters(recipe.plaque)
         candidates: list[Candidate] = []
@@ -120,6 +123,7 @@ class SculptEngine:
             spp=max(1, spp // _PASSES),
             seed=seed,
             step=lambda done: progress("painting", 0.25 + 0.60 * done),
+            finish=finish,
         )
         watch.lap("painting")
 
@@ -141,14 +145,18 @@ class SculptEngine:
         )
 
     def _mould(self, kit: Kit, finish: Finish, width_px: int) -> _Mould:
-        key = (kit.name, finish.name, width_px)
-        if key not in self._moulds:
+        key = (kit.name, kit.pose, finish.name, width_px)
+        mould = self._moulds.pop(key, None)
+        if mould is None:
+            while len(self._moulds) >= _KEPT:
+                del self._moulds[next(iter(self._moulds))]
             whole = body.load(kit.baked("body.xz"))
-            self._moulds[key] = _Mould(
+            mould = _Mould(
                 plates=compose.load_plates(kit, finish, width_px=width_px),
                 body=scene.body_shape(whole.above(_HEAD_FROM), finish),
             )
-        return self._moulds[key]
+        self._moulds[key] = mould
+        return mould
 
 
 class _Stopwatch:

@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from figurine.engines.sculpt import gaze, paint, relief, surface
+from figurine.engines.sculpt import coating, gaze, paint, relief, surface
 from figurine.kits import Finish, Kit
 from figurine.types import Array, Face, Selfie
 
@@ -59,9 +59,10 @@ def make(selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish) -> Bust:
     base = finish.palette[kit.materials.index("skin")]
     if finish.face == "paint":
         coat = paint.paint(portrait, drawn)
+        albedo = coat.albedo
     else:
         coat = paint.wash(portrait, drawn, base)
-    albedo = coat.albedo
+        albedo = coating.toned(coat.albedo, base, finish)
     if kit.face.strap:
         webbing = finish.palette[kit.materials.index(kit.face.strap)]
         albedo = albedo + strap[..., None] * (webbing - albedo)

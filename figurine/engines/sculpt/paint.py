@@ -107,7 +107,7 @@ def _blush(portrait: Portrait) -> Array:
 
 
 def wash(portrait: Portrait, gaze: Gaze, base: Array) -> Coat:
-    """One plastic: dark wash in what is dark, a dry brush on what is light."""
+    """One colour: its lights and darks, which the finish tints (coating.toned)."""
     shade = np.clip(np.exp((_brushed(portrait) + _DRY) * _WASH * portrait.weight), 0.06, 2.0)
     mouth = portrait.outline(MOUTH, soft_deg=0.5)
     shade = shade * (1 + 0.45 * _whites(portrait, mouth) * portrait.weight)
@@ -122,11 +122,8 @@ def wash(portrait: Portrait, gaze: Gaze, base: Array) -> Coat:
         (gaze.glint, 2.2, 1.0),
     ):
         shade = shade + layer * cover * (tint - shade)
-    # The dry brush carries a paler paint: the plastic's own hue, brighter, would glow.
-    pale = 0.4 * base + 0.6 * float(base.mean()) * np.asarray([1.15, 1.25, 0.85], np.float32)
-    dark, light = np.minimum(shade, 1)[..., None], np.maximum(shade - 1, 0)[..., None]
     return Coat(
-        albedo=np.clip(base * dark + pale * light, 0, 0.9).astype(np.float32),
+        albedo=(base * shade[..., None]).astype(np.float32),
         gloss=_gloss(shade, gaze),
         skin=base,
     )

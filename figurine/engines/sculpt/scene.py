@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from figurine.kits import Camera, Finish
+from figurine.engines.sculpt import coating
+from figurine.kits import Camera, Finish, Layer
 from figurine.kits.body import Body
 from figurine.types import Array
 
@@ -21,6 +22,13 @@ PATH_DEPTH = 4
 
 _GUIDE_SPP = 2
 _SWATCH = 16
+_LAYER_GLOSS = 0.6
+_PALETTE_KEYS = tuple(
+    f"bsdf.{nested}{kind}_reflectance.data"
+    for kind in ("diffuse", "specular")
+    for nested in ("", "bsdf_0.")
+)
+"""Where a body's palette lies: plastic has both kinds, and its is the first."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +63,29 @@ def mitsuba() -> Any:
 
 def body_shape(body: Body, finish: Finish) -> Any:
     """The body as a mitsuba mesh in the finish's palette."""
-    vertices, faces, normals, uv = _paired(body, len(finish.palette))
+    normals = normals_of(body)
+    index, faces, uv = _paired(body, len(finish.palette))
     gloss = _swatches(finish.specular[:, None].repeat(3, axis=1))
-    plastic = _plastic(finish, _swatches(finish.palette), _bitmap(gloss))
-    return _mesh("body", vertices, faces, normals, uv, plastic)
+    coat = _coat(finish, _swatches(finish.palette), _bitmap(gloss))
+    if finish.layer is None:
+        return _mesh("body", body.vertices[index], faces, normals[index], uv, coat)
+    cover = {"type": "mesh_attribute", "name": "vertex_cover"}
+    return _mesh(
+        "body",
+        body.vertices[index],
+        faces,
+        normals[index],
+        uv,
+        _layered(coat, finish.layer, cover),
+        cover=coating.on_body(body, normals, finish.layer)[index],
+    )
 
 
 def recolour(body: Any, palette: Array) -> None:
     """Paint a `body_shape` anew, in place."""
     values = mitsuba().traverse(body)
-    values["bsdf.diffuse_reflectance.data"] = mitsuba().TensorXf(_swatches(palette))
+    key = next(name for name in _PALETTE_KEYS if name in values)
+    values[key] = mitsuba().TensorXf(_swatches(palette))
     values.update()
 
 
@@ -73,8 +94,13 @@ def head_shape(points: Array, texture: Array, finish: Finish, *, gloss: Array) -
 
     gloss: strength of the highlight; 1 is plastic.
     """
-    plastic = _plastic(finish, texture, _bitmap(gloss[..., None].repeat(3, axis=2)))
-    return _grid(points, plastic, texels=texture.shape[:2])
+    shine = _bitmap(gloss[..., None].repeat(3, axis=2))
+    coat = _coat(finish, texture, shine)
+    if finish.layer is not None:
+        rows, columns = texture.shape[:2]
+        cover = coating.on_head(points, _grid_normals(points), finish.layer, texels=(rows, columns))
+        coat = _layered(coat, finish.layer, _bitmap(cover[..., None]))
+    return _grid(points, coat, texels=texture.shape[:2])
 
 
 def _grid(points: Array, surface: dict[str, Any], *, texels: tuple[int, ...] = (1, 1)) -> Any:
@@ -89,10 +115,14 @@ def _grid(points: Array, surface: dict[str, Any], *, texels: tuple[int, ...] = (
     # Texels sit at half steps: the first and last lie half a texel inside the square.
     h, w = texels
     uv = np.stack([(u * (w - 1) + 0.5) / w, (v * (h - 1) + 0.5) / h], axis=-1).reshape(-1, 2)
-    across, up = np.gradient(points, axis=1), np.gradient(points, axis=0)
-    normals = np.cross(across, up).reshape(-1, 3)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    normals = _grid_normals(points).reshape(-1, 3)
     return _mesh("grid", points.reshape(-1, 3), faces, normals, uv, surface)
+
+
+def _grid_normals(points: Array) -> Array:
+    across, up = np.gradient(points, axis=1), np.gradient(points, axis=0)
+    normals = np.cross(across, up)
+    return np.asarray(normals / (np.linalg.norm(normals, axis=2, keepdims=True) + 1e-12))
 
 
 def _bitmap(texture: Array) -> dict[str, Any]:
@@ -104,14 +134,32 @@ def _bitmap(texture: Array) -> dict[str, Any]:
     }
 
 
-def _plastic(finish: Finish, albedo: Array, specular: dict[str, Any]) -> dict[str, Any]:
+def _coat(finish: Finish, albedo: Array, gloss: dict[str, Any]) -> dict[str, Any]:
+    """The surface itself: `albedo` is its colour as a texture."""
+    if finish.surface == "metal":
+        return {
+            "type": "roughconductor",
+            "alpha": finish.roughness,
+            "specular_reflectance": _bitmap(albedo),
+        }
     return {
         "type": "roughplastic",
         "alpha": finish.roughness,
         "nonlinear": True,
-        "specular_reflectance": specular,
+        "specular_reflectance": gloss,
         "diffuse_reflectance": _bitmap(albedo),
     }
+
+
+def _layered(coat: dict[str, Any], layer: Layer, cover: dict[str, Any]) -> dict[str, Any]:
+    second = {
+        "type": "roughplastic",
+        "alpha": layer.roughness,
+        "nonlinear": True,
+        "specular_reflectance": {"type": "rgb", "value": _LAYER_GLOSS},
+        "diffuse_reflectance": {"type": "rgb", "value": layer.colour.tolist()},
+    }
+    return {"type": "blendbsdf", "weight": cover, "bsdf_0": coat, "bsdf_1": second}
 
 
 def _mesh(
@@ -121,6 +169,8 @@ def _mesh(
     normals: Array,
     uv: Array,
     surface: dict[str, Any],
+    *,
+    cover: Array | None = None,
 ) -> Any:
     mi = mitsuba()
     properties = mi.Properties()
@@ -141,11 +191,13 @@ def _mesh(
     # Apart, since new positions make mitsuba work out normals of its own.
     values["vertex_normals"] = np.ascontiguousarray(normals, np.float32).ravel()
     values.update()
+    if cover is not None:
+        mesh.add_attribute("vertex_cover", 1, np.ascontiguousarray(cover, np.float32).ravel())
     return mesh
 
 
-def _paired(body: Body, count: int) -> tuple[Array, Array, Array, Array]:
-    """Vertices, faces, normals and texture coordinates into `_swatches` of `count` materials.
+def _paired(body: Body, count: int) -> tuple[Array, Array, Array]:
+    """Indices of vertices, faces of those, and their places in `_swatches` of `count` materials.
 
     A vertex that borders two pairs is split, so that no triangle sweeps across foreign colours.
     """
@@ -163,7 +215,7 @@ def _paired(body: Body, count: int) -> tuple[Array, Array, Array, Array]:
     left, right = own[vertex] == row // count, own[vertex] == row % count
     u = np.where(left, 1 - share, np.where(right, share, 0.5))
     uv = np.stack([(u * (_SWATCH - 1) + 0.5) / _SWATCH, (row + 0.5) / count**2], axis=1)
-    return body.vertices[vertex], index.reshape(-1, 3), _normals(body)[vertex], uv
+    return vertex, index.reshape(-1, 3), uv
 
 
 def _swatches(palette: Array) -> Array:
@@ -174,7 +226,7 @@ def _swatches(palette: Array) -> Array:
     return np.ascontiguousarray(mixed, np.float32)
 
 
-def _normals(body: Body) -> Array:
+def normals_of(body: Body) -> Array:
     corner = body.vertices[body.faces]
     face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     total = np.stack(
@@ -263,8 +315,18 @@ def _table(colour: Array) -> dict[str, Any]:
     }
 
 
-def trace(scene: Any, *, passes: int, spp: int, seed: int, step: Callable[[float], None]) -> Array:
+def trace(
+    scene: Any,
+    *,
+    passes: int,
+    spp: int,
+    seed: int,
+    step: Callable[[float], None],
+    finish: Finish | None = None,
+) -> Array:
     """Trace and denoise: (H, W, 4) float32 linear RGB, premultiplied, and alpha.
+
+    With a `finish`, in its room and with its light from inside.
 
     `step` hears the share done after each pass, and may raise to stop.
     """
@@ -285,8 +347,12 @@ def trace(scene: Any, *, passes: int, spp: int, seed: int, step: Callable[[float
         mi.render(scene, spp=_GUIDE_SPP, seed=seed % 2**32, integrator=guides), np.float32
     )
     colour = denoised(total[..., :3], guide[..., :3], guide[..., 3:6])
+    alpha = np.clip(total[..., 3:4], 0, 1)
+    if finish is not None:
+        straight = colour / np.maximum(alpha, 0.01)
+        colour = coating.lit_within(straight, coating.own_colour(guide), finish) * alpha
     step(1.0)
-    return np.concatenate([colour, np.clip(total[..., 3:4], 0, 1)], axis=2)
+    return np.concatenate([colour, alpha], axis=2)
 
 
 def denoised(colour: Array, albedo: Array, normal: Array) -> Array:
