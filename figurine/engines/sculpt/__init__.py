@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from figurine import kits, lettering
-from figurine.engines.base import Progress, silent
-from figurine.engines.sculpt import bust, compose, engraving, scene
+from figurine.engines.base import Format, Progress, silent
+from figurine.engines.sculpt import bust, compose, engraving, geometry, scene
 from figurine.errors import NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Recipe, Selfie
@@ -70,6 +70,33 @@ class SculptEngine:
 
             candidates.append(self._figurine(selfie, recipe, kit, finish, seed, share))
         return candidates
+
+    def geometry(
+        self,
+        selfie: Selfie,
+        recipe: Recipe,
+        *,
+        format: Format,
+        progress: Progress = silent,
+    ) -> bytes:
+        """The figurine of the selfie's first face as a file: "glb" for screens, "stl" for printers.
+
+        No chance is in it, so it takes no seed: the same selfie and recipe give the same bytes.
+        Raises NoFace, UnknownKit, BadPlaque, MissingModel, NotSolid, and what `progress` raises.
+        """
+        if not selfie.faces:
+            raise NoFace("the selfie has no face")
+        kit = kits.load(recipe.kit)
+        finish = kit.finish(recipe.finish)
+        lettering.letters(recipe.plaque)
+        progress("measuring", 0.0)
+        head = bust.measure(selfie.faces[0], kit)
+        progress("sculpting", 0.05)
+        made = bust.make(selfie, head, kit, finish)
+        progress("casting", 0.25)
+        file = geometry.write(made, kit, finish, name=recipe.plaque, format=format)
+        progress("casting", 1.0)
+        return file
 
     def _figurine(
         self,
