@@ -1,5 +1,6 @@
 """`python -m figurine SELFIE -o OUT.png`: a figurine from one photo, without Django.
 
+`-o OUT.glb` makes it a model to look at from all sides, `-o OUT.stl` one to print.
 `python -m figurine sheet PHOTOS`: a contact sheet of a folder of them.
 
 Exit codes: 0 made · 2 wrong usage · 3 refused for good (no face, too dark …) · 4 failed for now,
@@ -19,6 +20,7 @@ from PIL import Image
 
 from figurine import engines, kits, plaque, recipes, sheet
 from figurine.decode import decode
+from figurine.engines.base import FORMATS
 from figurine.errors import FigurineError
 from figurine.gate import admit
 from figurine.types import Candidate, Pixels, Recipe
@@ -28,6 +30,7 @@ TRANSIENT: Final = 4
 INTERRUPTED: Final = 130
 
 ENGINE: Final = "sculpt"
+MODELS: Final = {f".{name}": name for name in FORMATS}
 BAR_CELLS: Final = 28
 LOOKING: Final = 0.05
 """Share of the whole that reading and checking the selfie is taken for."""
@@ -67,13 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(words)
     data = _read(options.selfie, parser)
-    for picture in filter(None, (options.output, options.cutout)):
-        if picture.suffix.lower() != ".png" or not picture.parent.is_dir():
-            parser.error(f"cannot write {picture}: give a .png in a folder that exists")
+    _check_outputs(options, parser)
     progress = ProgressLine(sys.stderr)
     started = time.monotonic()
     try:
-        candidate = _make(data, options, progress)
+        made = _make(data, options, progress)
     except FigurineError as error:
         progress.clear()
         print(f"{error.code}: {error.sentence} {error.advice}", file=sys.stderr)
@@ -82,15 +83,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         progress.clear()
         return INTERRUPTED
     progress.clear()
-    _write(candidate.still, options.output, parser)
-    if options.cutout:
-        _write(candidate.cutout, options.cutout, parser)
-    height, width = candidate.still.shape[:2]
-    print(f"{options.output}  {width} x {height} px  {time.monotonic() - started:.1f} s")
+    _write(made.still if isinstance(made, Candidate) else made, options.output, parser)
+    if isinstance(made, Candidate) and options.cutout:
+        _write(made.cutout, options.cutout, parser)
+    print(f"{options.output}  {_size(made)}  {time.monotonic() - started:.1f} s")
     return 0
 
 
-def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> Candidate:
+def _size(made: Candidate | bytes) -> str:
+    if isinstance(made, bytes):
+        return f"{len(made) / 1e6:.1f} MB"
+    height, width = made.still.shape[:2]
+    return f"{width} x {height} px"
+
+
+def _check_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Refuse what cannot be written, before any work is done."""
+    kinds = (".png", *MODELS)
+    if options.output.suffix.lower() not in kinds or not options.output.parent.is_dir():
+        known = ", ".join(kinds)
+        parser.error(f"cannot write {options.output}: give one of {known} in a folder that exists")
+    cutout = options.cutout
+    if cutout and (cutout.suffix.lower() != ".png" or not cutout.parent.is_dir()):
+        parser.error(f"cannot write {cutout}: give a .png in a folder that exists")
+    if cutout and options.output.suffix.lower() in MODELS:
+        parser.error("a model has no cut-out")
+
+
+def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> Candidate | bytes:
     recipe = Recipe(
         engine=ENGINE,
         kit=options.kit,
@@ -101,14 +121,17 @@ def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> C
     recipes.check(recipe)
     progress("looking at the selfie", 0.0)
     selfie = admit(decode(data))
+
+    def step(stage: str, done: float) -> None:
+        progress(stage, LOOKING + (1 - LOOKING) * done)
+
+    model = MODELS.get(options.output.suffix.lower())
+    if model:
+        from figurine.engines.sculpt import SculptEngine  # noqa: PLC0415 - heavy, and only here
+
+        return SculptEngine().geometry(selfie, recipe, format=model, progress=step)
     engine = engines.load(ENGINE)
-    candidates = engine.generate(
-        selfie,
-        recipe,
-        seeds=[options.seed],
-        progress=lambda stage, done: progress(stage, LOOKING + (1 - LOOKING) * done),
-    )
-    return candidates[0]
+    return engine.generate(selfie, recipe, seeds=[options.seed], progress=step)[0]
 
 
 def _read(selfie: Path, parser: argparse.ArgumentParser) -> bytes:
@@ -118,11 +141,14 @@ def _read(selfie: Path, parser: argparse.ArgumentParser) -> bytes:
         parser.error(f"cannot read {selfie}: {error.strerror}")
 
 
-def _write(pixels: Pixels, picture: Path, parser: argparse.ArgumentParser) -> None:
+def _write(made: Pixels | bytes, path: Path, parser: argparse.ArgumentParser) -> None:
     try:
-        Image.fromarray(pixels).save(picture)
+        if isinstance(made, bytes):
+            path.write_bytes(made)
+        else:
+            Image.fromarray(made).save(path)
     except OSError as error:
-        parser.error(f"cannot write {picture}: {error.strerror}")
+        parser.error(f"cannot write {path}: {error.strerror}")
 
 
 def _finishes() -> list[str]:
@@ -137,11 +163,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m figurine",
         description="Make a figurine of the person in a selfie.",
-        usage="%(prog)s [options] SELFIE -o OUT.png\n       %(prog)s sheet PHOTOS [-h]",
+        usage="%(prog)s [options] SELFIE -o OUT\n       %(prog)s sheet PHOTOS [-h]",
         epilog="exit codes: 0 made, 2 wrong usage, 3 refused for good, 4 failed for now",
     )
     parser.add_argument("selfie", type=Path, help="JPEG, PNG, WebP or HEIC; - reads standard input")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the picture, a .png")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="a .png, .glb or .stl")
     parser.add_argument("--cutout", type=Path, help="the figurine alone, with alpha, a .png")
     parser.add_argument("--kit", default="soldier", help="what it wears (%(default)s)")
     parser.add_argument("--pose", default="", help=f"how it stands ({_poses()}; the first)")

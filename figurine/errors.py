@@ -92,6 +92,14 @@ class MissingModel(FigurineError):
     advice = "The crew has been told. Please try again later."
 
 
+class NotSolid(FigurineError):
+    """A kit's sculpt or a mesh made from it does not close, or falls into pieces."""
+
+    code = "not_solid"
+    sentence = "This figurine cannot be cast in one piece."
+    advice = "The crew has been told. Try another kit."
+
+
 class OutOfMemory(FigurineError):
     code = "out_of_memory"
     permanent = False

@@ -95,7 +95,7 @@ def check(recipe: Recipe) -> None:
 
 def _seen(finish: kits.Finish) -> Array:
     """(M, 3) its palette as the eye has it: what glows is not the pale plastic it is made of."""
-    return finish.palette * (finish.room + finish.inner)
+    return np.asarray(finish.palette * (finish.room + finish.inner))
 
 
 def _swatch(palette: Array) -> tuple[str, ...]:

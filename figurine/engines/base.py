@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from figurine.types import Candidate, Recipe, Selfie
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the share of the whole work done, 0..1. May raise Cancelled."""
+
+
+Format = Literal["glb", "stl"]
+"""Of real geometry: a model for screens, a solid for printers. Only `sculpt` has any."""
+FORMATS: Final[tuple[Format, ...]] = ("glb", "stl")
 
 
 def silent(stage: str, done: float) -> None:

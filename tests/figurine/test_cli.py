@@ -116,10 +116,21 @@ def test_cli_refuses_what_is_not_on_the_shelf(wish: tuple[str, str], tmp_path: P
         ["nothing-there.jpg", "-o", "out.png"],
         [portrait(), "-o", "no-such-folder/out.png"],
         [portrait(), "-o", "out.txt"],
+        [portrait(), "-o", "no-such-folder/out.glb"],
+        [portrait(), "-o", "out.stl", "--cutout", "out.png"],
         [portrait(), "-o", "out.png", "--finish", "gold"],
         [portrait()],
     ],
-    ids=["nothing", "no-file", "no-folder", "no-png", "no-finish", "no-output"],
+    ids=[
+        "nothing",
+        "no-file",
+        "no-folder",
+        "no-png",
+        "no-model",
+        "no-cutout",
+        "no-finish",
+        "no-output",
+    ],
 )
 def test_cli_explains_wrong_usage(arguments: list[str | Path]) -> None:
     done = run(*arguments)

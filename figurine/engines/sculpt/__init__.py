@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from figurine import kits, lettering, recipes
-from figurine.engines.base import Progress, silent
-from figurine.engines.sculpt import bust, compose, engraving, scene
+from figurine.engines.base import Format, Progress, silent
+from figurine.engines.sculpt import bust, compose, engraving, geometry, scene
 from figurine.errors import NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Recipe, Selfie
@@ -60,11 +60,7 @@ class SculptEngine:
         Options: `pose`, `width_px` (the height follows), `spp` in all.
         Raises NoFace, UnknownKit, BadPlaque, MissingModel, and whatever `progress` raises.
         """
-        if not selfie.faces:
-            raise NoFace("the selfie has no face")
-        kit = recipes.posed(recipe)
-        finish = kit.finish(recipe.finish)
-        lettering.letters(recipe.plaque)
+        kit, finish = _checked(selfie, recipe)
         candidates: list[Candidate] = []
         for seed in seeds:
 
@@ -73,6 +69,29 @@ class SculptEngine:
 
             candidates.append(self._figurine(selfie, recipe, kit, finish, seed, share))
         return candidates
+
+    def geometry(
+        self,
+        selfie: Selfie,
+        recipe: Recipe,
+        *,
+        format: Format,
+        progress: Progress = silent,
+    ) -> bytes:
+        """The figurine of the selfie's first face as a file: "glb" for screens, "stl" for printers.
+
+        No chance is in it, so it takes no seed: the same selfie and recipe give the same bytes.
+        Raises NoFace, UnknownKit, BadPlaque, MissingModel, NotSolid, and what `progress` raises.
+        """
+        kit, finish = _checked(selfie, recipe)
+        progress("measuring", 0.0)
+        head = bust.measure(selfie.faces[0], kit)
+        progress("sculpting", 0.05)
+        made = bust.make(selfie, head, kit, finish)
+        progress("casting", 0.25)
+        file = geometry.write(made, kit, finish, name=recipe.plaque, format=format)
+        progress("casting", 1.0)
+        return file
 
     def _figurine(
         self,
@@ -157,6 +176,16 @@ class SculptEngine:
             )
         self._moulds[key] = mould
         return mould
+
+
+def _checked(selfie: Selfie, recipe: Recipe) -> tuple[Kit, Finish]:
+    """What to make, before any work. Raises NoFace, UnknownKit, BadPlaque."""
+    if not selfie.faces:
+        raise NoFace("the selfie has no face")
+    kit = recipes.posed(recipe)
+    finish = kit.finish(recipe.finish)
+    lettering.letters(recipe.plaque)
+    return kit, finish
 
 
 class _Stopwatch:

@@ -1,0 +1,135 @@
+"""A kit's body, light enough to send, and again thick enough to print. Kept between visitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from figurine.engines.sculpt.geometry import heads, walls
+from figurine.engines.sculpt.geometry.meshes import (
+    Mesh,
+    closed,
+    divided,
+    from_solid,
+    joined,
+    lumps,
+    normals,
+    solid,
+    thinned,
+)
+from figurine.errors import NotSolid
+from figurine.kits import Kit, body, load
+from figurine.types import Array
+
+HEIGHT_MM = 54.0
+"""From the table to the top of the helmet."""
+WALL_MM = 0.8
+_KEPT = 4
+"""Kits kept in memory, about 12 MB each."""
+_PRINT_FACES, _SCREEN_FACES = 160_000, 100_000
+_CRUMB = 1e-6
+"""Volume in cubic units under which a lump is marching cubes' dust: a cube of 0.3 mm."""
+_FOOT = 0.004
+"""Units (0.1 mm) sawn off the base, so that it stands on a plane and not on its grain."""
+_BORDER = 0.03
+"""Units beyond which a vertex does not ask how far another material is."""
+
+
+_NEAREST = 6
+"""Vertices of a material whose mean distance counts: one alone would draw the cells of the sculpt
+along the border."""
+_NORMALS = 8
+"""Of the fine sculpt, averaged for a vertex: the nearest alone flips between a crease's sides."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """In the kit's units, y up."""
+
+    kit: Kit
+    print: Mesh
+    """Closed, its foot flat, with all its lumps."""
+    liner: heads.Liner
+    scale_mm: float
+    foot: float
+    """Height of the table."""
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """One material's share of the body, with normals of the fine sculpt."""
+
+    material: int
+    mesh: Mesh
+    normals: Array
+
+
+@lru_cache(maxsize=_KEPT)
+def make(name: str, pose: str = "") -> Body:
+    """The body of a kit, in its first pose unless another is named.
+
+    Raises UnknownKit, MissingModel, NotSolid.
+    """
+    kit = load(name).posed(pose)
+    baked = body.load(kit.baked("body.xz"))
+    lowest, highest = (
+        float(end) for end in (baked.vertices[:, 1].min(), baked.vertices[:, 1].max())
+    )
+    foot = max(0.0, lowest) + _FOOT
+    light = thinned(closed(Mesh(baked.vertices, baked.faces)), faces=_PRINT_FACES)
+    standing = from_solid(solid(light).trim_by_plane((0, 1, 0), foot))
+    kept = lumps(standing, least_volume=_CRUMB)
+    if not kept:
+        raise NotSolid(f"kit {name!r} has an empty body")
+    return Body(
+        kit=kit,
+        print=joined(kept),
+        liner=heads.liner(baked, kit),
+        scale_mm=HEIGHT_MM / (highest - foot),
+        foot=foot,
+    )
+
+
+@lru_cache(maxsize=_KEPT)
+def solid_body(name: str, pose: str = "") -> Any:
+    """The body as one manifold3d solid with no wall under WALL_MM."""
+    made = make(name, pose)
+    least = WALL_MM / made.scale_mm
+    parts = [
+        solid(walls.thickened(lump, least=least)) for lump in lumps(made.print, least_volume=_CRUMB)
+    ]
+    whole = sum(parts[1:], parts[0])
+    return whole.trim_by_plane((0, 1, 0), made.foot)
+
+
+@lru_cache(maxsize=_KEPT)
+def coloured(name: str, pose: str = "") -> tuple[Coloured, ...]:
+    """The body for screens, a mesh a material."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
+
+    made = make(name, pose)
+    light = thinned(made.print, faces=_SCREEN_FACES)
+    baked = body.load(made.kit.baked("body.xz"))
+    apart = np.full((len(light.vertices), len(made.kit.materials)), _BORDER, np.float32)
+    for material in range(len(made.kit.materials)):
+        own = baked.vertices[baked.material == material]
+        if len(own) >= _NEAREST:
+            away, _ = cKDTree(own).query(light.vertices, k=_NEAREST, distance_upper_bound=_BORDER)
+            apart[:, material] = np.minimum(away, _BORDER).mean(axis=1)
+    pieces = divided(light, -apart)
+    fine = normals(Mesh(baked.vertices, baked.faces))
+    tree = cKDTree(baked.vertices)
+    return tuple(
+        Coloured(material, piece, _averaged(fine[tree.query(piece.vertices, k=_NORMALS)[1]]))
+        for material, piece in enumerate(pieces)
+        if len(piece.faces)
+    )
+
+
+def _averaged(normals_near: Array) -> Array:
+    """(V, K, 3) unit normals to (V, 3)."""
+    total = normals_near.sum(axis=1)
+    return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)

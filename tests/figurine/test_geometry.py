@@ -1,0 +1,330 @@
+"""engines/sculpt/geometry: files that a viewer shows rightly and a printer can print."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+from scipy.spatial import ConvexHull, cKDTree
+
+from figurine import kits
+from figurine.decode import decode
+from figurine.engines.base import Format
+from figurine.engines.sculpt import SculptEngine, bust, geometry, surface
+from figurine.engines.sculpt.geometry import bodies, letters, meshes, walls
+from figurine.errors import BadPlaque, NoFace, NotSolid, UnknownKit
+from figurine.gate import admit
+from figurine.types import Array, Recipe, Selfie
+from tests import photos
+
+ROOT = Path(__file__).parents[2]
+MOST_BYTES = 4_000_000
+HEIGHT_MM = 54.0
+EYES = (33, 133, 263, 362)
+"""Corners of the eyes in the mesh."""
+
+
+def recipe(finish: str = "painted", plaque: str = "MAE") -> Recipe:
+    return Recipe("sculpt", "soldier", finish, plaque=plaque)
+
+
+@pytest.fixture(scope="module")
+def engine() -> SculptEngine:
+    return SculptEngine()
+
+
+@pytest.fixture(scope="module")
+def selfie() -> Selfie:
+    return admit(decode(photos.portrait("obama").read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def files(engine: SculptEngine, selfie: Selfie) -> dict[Format, bytes]:
+    return {
+        "glb": engine.geometry(selfie, recipe(), format="glb"),
+        "stl": engine.geometry(selfie, recipe(), format="stl"),
+    }
+
+
+@pytest.fixture(scope="module")
+def scene(files: dict[Format, bytes]) -> Any:
+    return trimesh.load_scene(io.BytesIO(files["glb"]), file_type="glb")
+
+
+@pytest.fixture(scope="module")
+def printed(files: dict[Format, bytes]) -> Any:
+    return trimesh.load_mesh(io.BytesIO(files["stl"]), file_type="stl")
+
+
+def header(glb: bytes) -> dict[str, Any]:
+    length = int.from_bytes(glb[12:16], "little")
+    tree: dict[str, Any] = json.loads(glb[20 : 20 + length])
+    return tree
+
+
+def test_model_is_light_and_needs_no_extension(files: dict[Format, bytes]) -> None:
+    tree = header(files["glb"])
+    assert files["glb"][:4] == b"glTF"
+    assert len(files["glb"]) < MOST_BYTES
+    assert tree["asset"]["version"] == "2.0"
+    assert tree.get("extensionsRequired", []) == []
+    assert tree["images"][0]["mimeType"] == "image/jpeg"
+    assert all(view.get("byteOffset", 0) % 4 == 0 for view in tree["bufferViews"])
+
+
+def test_model_stands_on_the_floor_in_metres(scene: Any) -> None:
+    low, high = scene.bounds
+    assert high[1] - low[1] == pytest.approx(HEIGHT_MM / 1000, abs=2e-5)
+    assert low[1] == pytest.approx(0, abs=1e-6)
+    assert abs(low[0] + high[0]) < 0.002
+    # The plaque is before the figure, and the pack behind.
+    assert scene.geometry["name"].bounds[0, 2] > scene.geometry["helmet"].bounds[1, 2]
+
+
+def test_model_has_a_mesh_a_material_with_normals_outwards(scene: Any) -> None:
+    kit = kits.load("soldier")
+    assert {"face", "head", "liner", "name", *kit.materials} == set(scene.geometry)
+    for name, mesh in scene.geometry.items():
+        normals = mesh.vertex_normals[mesh.faces].mean(axis=1)
+        agree = np.einsum("ij,ij->i", normals, mesh.face_normals)
+        assert (agree > 0).mean() > 0.9, name
+
+
+def test_model_is_coloured_as_its_finish(files: dict[Format, bytes]) -> None:
+    kit = kits.load("soldier")
+    finish = kit.finish("painted")
+    materials = {material["name"]: material for material in header(files["glb"])["materials"]}
+    helmet = materials["helmet"]["pbrMetallicRoughness"]
+    wanted = finish.palette[kit.materials.index("helmet")]
+    assert helmet["baseColorFactor"] == pytest.approx([*wanted, 1], abs=1e-4)
+    assert helmet["roughnessFactor"] == pytest.approx(finish.roughness**0.5, abs=1e-3)
+    assert helmet["metallicFactor"] == 0
+    ink = kits.linear(finish.plaque_ink)
+    assert materials["name"]["pbrMetallicRoughness"]["baseColorFactor"] == pytest.approx(
+        [*ink, 1], abs=1e-4
+    )
+
+
+def test_texture_is_upright_and_lies_where_the_face_is(scene: Any, selfie: Selfie) -> None:
+    """Under each eye's corners the model's own texture is darker than under the cheeks, seen from
+    the front, and the person's right eye is on the left: neither upside down nor mirrored."""
+    mesh = scene.geometry["face"]
+    texture = np.asarray(mesh.visual.material.baseColorTexture.convert("L"), float)
+    kit = kits.load("soldier")
+    made = bodies.make("soldier")
+    head = bust.measure(selfie.faces[0], kit)
+
+    def seen(points: tuple[int, ...]) -> list[float]:
+        """The darkest texel near each mesh point, through the file's own coordinates."""
+        found = []
+        for degrees in head.points_deg[list(points)]:
+            ray = surface.directions(degrees[None])[0]
+            offsets = mesh.vertices * 1000 / made.scale_mm + [0, made.foot, 0] - kit.face.centre
+            towards = offsets @ ray / np.linalg.norm(offsets, axis=1)
+            u, v = mesh.visual.uv[towards.argmax()]
+            row, column = (1 - v) * texture.shape[0], u * texture.shape[1]
+            near = texture[int(row) - 6 : int(row) + 7, int(column) - 6 : int(column) + 7]
+            found.append(float(near.min()))
+        return found
+
+    assert max(seen(EYES)) < 0.7 * min(seen((50, 280)))
+    u = mesh.visual.uv[:, 0]
+    assert np.corrcoef(u, mesh.vertices[:, 0])[0, 1] > 0.9
+    assert np.corrcoef(mesh.visual.uv[:, 1], mesh.vertices[:, 1])[0, 1] > 0.9
+
+
+def test_print_is_one_watertight_solid(printed: Any) -> None:
+    assert printed.is_watertight
+    assert printed.is_winding_consistent
+    assert printed.body_count == 1
+    assert printed.volume > 5000
+
+
+def test_print_stands_54_mm_tall_on_a_flat_base(printed: Any) -> None:
+    low, high = printed.bounds
+    assert (low[2], high[2]) == (pytest.approx(0, abs=1e-3), pytest.approx(HEIGHT_MM, abs=0.02))
+    sole = printed.vertices[printed.vertices[:, 2] < 1e-3][:, :2]
+    flat = np.abs(printed.triangles[:, :, 2]).max(axis=1) < 1e-3
+    assert printed.area_faces[flat].sum() > 500
+    hull = ConvexHull(sole)
+    margins = hull.equations @ [*printed.center_mass[:2], 1]
+    assert margins.max() < -5  # millimetres inside the edge it would tip over
+    # Facing -y, as printers' programs show it: the plaque is there.
+    assert low[1] < -15 and high[1] < 14
+
+
+def test_print_has_few_walls_under_a_printers_least(printed: Any) -> None:
+    made = meshes.solid(meshes.Mesh(printed.vertices.astype(np.float32), printed.faces))
+    points, faces = trimesh.sample.sample_surface(printed, 20_000, seed=1)
+    thin = walls.thickness(made, np.asarray(points), printed.face_normals[faces], most=1.6)
+    assert (thin < 0.95 * bodies.WALL_MM).mean() < 0.015
+    assert (thin < 0.5 * bodies.WALL_MM).mean() < 0.008
+
+
+def test_name_stands_out_from_the_plaque(
+    engine: SculptEngine, selfie: Selfie, printed: Any
+) -> None:
+    blank = engine.geometry(selfie, recipe(plaque=""), format="stl")
+    plain = trimesh.load_mesh(io.BytesIO(blank), file_type="stl")
+    assert plain.is_watertight
+    assert 0.3 < printed.volume - plain.volume < 3
+    scene = trimesh.load_scene(
+        io.BytesIO(engine.geometry(selfie, recipe(plaque=""), format="glb")), file_type="glb"
+    )
+    assert "name" not in scene.geometry
+
+
+def test_name_is_not_mirrored() -> None:
+    """L has its stem on the left and its foot at the bottom."""
+    kit = kits.load("soldier")
+    shape = meshes.from_solid(letters.letters("L", kit, bodies.solid_body("soldier")))
+    x, y = shape.vertices[:, 0], shape.vertices[:, 1]
+    low_right = (x > x.mean()) & (x > x.max() - 0.1 * np.ptp(x))
+    assert y[low_right].max() < y.mean()
+    assert y[x < x.min() + 0.05 * np.ptp(x)].max() > y.mean()
+
+
+@pytest.mark.parametrize("name", ["김철수", "علی", "W" * 16])
+def test_name_in_any_script_prints(engine: SculptEngine, selfie: Selfie, name: str) -> None:
+    data = engine.geometry(selfie, recipe(plaque=name), format="stl")
+    mesh = trimesh.load_mesh(io.BytesIO(data), file_type="stl")
+    assert (mesh.is_watertight, mesh.body_count) == (True, 1)
+
+
+def test_two_people_have_different_heads_and_one_body(
+    engine: SculptEngine, scene: Any, printed: Any
+) -> None:
+    other = admit(decode(photos.portrait("ochoa").read_bytes()))
+    theirs = trimesh.load_scene(
+        io.BytesIO(engine.geometry(other, recipe(), format="glb")), file_type="glb"
+    )
+    tree = cKDTree(scene.geometry["face"].vertices)
+    apart_m, _ = tree.query(theirs.geometry["face"].vertices)
+    assert np.percentile(apart_m, 90) > 1e-4
+    assert (theirs.geometry["cloth"].vertices == scene.geometry["cloth"].vertices).all()
+    solid = trimesh.load_mesh(
+        io.BytesIO(engine.geometry(other, recipe(), format="stl")), file_type="stl"
+    )
+    assert solid.is_watertight
+    assert abs(solid.volume - printed.volume) > 1
+
+
+@pytest.mark.parametrize("kit", kits.names())
+def test_every_kit_in_every_finish_has_geometry(
+    engine: SculptEngine, selfie: Selfie, kit: str
+) -> None:
+    for finish in kits.load(kit).finishes:
+        made = engine.geometry(selfie, Recipe("sculpt", kit, finish, plaque="MAE"), format="glb")
+        assert len(made) < MOST_BYTES
+    data = engine.geometry(selfie, Recipe("sculpt", kit, "painted", plaque="MAE"), format="stl")
+    mesh = trimesh.load_mesh(io.BytesIO(data), file_type="stl")
+    assert (mesh.is_watertight, mesh.body_count) == (True, 1)
+    assert np.ptp(mesh.bounds[:, 2]) == pytest.approx(HEIGHT_MM, abs=0.02)
+
+
+def test_further_pieces_are_shown_and_joined(selfie: Selfie, printed: Any) -> None:
+    kit = kits.load("soldier")
+    finish = kit.finish("painted")
+    made = bust.make(selfie, bust.measure(selfie.faces[0], kit), kit, finish)
+    ball = trimesh.creation.icosphere(radius=0.05)
+    nose = geometry.Piece(
+        "nose",
+        meshes.Mesh(
+            (ball.vertices + kit.face.centre + [0, 0, 0.28]).astype(np.float32), ball.faces
+        ),
+        colour=np.asarray([0.6, 0.02, 0.02], np.float32),
+    )
+    glb = geometry.write(made, kit, finish, name="MAE", format="glb", pieces=[nose])
+    assert "nose" in trimesh.load_scene(io.BytesIO(glb), file_type="glb").geometry
+    stl = geometry.write(made, kit, finish, name="MAE", format="stl", pieces=[nose])
+    mesh = trimesh.load_mesh(io.BytesIO(stl), file_type="stl")
+    assert (mesh.is_watertight, mesh.body_count) == (True, 1)
+    assert mesh.volume > printed.volume + 1
+
+
+def test_refusals_carry_their_code(engine: SculptEngine, selfie: Selfie) -> None:
+    with pytest.raises(NoFace):
+        engine.geometry(Selfie(selfie.pixels, ()), recipe(), format="glb")
+    with pytest.raises(BadPlaque):
+        engine.geometry(selfie, recipe(plaque="A" * 17), format="stl")
+    with pytest.raises(UnknownKit):
+        engine.geometry(selfie, Recipe("sculpt", "hussar", "painted"), format="stl")
+
+
+def cube() -> meshes.Mesh:
+    box = trimesh.creation.box((1, 1, 1))
+    return meshes.Mesh(box.vertices.astype(np.float32), box.faces.astype(np.int64))
+
+
+def test_open_mesh_is_closed_or_refused() -> None:
+    box = cube()
+    upper = box.vertices[box.faces][..., 2].max(axis=1) > 0
+    torn = box.only(np.asarray(upper))
+    with pytest.raises(NotSolid):
+        meshes.solid(torn)
+    assert meshes.solid(meshes.closed(torn)).volume() == pytest.approx(1)
+    assert meshes.closed(box) is box
+
+
+def test_lumps_come_largest_first_without_crumbs() -> None:
+    large, small, crumb = (
+        meshes.Mesh((cube().vertices * size + at).astype(np.float32), cube().faces)
+        for size, at in ((1.0, 0.0), (0.5, 3.0), (0.01, 5.0))
+    )
+    kept = meshes.lumps(meshes.joined([small, crumb, large]), least_volume=1e-3)
+    assert [float(np.ptp(lump.vertices[:, 0])) for lump in kept] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_divided_mesh_covers_the_whole_without_a_gap(labels: int) -> None:
+    ball = trimesh.creation.icosphere(subdivisions=3)
+    mesh = meshes.Mesh(ball.vertices.astype(np.float32), ball.faces.astype(np.int64))
+    turns = np.arange(labels) * 2 * np.pi / labels + 0.3
+    poles = np.stack([np.cos(turns), np.sin(turns), np.full(labels, 0.2)], axis=1)
+    parts = meshes.divided(mesh, (mesh.vertices @ poles.T).astype(np.float32))
+    whole = meshes.joined(parts)
+    again = trimesh.Trimesh(whole.vertices, whole.faces)  # merges what lies in one place
+    assert again.is_watertight
+    assert again.volume == pytest.approx(ball.volume, rel=0.01)
+
+
+def test_thin_plate_is_thickened_and_a_block_is_left_alone() -> None:
+    def grown(size: tuple[float, float, float]) -> Array:
+        box = trimesh.creation.box(size).subdivide_to_size(0.3)
+        mesh = meshes.Mesh(box.vertices.astype(np.float32), box.faces.astype(np.int64))
+        return np.asarray(np.ptp(walls.thickened(mesh, least=0.8).vertices, axis=0))
+
+    assert 0.78 < grown((6, 6, 0.4))[2] < 0.9
+    assert grown((6, 6, 3)) == pytest.approx([6, 6, 3], abs=1e-5)
+
+
+@pytest.mark.parametrize("format", ["glb", "stl"])
+def test_cli_writes_the_same_bytes_as_another_process(
+    format: Format, files: dict[Format, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / f"out.{format}"
+    done = subprocess.run(
+        [sys.executable, "-m", "figurine", photos.portrait("obama"), "-o", out, "--plaque", "MAE"],
+        cwd=ROOT,
+        capture_output=True,
+    )
+    size = f"{len(files[format]) / 1e6:.1f}"
+    assert (done.returncode, done.stdout.decode().split()[:3]) == (0, [str(out), size, "MB"])
+    assert out.read_bytes() == files[format]
+
+
+def test_texture_is_the_busts_own_paint(scene: Any, selfie: Selfie) -> None:
+    kit = kits.load("soldier")
+    made = bust.make(selfie, bust.measure(selfie.faces[0], kit), kit, kit.finish("painted"))
+    texture: Image.Image = scene.geometry["face"].visual.material.baseColorTexture
+    assert texture.size == made.albedo.shape[1::-1]
+    linear = (np.asarray(texture.convert("RGB"), float) / 255) ** 2.2
+    assert np.abs(linear[::-1] - made.albedo).mean() < 0.01
