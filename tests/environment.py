@@ -22,7 +22,7 @@ VALKEY_SOCKET = VAR / "valkey.sock"
 
 
 def _start_valkey() -> None:
-    server = ValkeyServer(unix_socket_path=VALKEY_SOCKET, data_dir=VAR / "valkey")
+    server = ValkeyServer(port=0, unix_socket_path=VALKEY_SOCKET, data_dir=VAR / "valkey")
     server.start()
     atexit.register(server.stop)
 

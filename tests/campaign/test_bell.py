@@ -23,7 +23,7 @@ CHANNEL_LAYER: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
 def hung_layer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The layer of the settings, on a server that is there and does not answer."""
     folder = Path(tmp_path_factory.mktemp("hung"))
-    server = ValkeyServer(unix_socket_path=folder / "v.sock", data_dir=folder / "data")
+    server = ValkeyServer(port=0, unix_socket_path=folder / "v.sock", data_dir=folder / "data")
     server.start()
     (host,) = CHANNEL_LAYER["CONFIG"]["hosts"]
     hung = {**host, "address": f"unix://{folder}/v.sock"}

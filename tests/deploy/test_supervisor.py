@@ -47,6 +47,7 @@ async def test_child_killed_is_started_again_and_said_so(start: Start, terminal:
     assert child.pid != first
     assert child.state is State.RUNNING
     assert child.deaths == 1
+    await until(terminal.read_text)
     assert terminal.read_text() == "  ! child was ended by SIGKILL; starting again in 0.05 s\n"
 
 
@@ -54,6 +55,7 @@ async def test_child_that_keeps_ending_waits_longer_each_time(start: Start, term
     child = start("raise SystemExit(3)", backoff=Backoff(first_s=0.02, last_s=0.05))
     await until(lambda: child.deaths >= 4)
     await child.stop()
+    await until(lambda: terminal.read_text().count("starting again") >= 4)
     waits = [line.split()[-2] for line in terminal.read_text().splitlines()]
     assert waits[:4] == ["0.02", "0.04", "0.05", "0.05"]
 
@@ -72,6 +74,7 @@ async def test_child_that_cannot_be_started_backs_off(start: Start, terminal: Pa
     )
     await until(lambda: lost.state is State.BACKING_OFF)
     await lost.stop()
+    await until(terminal.read_text)  # a thread writes it
     assert terminal.read_text().splitlines()[-1] == (
         "  ! missing could not be started (No such file or directory); starting again in 60 s"
     )
@@ -94,6 +97,7 @@ async def test_child_that_breaks_its_supervision_is_heard_of_and_started_again(
     await until(lambda: child.deaths >= 2)
     await child.stop()
     assert child.state is State.STOPPED
+    await until(terminal.read_text)
     assert terminal.read_text().splitlines()[0] == (
         "  ! broken could not be started (ValueError: embedded null byte); starting again in 0.02 s"
     )
