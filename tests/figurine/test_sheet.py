@@ -30,8 +30,9 @@ def test_sitters_keep_the_code_of_a_refusal(photos: Path) -> None:
 
 def test_sheet_has_a_cell_for_everyone(photos: Path, tmp_path: Path) -> None:
     words = ["sheet", str(photos), "-o", str(tmp_path), "--kit", "soldier", "--finish", "painted"]
+    words += ["--pose", "salute"]
     assert main([*words, "--columns", "2"]) == 0
-    with Image.open(tmp_path / "soldier-painted.png") as page:
+    with Image.open(tmp_path / "soldier-salute-painted.png") as page:
         assert page.size == (2 * CELL_PX[0], CELL_PX[1] + CAPTION_PX)
         made, refused = (
             page.crop((x, 0, x + CELL_PX[0], CELL_PX[1])).convert("L") for x in (0, CELL_PX[0])
