@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -23,6 +24,11 @@ def wait_for(condition: Callable[[], object], *, within_s: float = 10.0) -> None
     while not condition():
         assert time.monotonic() < give_up_at, "waited in vain"
         time.sleep(0.02)
+
+
+async def until(condition: Callable[[], object], *, within_s: float = 10.0) -> None:
+    """Like `wait_for`, with the loop running."""
+    await asyncio.to_thread(wait_for, condition, within_s=within_s)
 
 
 def is_alive(pid: int) -> bool:

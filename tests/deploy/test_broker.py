@@ -16,12 +16,12 @@ from deploy.console import Console
 from deploy.reaper import Reaper
 from deploy.supervisor import Backoff, Child
 from deploy.var_folder import open_var
+from tests.deploy.conftest import until
 
 
 async def until_answers(broker: Broker) -> None:
-    async with asyncio.timeout(10):
-        while not await broker.answers():
-            await asyncio.sleep(0.02)
+    # A loop of its own: the condition is asked from a thread.
+    await until(lambda: asyncio.run(broker.answers()))
 
 
 @pytest.fixture
@@ -49,9 +49,7 @@ async def test_broker_killed_comes_back_with_everything_queued(
         assert client.config_get("port") == {"port": "0"}
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
     os.kill(valkey.pid, signal.SIGKILL)
-    async with asyncio.timeout(10):
-        while not valkey.deaths:
-            await asyncio.sleep(0.02)
+    await until(lambda: valkey.deaths)
     await until_answers(broker)
     with redis.Redis.from_url(broker.channel_url) as client:
         assert client.llen("queue") == 1000

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from deploy.console import Console
 from deploy.reaper import Reaper
 from deploy.supervisor import Backoff, Program, State, Supervisor, describe
-from tests.deploy.conftest import Start, is_alive, wait_for
+from tests.deploy.conftest import Start, is_alive, until
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -31,11 +30,6 @@ PARENT = (
     "print(child.pid, flush=True)\n"
     "time.sleep(60)"
 )
-
-
-async def until(condition: Callable[[], object], *, within_s: float = 10.0) -> None:
-    """Like `wait_for`, with the loop running."""
-    await asyncio.to_thread(wait_for, condition, within_s=within_s)
 
 
 async def test_child_killed_is_started_again_and_said_so(start: Start, terminal: Path) -> None:
