@@ -38,6 +38,19 @@ class Camera:
     target: Array
     fov_y_deg: float
 
+    def project(self, points: Array, size_px: tuple[int, int]) -> Array:
+        """Points in space (N, 3) to pixels (N, 2) of a picture of this width and height."""
+        width, height = size_px
+        forward = self.target - self.eye
+        forward = forward / np.linalg.norm(forward)
+        right = np.cross(forward, [0, 1, 0])
+        right /= np.linalg.norm(right)
+        up = np.cross(right, forward)
+        offset = points - self.eye
+        scale = height / 2 / np.tan(np.radians(self.fov_y_deg) / 2) / (offset @ forward)
+        x, y = width / 2 + offset @ right * scale, height / 2 - offset @ up * scale
+        return np.asarray(np.stack([x, y], axis=1), np.float32)
+
 
 @dataclass(frozen=True)
 class FacePlace:

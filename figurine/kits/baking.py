@@ -118,7 +118,6 @@ def _encoded(picture: Array) -> np.ndarray:
 def _picture(kit: Kit, finish: Finish, whole: body.Body, template: Array) -> Array:
     return scene.trace(
         scene.stage(_shapes(kit, finish, whole, template), kit.camera, size_px=compose.PLATE_PX),
-        passes=1,
         spp=_PLATE_SPP,
         seed=1,
         step=lambda done: None,
@@ -148,7 +147,6 @@ def _backdrop(kit: Kit, finish: Finish, whole: body.Body, template: Array, alpha
             size_px=_BACKDROP_PX,
             table=kits.linear(_TABLE),
         ),
-        passes=1,
         spp=_BACKDROP_SPP,
         seed=1,
         step=lambda done: None,

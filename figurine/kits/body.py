@@ -30,12 +30,32 @@ class Body:
         """The part of the body whose triangles lie above a height."""
         kept = self.faces[self.vertices[self.faces][..., 1].min(axis=1) > y]
         used, index = np.unique(kept, return_inverse=True)
+        return self._of(used, index)
+
+    def coarser(self, where: NDArray[np.bool_], *, cell: float) -> Body:
+        """The same body with these triangles (F,) made large: their corners move to the first
+        corner in each cell of a grid, but for those they share with the others."""
+        kept = np.unique(self.faces[~where])
+        _, first, of_cell = np.unique(
+            np.floor(self.vertices / cell).astype(np.int64) @ (1, 1 << 20, 1 << 40),
+            return_index=True,
+            return_inverse=True,
+        )
+        moved = first[of_cell]
+        moved[kept] = kept
+        faces = moved[self.faces]
+        flat = (faces == np.roll(faces, 1, axis=1)).any(axis=1)
+        used, index = np.unique(faces[~flat], return_inverse=True)
+        return self._of(used, index)
+
+    def _of(self, vertices: NDArray[np.int64], faces: NDArray[np.int64]) -> Body:
+        """A selection of vertices, and faces that count in it."""
         return Body(
-            vertices=self.vertices[used],
-            faces=index.reshape(-1, 3).astype(np.int32),
-            material=self.material[used],
-            other_material=self.other_material[used],
-            share=self.share[used],
+            vertices=self.vertices[vertices],
+            faces=faces.reshape(-1, 3).astype(np.int32),
+            material=self.material[vertices],
+            other_material=self.other_material[vertices],
+            share=self.share[vertices],
         )
 
 

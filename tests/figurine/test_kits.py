@@ -222,13 +222,11 @@ def _hidden(kit: kits.Kit, spots_deg: Sequence[Spot]) -> set[Spot]:
     radius = np.load(kit.baked("head.npy"))[row, column]
     spots = kit.face.centre + surface.directions(degrees) * radius[:, None]
     size_px = (540, 675)
-    body_px = compose.project(shown, kit.camera, size_px)
+    body_px = kit.camera.project(shown, size_px)
     ahead = kit.camera.target - kit.camera.eye
     ahead = ahead / np.linalg.norm(ahead)
     hidden = set()
-    for name, spot, at_px in zip(
-        spots_deg, spots, compose.project(spots, kit.camera, size_px), strict=True
-    ):
+    for name, spot, at_px in zip(spots_deg, spots, kit.camera.project(spots, size_px), strict=True):
         over = np.abs(body_px - at_px).max(axis=1) < 3
         if ((spot - shown[over]) @ ahead > 0.005).any():
             hidden.add(name)

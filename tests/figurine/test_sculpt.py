@@ -148,7 +148,7 @@ def test_plaque_changes_the_plaque_alone(
     (blank,) = engine.generate(selfie, recipe(plaque=""), seeds=[1])
     changed = (blank.still != made.still).any(axis=2)
     kit = load("soldier")
-    corners = compose.project(kit.plaque, kit.camera, (270, 338))
+    corners = kit.camera.project(kit.plaque, (270, 338))
     rows, columns = np.nonzero(changed)
     assert changed.sum() > 100
     assert corners[:, 0].min() < columns.min() and columns.max() < corners[:, 0].max()

@@ -14,12 +14,15 @@ from figurine.types import Array, Face, Selfie
 
 CLAY: surface.Grid = surface.Grid(step_deg=0.5)
 PAINT: surface.Grid = surface.Grid(step_deg=0.25)
+_SKETCH = 2
+"""How much coarser both are for a preview, half as large."""
 
 
 @dataclass(frozen=True)
 class Bust:
     clay: Array
-    """(rows, columns, 3) float32 points in the kit's units, on the CLAY grid."""
+    """(rows, columns, 3) float32 points in the kit's units, on the CLAY grid; half of it in a
+    sketch."""
     albedo: Array
     """(h, w, 3) linear RGB 0..1, on the PAINT grid: row 0 is the chin's end, as in the clay."""
     gloss: Array
@@ -29,8 +32,8 @@ class Bust:
 
 
 @cache
-def _rays() -> Array:
-    return surface.directions(CLAY.degrees())
+def _rays(grid: surface.Grid) -> Array:
+    return surface.directions(grid.degrees())
 
 
 def template(kit: Kit) -> Array:
@@ -43,36 +46,51 @@ def measure(face: Face, kit: Kit) -> surface.Head:
     return surface.sculpt(face, template(kit), kit.face)
 
 
-def make(selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish) -> Bust:
-    """Carve the selfie's detail into the head, and paint it in the finish."""
+def make(
+    selfie: Selfie, head: surface.Head, kit: Kit, finish: Finish, *, sketch: bool = False
+) -> Bust:
+    """Carve the selfie's detail into the head, and paint it in the finish.
+
+    A `sketch` is half as fine, in a quarter of the time.
+    """
     # 1. Relief.
-    portrait = relief.flatten(selfie, head, grid=PAINT)
+    shrink = _SKETCH if sketch else 1
+    clay_grid, paint_grid = (surface.Grid(grid.step_deg * shrink) for grid in (CLAY, PAINT))
+    portrait = relief.flatten(selfie, head, grid=paint_grid.face)
     drawn = gaze.draw(portrait)
-    strap = relief.strap(portrait) if kit.face.strap else np.zeros(PAINT.shape, np.float32)
-    radius, _ = head.sampled(CLAY)
-    raised = _coarser(
-        relief.displacement(portrait, drawn.opening, drawn.lids)
-    ) + relief.STRAP_HEIGHT * _coarser(strap)
-    clay = kit.face.centre + _rays() * (radius + raised)[..., None]
+    radius, _ = head.sampled(clay_grid)
+    radius[clay_grid.part(clay_grid.face)] += cv2.resize(
+        relief.displacement(portrait, drawn.opening, drawn.lids),
+        clay_grid.face.shape[::-1],
+        interpolation=cv2.INTER_AREA,
+    )
 
     # 2. Paint.
     base = finish.palette[kit.materials.index("skin")]
     if finish.face == "paint":
         coat = paint.paint(portrait, drawn)
-        albedo = coat.albedo
+        painted = coat.albedo
     else:
         coat = paint.wash(portrait, drawn, base)
-        albedo = coating.toned(coat.albedo, base, finish)
+        painted = coating.toned(coat.albedo, base, finish)
+
+    # 3. All around, plain skin, and the strap over it.
+    here = paint_grid.part(paint_grid.face)
+    albedo = np.broadcast_to(coat.skin, (*paint_grid.shape, 3)).astype(np.float32)
+    albedo[here] = painted
+    gloss = np.ones(paint_grid.shape, np.float32)
+    gloss[here] = coat.gloss
     if kit.face.strap:
+        strap = relief.strap(head.points_deg, paint_grid)
         webbing = finish.palette[kit.materials.index(kit.face.strap)]
-        albedo = albedo + strap[..., None] * (webbing - albedo)
+        albedo += strap[..., None] * (webbing - albedo)
+        radius += relief.STRAP_HEIGHT * cv2.resize(
+            strap, clay_grid.shape[::-1], interpolation=cv2.INTER_AREA
+        )
+    clay = kit.face.centre + _rays(clay_grid) * radius[..., None]
     return Bust(
         clay=clay.astype(np.float32),
         albedo=albedo.astype(np.float32),
-        gloss=coat.gloss * finish.specular[kit.materials.index("skin")],
+        gloss=gloss * finish.specular[kit.materials.index("skin")],
         skin=coat.skin,
     )
-
-
-def _coarser(painted: Array) -> Array:
-    return cv2.resize(painted, CLAY.shape[::-1], interpolation=cv2.INTER_AREA)

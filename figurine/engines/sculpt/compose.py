@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from figurine.engines.sculpt import coating
-from figurine.kits import MIXED, Camera, Finish, Kit
+from figurine.kits import MIXED, Finish, Kit
 from figurine.types import Array, Pixels
 
 PLATE_PX = (1080, 1350)
@@ -200,28 +200,14 @@ def with_skin(plates: Plates, finish: Finish, skin_row: int, skin: Array) -> Pla
 def still(figure: Figure, backdrop: Array, *, seed: int) -> tuple[Pixels, Pixels]:
     """The figure on its backdrop, (H, W, 3), and alone, (H, W, 4) with straight alpha."""
     shown = develop(figure.light)
-    alpha = np.round(figure.alpha * 255)[..., None] / np.float32(255)
+    cover = cv2.convertScaleAbs(figure.alpha, alpha=255)
+    alpha = cover.astype(np.float32) / 255
+    on_backdrop = cv2.blendLinear(shown, backdrop, alpha, 1 - alpha)
     # Half a step of noise keeps the backdrop's slow gradient from banding.
-    grain = np.random.default_rng(seed).random(shown.shape[:2], np.float32)[..., None] - 0.5
-    on_backdrop = (shown * alpha + backdrop * (1 - alpha)) * 255 + grain * (1 - alpha)
-    alone = np.concatenate([shown * (alpha > 0), alpha], axis=2) * 255
+    grain = (np.random.default_rng(seed).random(alpha.shape, np.float32) - 0.5) * (1 - alpha) / 255
+    on_backdrop = cv2.add(on_backdrop, cv2.merge([grain] * 3))
+    alone = cv2.copyTo(cv2.convertScaleAbs(shown, alpha=255), cover)
     return (
-        np.clip(np.round(on_backdrop), 0, 255).astype(np.uint8),
-        np.clip(np.round(alone), 0, 255).astype(np.uint8),
-    )
-
-
-def project(points: Array, camera: Camera, size_px: tuple[int, int]) -> Array:
-    """Points in space (N, 3) to pixels (N, 2)."""
-    width, height = size_px
-    forward = camera.target - camera.eye
-    forward = forward / np.linalg.norm(forward)
-    right = np.cross(forward, [0, 1, 0])
-    right /= np.linalg.norm(right)
-    up = np.cross(right, forward)
-    offset = points - camera.eye
-    scale = height / 2 / np.tan(np.radians(camera.fov_y_deg) / 2) / (offset @ forward)
-    return np.asarray(
-        np.stack([width / 2 + offset @ right * scale, height / 2 - offset @ up * scale], axis=1),
-        np.float32,
+        np.asarray(cv2.convertScaleAbs(on_backdrop, alpha=255), np.uint8),
+        np.asarray(cv2.merge([*cv2.split(alone), cover]), np.uint8),
     )

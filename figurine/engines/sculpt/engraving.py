@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 
 from figurine import kits, lettering
-from figurine.engines.sculpt.compose import Figure, project
+from figurine.engines.sculpt.compose import Figure
 from figurine.kits import Finish, Kit
 from figurine.types import Array
 
 _FILL = (0.86, 0.62)
 """Shares of the plaque's width and height that the name may take."""
+_PAD = 0.005
+"""Around the letters, of the picture's width: as far as their relief is blurred."""
 
 
 def engrave(figure: Figure, name: str, kit: Kit, finish: Finish) -> Figure:
@@ -21,12 +23,8 @@ def engrave(figure: Figure, name: str, kit: Kit, finish: Finish) -> Figure:
         return figure
     # 1. The letters, flat, then as the camera sees them on the plaque.
     height, width = figure.alpha.shape
-    corners = project(kit.plaque, kit.camera, (width, height))
-    mask = _seen(lettering.drawn(text), corners, (width, height))
-    x, y, w, h = cv2.boundingRect((mask > 0.002).astype(np.uint8))
-    pad = max(4, round(width / 200))
-    here = np.s_[max(0, y - pad) : y + h + pad, max(0, x - pad) : x + w + pad]
-    shape = mask[here]
+    corners = kit.camera.project(kit.plaque, (width, height))
+    here, shape = _seen(lettering.drawn(text), corners, (width, height))
 
     # 2. Paint, lit as the panel under it is lit.
     light = figure.light[here]
@@ -45,8 +43,10 @@ def engrave(figure: Figure, name: str, kit: Kit, finish: Finish) -> Figure:
     return Figure(light=result, alpha=figure.alpha)
 
 
-def _seen(drawn: Array, corners: Array, size_px: tuple[int, int]) -> Array:
-    """The drawn text centred on the plaque in perspective, (H, W) 0..1."""
+def _seen(
+    drawn: Array, corners: Array, size_px: tuple[int, int]
+) -> tuple[tuple[slice, slice], Array]:
+    """The drawn text centred on the plaque in perspective: where, and (h, w) 0..1."""
     h, w = drawn.shape
     across = np.linalg.norm(corners[1] - corners[0]) * _FILL[0]
     down = np.linalg.norm(corners[3] - corners[0]) * _FILL[1]
@@ -59,8 +59,13 @@ def _seen(drawn: Array, corners: Array, size_px: tuple[int, int]) -> Array:
     plaque = cv2.getPerspectiveTransform(unit, corners)
     target = cv2.perspectiveTransform((inner[None] + 0.5).astype(np.float32), plaque)[0]
     source = np.asarray([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+    low = np.floor(target.min(axis=0) - _PAD * size_px[0] - 4).astype(int)
+    high = np.ceil(target.max(axis=0) + _PAD * size_px[0] + 4).astype(int)
+    (left, top), (right, bottom) = np.clip(low, 0, size_px), np.clip(high, 0, size_px)
+    size = (int(right - left), int(bottom - top))
     # Shrunk four times over in one warp, letters would alias: draw large, then average.
     over = 3
-    warp = cv2.getPerspectiveTransform(source, target * over)
-    large = cv2.warpPerspective(drawn, warp, (size_px[0] * over, size_px[1] * over))
-    return cv2.resize(large, size_px, interpolation=cv2.INTER_AREA)
+    warp = cv2.getPerspectiveTransform(source, ((target - (left, top)) * over).astype(np.float32))
+    large = cv2.warpPerspective(drawn, warp, (size[0] * over, size[1] * over))
+    seen = cv2.resize(large, size, interpolation=cv2.INTER_AREA)
+    return np.s_[top:bottom, left:right], np.asarray(seen)

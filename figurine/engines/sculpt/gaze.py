@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from figurine.engines.sculpt.blur import blurred
 from figurine.engines.sculpt.relief import Eye, Portrait
 from figurine.types import Array
 
@@ -107,7 +108,7 @@ def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, A
     glint_at = centre + radius * np.asarray(_GLINT_AT)
     spark = np.hypot(across - glint_at[0], up - glint_at[1]) / radius
     iris = disc(away, 1.0)
-    lid_shadow = cv2.GaussianBlur(1 - opening, (0, 0), 0.9 / step * _OVER)
+    lid_shadow = blurred(1 - opening, 0.9 / step * _OVER)
     above = np.clip((up - centre[1]) / radius * 0.5 + 0.5, 0, 1)
 
     # 3. Lines: heaviest over the iris, winged at the outer corner.
@@ -126,7 +127,7 @@ def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, A
         "glint": disc(spark, _GLINT),
         "lash": lash,
         "under": under,
-        "lids": cv2.GaussianBlur(fold, (0, 0), 0.5 * deg),
+        "lids": blurred(fold, 0.5 * deg),
     }
     box = np.s_[low[1] : high[1], low[0] : high[0]]
     return box, {name: _shrunk(layer) for name, layer in drawn.items()}

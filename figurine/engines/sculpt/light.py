@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from figurine.engines.sculpt.blur import blurred, within
 from figurine.engines.sculpt.surface import Grid, directions
 from figurine.types import Array
 
@@ -91,15 +91,7 @@ def _harmonics(normals: Array) -> Array:
 
 
 def _normals(radius: Array, grid: Grid) -> Array:
-    smooth = cv2.GaussianBlur(radius, (0, 0), _SMOOTH_DEG / grid.step_deg)
+    smooth = blurred(radius, _SMOOTH_DEG / grid.step_deg)
     points = directions(grid.degrees()) * smooth[..., None]
     normals = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
     return np.asarray(normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12))
-
-
-def within(image: Array, mask: Array, sigma_px: float) -> Array:
-    """Blur that does not look beyond the mask."""
-    spread = cv2.GaussianBlur(mask, (0, 0), sigma_px) + 1e-4
-    masked = image * (mask if image.ndim == 2 else mask[..., None])
-    blurred = cv2.GaussianBlur(masked, (0, 0), sigma_px)
-    return np.asarray(blurred / (spread if image.ndim == 2 else spread[..., None]), np.float32)

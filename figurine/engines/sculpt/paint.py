@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from figurine.engines.sculpt.blur import within
 from figurine.engines.sculpt.gaze import Gaze
-from figurine.engines.sculpt.light import within
 from figurine.engines.sculpt.relief import BROWS, EYES, LIPS, MOUTH, Portrait
 from figurine.types import Array
 

@@ -14,6 +14,7 @@ from scipy.interpolate import RBFInterpolator
 
 from figurine import eyes
 from figurine.engines.sculpt import light
+from figurine.engines.sculpt.blur import blurred
 from figurine.engines.sculpt.surface import OVAL, Grid, Head
 from figurine.types import Array, Face, Selfie
 
@@ -92,9 +93,7 @@ class Portrait:
         return self.blurred(mask, soft_deg)
 
     def blurred(self, image: Array, sigma_deg: float) -> Array:
-        return np.asarray(
-            cv2.GaussianBlur(image, (0, 0), sigma_deg / self.grid.step_deg), np.float32
-        )
+        return blurred(image, sigma_deg / self.grid.step_deg)
 
 
 def flatten(selfie: Selfie, head: Head, *, grid: Grid) -> Portrait:
@@ -144,7 +143,7 @@ def flatten(selfie: Selfie, head: Head, *, grid: Grid) -> Portrait:
     blur = 0.9 + 16 * max(0.0, grain - _FINE_GRAIN)
     tolerance = 0.22 + 6 * max(0.0, grain - _FINE_GRAIN)
     detail = np.asarray(cv2.bilateralFilter(detail, -1, tolerance, blur / grid.step_deg))
-    soft = cv2.GaussianBlur(detail, (0, 0), _LINE_DEG / grid.step_deg)
+    soft = blurred(detail, _LINE_DEG / grid.step_deg)
     detail = np.clip(detail + _LINE_GAIN * (detail - soft), -1.8, 1.0)
 
     # 4. Hair that hangs into the oval is no feature of the face.
@@ -198,7 +197,7 @@ def _placed(
 
 def _grain(detail: Array, skin: Array, grid: Grid) -> float:
     """Typical step between neighbours that no feature explains: film grain, sensor noise."""
-    fine = detail - cv2.GaussianBlur(detail, (0, 0), 0.6 / grid.step_deg)
+    fine = detail - blurred(detail, 0.6 / grid.step_deg)
     return float(np.median(np.abs(fine[skin]))) if skin.any() else 0.0
 
 
@@ -214,9 +213,7 @@ def _density(xy: Array, grid: Grid) -> Array:
     area = across[..., 0] * up[..., 1] - across[..., 1] * up[..., 0]
     rows, columns = area.shape
     middle = np.median(area[rows // 3 : 2 * rows // 3, 2 * columns // 5 : 3 * columns // 5])
-    return np.asarray(
-        cv2.GaussianBlur(area / middle, (0, 0), _FOLD_DEG / grid.step_deg), np.float32
-    )
+    return blurred(area / middle, _FOLD_DEG / grid.step_deg)
 
 
 def displacement(portrait: Portrait, opening: Array, lids: Array) -> Array:
@@ -238,17 +235,15 @@ def displacement(portrait: Portrait, opening: Array, lids: Array) -> Array:
     return np.asarray(height * sure, np.float32)
 
 
-def strap(portrait: Portrait) -> Array:
+def strap(points_deg: Array, grid: Grid) -> Array:
     """The chin strap's cover of the grid, 0..1: from under the helmet past the ears to the chin,
-    just outside the oval."""
-    outline = portrait.points[list(OVAL)]
-    middle = portrait.grid.pixels(np.zeros((1, 2), np.float32))[0]
-    path = middle + (outline - middle) * _STRAP_OUT
-    lower = path[np.roll(np.arange(len(OVAL)), -6)][: len(OVAL) - 11]
-    mask = np.zeros(portrait.grid.shape, np.float32)
-    thickness = round(_STRAP_DEG / portrait.grid.step_deg)
-    cv2.polylines(mask, [_fixed(lower)], False, 1.0, thickness, cv2.LINE_8, 4)
-    return portrait.blurred(mask, 0.45)
+    just outside the oval of the mesh's points (468, 2)."""
+    lower = np.roll(np.arange(len(OVAL)), -6)[: len(OVAL) - 11]
+    path = grid.pixels(points_deg[list(OVAL)][lower] * _STRAP_OUT)
+    mask = np.zeros(grid.shape, np.float32)
+    thickness = round(_STRAP_DEG / grid.step_deg)
+    cv2.polylines(mask, [_fixed(path)], False, 1.0, thickness, cv2.LINE_8, 4)
+    return blurred(mask, 0.45 / grid.step_deg)
 
 
 def _fixed(points: Array) -> np.ndarray:

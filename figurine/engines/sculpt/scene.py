@@ -16,11 +16,17 @@ from figurine.kits import Camera, Finish, Layer
 from figurine.kits.body import Body
 from figurine.types import Array
 
+Box = tuple[int, int, int, int]
+"""Left, top, width, height in pixels."""
+
 PATH_DEPTH = 4
 """Camera, skin, one bounce (helmet onto brow, collar onto chin), light."""
 
 
 _GUIDE_SPP = 2
+_MARGIN, _AWAY, _COARSE_CELL = 0.012, -0.3, 0.014
+"""Around a crop, of the picture's width; cosine of the angle to the camera past which a surface is
+not seen, nor bends the shading of what is; and the grid of unseen triangles, in units."""
 _SWATCH = 16
 _LAYER_GLOSS = 0.6
 _PALETTE_KEYS = tuple(
@@ -79,6 +85,24 @@ def body_shape(body: Body, finish: Finish) -> Any:
         _layered(coat, finish.layer, cover),
         cover=coating.on_body(body, normals, finish.layer)[index],
     )
+
+
+def thinned(body: Body, camera: Camera, size_px: tuple[int, int], crop_px: Box) -> Body:
+    """A body for one view: fine where a crop of the picture shows it, coarse where it only throws
+    shadows and light. A third of the triangles, and of the time to find one's way among them."""
+    corner = body.vertices[body.faces]
+    middle = corner.mean(axis=1)
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    towards = camera.eye - middle
+    facing = np.einsum("ij,ij->i", normal, towards) / (
+        np.linalg.norm(normal, axis=1) * np.linalg.norm(towards, axis=1) + 1e-12
+    )
+    x, y = camera.project(middle, size_px).T
+    left, top, width, height = crop_px
+    margin = _MARGIN * size_px[0]
+    inside = (x > left - margin) & (x < left + width + margin)
+    inside &= (y > top - margin) & (y < top + height + margin)
+    return body.coarser(~inside | (facing < _AWAY), cell=_COARSE_CELL)
 
 
 def recolour(body: Any, palette: Array) -> None:
@@ -244,12 +268,14 @@ def stage(
     camera: Camera,
     *,
     size_px: tuple[int, int],
-    crop_px: tuple[int, int, int, int] | None = None,
+    crop_px: Box | None = None,
     table: Array | None = None,
+    sampler: str = "independent",
 ) -> Any:
-    """A scene ready to be traced: `size_px` is width, height; `crop_px` left, top, width, height.
+    """A scene ready to be traced: `size_px` is width, height;
 
     Without a `table` the figure floats in the lamps' light before nothing: alpha is its outline.
+    sampler: mitsuba's; "multijitter" spreads a few samples better.
     """
     mi = mitsuba()
     at = mi.ScalarTransform4f
@@ -272,7 +298,7 @@ def stage(
             "fov_axis": "y",
             "to_world": at().look_at(camera.eye.tolist(), camera.target.tolist(), [0, 1, 0]),
             "film": film,
-            "sampler": {"type": "independent"},
+            "sampler": {"type": sampler},
         },
         "sky": {"type": "constant", "radiance": {"type": "rgb", "value": list(_SKY)}},
         **shapes,
@@ -318,7 +344,6 @@ def _table(colour: Array) -> dict[str, Any]:
 def trace(
     scene: Any,
     *,
-    passes: int,
     spp: int,
     seed: int,
     step: Callable[[float], None],
@@ -328,24 +353,15 @@ def trace(
 
     With a `finish`, in its room and with its light from inside.
 
-    `step` hears the share done after each pass, and may raise to stop.
+    `step` hears the share done, and may raise to stop.
     """
-    # 1. Light, in passes.
+    # 1. Light.
     mi = mitsuba()
-    total: Array | None = None
-    for number in range(passes):
-        stream = (seed * passes + number) % 2**32
-        picture = np.asarray(mi.render(scene, spp=spp, seed=stream), np.float32)
-        total = picture if total is None else total + picture
-        step((number + 1) / (passes + 1))
-    assert total is not None
-    total /= passes
+    total = np.asarray(mi.render(scene, spp=spp, seed=seed % 2**32), np.float32)
+    step(0.8)
 
     # 2. Albedo and normals, apart: nested in one integrator they cost three times as much.
-    guides = mi.load_dict({"type": "aov", "aovs": "albedo:albedo,normal:sh_normal"})
-    guide = np.asarray(
-        mi.render(scene, spp=_GUIDE_SPP, seed=seed % 2**32, integrator=guides), np.float32
-    )
+    guide = _guide(scene, seed=seed)
     colour = denoised(total[..., :3], guide[..., :3], guide[..., 3:6])
     alpha = np.clip(total[..., 3:4], 0, 1)
     if finish is not None:
@@ -353,6 +369,24 @@ def trace(
         colour = coating.lit_within(straight, coating.own_colour(guide), finish) * alpha
     step(1.0)
     return np.concatenate([colour, alpha], axis=2)
+
+
+def _guide(scene: Any, *, seed: int) -> Array:
+    """Albedo and normals (H, W, 6) that tell the denoiser what is edge and what is grain."""
+    import drjit  # noqa: PLC0415 - heavy, and only in a worker
+
+    mi = mitsuba()
+    threads = drjit.thread_count()
+    if mi.variant().startswith("scalar"):
+        # Its samples wait on one lock: two threads take four times as long as one.
+        # Source: mitsuba issue 1917; measured on 3.9.1.
+        drjit.set_thread_count(1)
+    try:
+        integrator = mi.load_dict({"type": "aov", "aovs": "albedo:albedo,normal:sh_normal"})
+        guide = mi.render(scene, spp=_GUIDE_SPP, seed=seed % 2**32, integrator=integrator)
+        return np.asarray(guide, np.float32)
+    finally:
+        drjit.set_thread_count(threads)
 
 
 def denoised(colour: Array, albedo: Array, normal: Array) -> Array:

@@ -27,6 +27,8 @@ OVAL = (
 
 SPAN_DEG = (-106.0, -78.0, 106.0, 62.0)
 """Left, bottom, right, top of the grid: beyond these the head is under ear, collar or helmet."""
+FACE_SPAN_DEG = (-80.0, -66.0, 80.0, 48.0)
+"""What of it carries a face: the rest is plain skin."""
 _COARSE_STEP_DEG = 3.0
 _SMOOTHING = 0.4
 """Of the spline, against the mesh model's jitter; judged by eye."""
@@ -37,23 +39,35 @@ class Grid:
     """The map's samples: row 0 is the lowest, so texture rows run from chin to forehead."""
 
     step_deg: float
+    span_deg: tuple[float, float, float, float] = SPAN_DEG
+
+    @property
+    def face(self) -> Grid:
+        """The part of it that carries the face."""
+        return Grid(self.step_deg, FACE_SPAN_DEG)
+
+    def part(self, inner: Grid) -> tuple[slice, slice]:
+        """Rows and columns of a grid of the same step within this one."""
+        first = self.pixels(np.asarray(inner.span_deg[:2], np.float32)).round().astype(int)
+        rows, columns = inner.shape
+        return slice(first[1], first[1] + rows), slice(first[0], first[0] + columns)
 
     @property
     def shape(self) -> tuple[int, int]:
-        left, bottom, right, top = SPAN_DEG
+        left, bottom, right, top = self.span_deg
         return round((top - bottom) / self.step_deg) + 1, round((right - left) / self.step_deg) + 1
 
     def degrees(self) -> Array:
         """(rows, columns, 2): degrees right and up."""
         rows, columns = self.shape
-        left, bottom, right, top = SPAN_DEG
+        left, bottom, right, top = self.span_deg
         a, b = np.meshgrid(np.linspace(left, right, columns), np.linspace(bottom, top, rows))
         return np.stack([a, b], axis=-1).astype(np.float32)
 
     def pixels(self, degrees: Array) -> Array:
         """Degrees (…, 2) to column and row (…, 2)."""
         rows, columns = self.shape
-        left, bottom, right, top = SPAN_DEG
+        left, bottom, right, top = self.span_deg
         scale = np.asarray([(columns - 1) / (right - left), (rows - 1) / (top - bottom)])
         return np.asarray((degrees - np.asarray([left, bottom])) * scale, np.float32)
 
@@ -147,11 +161,16 @@ def _rim() -> Array:
 
 
 def resized(coarse: Array, grid: Grid) -> Array:
-    """Sampled by cubic splines at the fine grid's nodes; both grids have nodes on the span's edges.
+    """Sampled by cubic splines at the fine grid's nodes; both whole grids have nodes on the span's
+    edges.
 
     Not by cv2, which rounds positions to 1/32: the steps would show as ribs in light.
     """
-    up, across = (_spline(*sizes) for sizes in zip(coarse.shape, grid.shape, strict=False))
+    whole = Grid(grid.step_deg)
+    up, across = (
+        _spline(knots, samples)[part]
+        for knots, samples, part in zip(coarse.shape, whole.shape, whole.part(grid), strict=False)
+    )
     return np.asarray(np.einsum("ri,ij...,cj->rc...", up, coarse, across, optimize=True))
 
 
