@@ -7,17 +7,15 @@ the way the desk does, and watches a real Chromium on the screen's page. Prints 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.bench.timing import p, timed
 from tests.browser import chromium
 from tests.photos import portrait
 from tests.stack import Crew, Phone, Stack, wait_until
@@ -98,16 +96,6 @@ def decide_and_see(
         what=f"the screen after {verdict}",
         every_s=0.005,
     )
-
-
-def timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def p(seconds: list[float], percent: int) -> float:
-    return statistics.quantiles(seconds, n=100, method="inclusive")[percent - 1]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from figurine import kits, lettering, recipes
 from figurine.engines.base import Format, Progress, silent
 from figurine.engines.sculpt import bust, compose, engraving, geometry, scene
@@ -14,11 +16,14 @@ from figurine.errors import NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Recipe, Selfie
 
-_SPP = 8
-"""Well spread, they leave as much grain as 12 of chance, in two thirds of the time."""
+_SPP = 6
+"""Well spread and denoised they leave less grain than 12 of chance: an error of 4.1 of 255 against
+4.4. 8 do as well; 12 would leave 3.5, for half a second more."""
 _DEFAULT_WIDTH_PX = 1080
 _SKETCH_WIDTH_PX = 540
-"""Up to this width the head is a sketch: its finer detail would not be seen."""
+"""Up to this width head and body are sketches: finer detail would not be seen."""
+_SKETCH_CELL = 0.009
+"""Of the body's triangles, in units: a pixel and a half."""
 _KEPT = 4
 """Moulds kept in memory, of 60 to 100 MB each at full size."""
 _HEAD_FROM = 0.98
@@ -174,6 +179,8 @@ class SculptEngine:
             plates = compose.load_plates(kit, finish, width_px=width_px)
             box = compose.crop_box(kit, plates.size_px)
             thin = scene.thinned(whole.above(_HEAD_FROM), kit.camera, plates.size_px, box)
+            if width_px <= _SKETCH_WIDTH_PX:
+                thin = thin.coarser(np.ones(len(thin.faces), np.bool_), cell=_SKETCH_CELL)
             mould = _Mould(
                 plates=plates,
                 body=scene.body_shape(thin, finish),

@@ -28,7 +28,7 @@ _GLINT, _GLINT_AT = 0.24, (-0.34, 0.40)
 _LASH_DEG, _UNDER_DEG = 1.15, 0.45
 _WING = 0.16
 """How far the upper line runs out beyond the outer corner, in eye widths."""
-_SLACK = 0.9
+_SLACK = 0.5
 """Of an eye's width around it: the window that is drawn."""
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from figurine.engines.sculpt import coating
+from figurine.engines.sculpt.backend import mitsuba
 from figurine.kits import Camera, Finish, Layer
 from figurine.kits.body import Body
 from figurine.types import Array
@@ -24,7 +23,7 @@ PATH_DEPTH = 4
 
 
 _GUIDE_SPP = 2
-_MARGIN, _AWAY, _COARSE_CELL = 0.012, -0.3, 0.014
+_MARGIN, _AWAY, _COARSE_CELL = 0.012, -0.3, 0.022
 """Around a crop, of the picture's width; cosine of the angle to the camera past which a surface is
 not seen, nor bends the shading of what is; and the grid of unseen triangles, in units."""
 _SWATCH = 16
@@ -54,17 +53,6 @@ STUDIO = (
 _BOUNCE = Lamp((0.0, -0.02, 3.0), (0, 1.40, 0), 0.90, (1.1, 0.85, 0.55))
 """The table's light on the figure, where there is no table."""
 _SKY = (0.42, 0.42, 0.44)
-
-
-@cache
-def mitsuba() -> Any:
-    """mitsuba with the fastest variant that runs here; the plain one always does."""
-    import mitsuba as mi  # noqa: PLC0415 - heavy, and only in a worker
-
-    library = os.environ.get("DRJIT_LIBLLVM_PATH", "")
-    mi.set_variant("llvm_ad_rgb" if library and Path(library).exists() else "scalar_rgb")
-    mi.set_log_level(mi.LogLevel.Error)
-    return mi
 
 
 def body_shape(body: Body, finish: Finish) -> Any:

@@ -1,0 +1,54 @@
+"""mitsuba on the fastest processor there is here: a GPU, a CPU with LLVM, or a CPU alone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from typing import Any, Final
+
+VARIANTS: Final = ("cuda_ad_rgb", "llvm_ad_rgb", "scalar_rgb")
+"""The fastest first. Of each, the same seed gives the same bytes; between them, grain differs."""
+_LIBRARIES = ("libLLVM-19.so", "libLLVM.so.19.1")
+"""Debian's `libllvm19`. With versions 14 and 15 mitsuba 3.9 fails."""
+
+
+@cache
+def mitsuba() -> Any:
+    """mitsuba, its variant chosen: `SCULPT_VARIANT`, or else the fastest that runs here."""
+    import mitsuba as mi  # noqa: PLC0415 - heavy, and only in a worker
+
+    mi.set_variant(os.environ.get("SCULPT_VARIANT") or fastest())
+    mi.set_log_level(mi.LogLevel.Error)
+    return mi
+
+
+def fastest() -> str:
+    if _gpus():
+        return "cuda_ad_rgb"
+    return "llvm_ad_rgb" if _llvm() else "scalar_rgb"
+
+
+def _gpus() -> int:
+    """How many NVIDIA GPUs the driver shows; 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return 0
+    return count.value
+
+
+def _llvm() -> bool:
+    """Whether LLVM can be loaded: from DRJIT_LIBLLVM_PATH, or where the system keeps it."""
+    named = os.environ.get("DRJIT_LIBLLVM_PATH")
+    for library in _LIBRARIES if named is None else filter(None, [named]):
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            continue
+        os.environ["DRJIT_LIBLLVM_PATH"] = library
+        return True
+    return False
