@@ -207,6 +207,21 @@ def test_body_above_keeps_only_what_lies_higher() -> None:
     assert upper.vertices[:, 1].min() > 0.1
 
 
+def test_body_made_coarser_below_is_unchanged_above_and_closed() -> None:
+    ball = _ball()
+    low = ball.vertices[ball.faces][..., 1].mean(axis=1) < 0
+    coarse = ball.coarser(low, cell=0.1)
+    above = ball.vertices[ball.faces[~low]]
+    made = set(map(tuple, coarse.vertices[coarse.faces].reshape(-1, 9)))
+    assert len(coarse.faces) - len(above) < low.sum() / 4
+    assert set(map(tuple, above.reshape(-1, 9))) <= made
+    # Every edge is walked as often one way as the other: there is no gap where the two meet.
+    edges = np.concatenate(
+        [coarse.faces[:, [0, 1]], coarse.faces[:, [1, 2]], coarse.faces[:, [2, 0]]]
+    )
+    assert sorted(map(tuple, edges)) == sorted(map(tuple, edges[:, ::-1]))
+
+
 def test_radial_map_of_a_ball_off_centre() -> None:
     rays = np.asarray([[1, 0, 0], [-1, 0, 0], [0, 0, 1]], np.float32)
     ball = solids.ellipsoid((0.1, 0, 0), (0.5, 0.5, 0.5))

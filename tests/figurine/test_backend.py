@@ -1,0 +1,50 @@
+"""backend.py: the fastest of mitsuba's variants that runs here is taken, or the one asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from figurine.engines.sculpt import backend
+
+_ASK = "from figurine.engines.sculpt.backend import mitsuba; print(mitsuba().variant())"
+
+
+@pytest.mark.parametrize(
+    ("given", "variant"),
+    [
+        ({"SCULPT_VARIANT": "scalar_rgb"}, "scalar_rgb"),
+        ({"DRJIT_LIBLLVM_PATH": "", "CUDA_VISIBLE_DEVICES": ""}, "scalar_rgb"),
+        ({"DRJIT_LIBLLVM_PATH": "/nowhere.so", "CUDA_VISIBLE_DEVICES": ""}, "scalar_rgb"),
+    ],
+)
+def test_variant_is_the_one_asked_for_or_the_plain_one(given: dict[str, str], variant: str) -> None:
+    asked = {name: value for name, value in os.environ.items() if name != "SCULPT_VARIANT"}
+    said = subprocess.run(
+        [sys.executable, "-c", _ASK],
+        env={**asked, **given},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == [variant]
+
+
+def test_fastest_variant_runs_here() -> None:
+    mi = backend.mitsuba()
+    assert backend.fastest() in backend.VARIANTS
+    assert mi.variant() in mi.variants()
+    picture = mi.render(mi.load_dict(mi.cornell_box() | {"sensor": _small(mi)}), spp=1)
+    assert picture.shape == (8, 8, 3)
+
+
+def _small(mi: object) -> dict[str, object]:
+    return {
+        "type": "perspective",
+        "film": {"type": "hdrfilm", "width": 8, "height": 8, "rfilter": {"type": "box"}},
+    }
