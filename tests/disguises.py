@@ -1,0 +1,404 @@
+"""Photos spoiled on purpose: masks, sunglasses, hands, shut eyes and turned heads on real faces.
+
+Every one is painted or warped onto the photo along the face's own mesh, with the photo's own light.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from figurine.eyes import LOWER_LID, UPPER_LID, Eye, look
+from figurine.faces import CHIN, LEFT_CHEEK, OVAL, RIGHT_CHEEK
+from figurine.kits.solids import Solid, capsule, ellipsoid, union
+from figurine.types import Face, Pixels
+
+Array = np.ndarray[Any, Any]
+
+_OVER = 2
+"""Shapes are drawn this much larger, then averaged."""
+_MASK_TOP = (127, 116, 117, 118, 126, 197, 355, 347, 346, 345, 356)
+_JAW = (356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+        148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127)  # fmt: skip
+_RIGHT_BROW, _LEFT_BROW = (70, 63, 105, 66, 107), (300, 293, 334, 296, 336)
+_SKIN_SPOTS = (50, 280, 117, 346, 151, 9)
+
+
+def mask(pixels: Pixels, face: Face, *, colour: tuple[int, int, int] = (142, 178, 196)) -> Pixels:
+    """A pleated cloth mask from the bridge of the nose to under the chin."""
+    mesh = face.mesh[:, :2]
+    middle = mesh[[4, CHIN]].mean(0)
+    jaw = middle + (mesh[list(_JAW)] - middle) * 1.05
+    top = mesh[[234, 117, 6, 346, 454]]
+    top[1:4] += (mesh[[50, 197, 280]] - top[1:4]) * 0.45
+    outline = np.concatenate([_curve(top), jaw[(jaw[:, 1] > top[[0, -1], 1].min())]])
+    inside = _filled(pixels, [outline], soft_px=0.004 * face.width_px)
+    # 1. The face's own light, without its features.
+    light = _luma(cv2.GaussianBlur(pixels, (0, 0), 0.07 * face.width_px))
+    light = light / _spot_luma(pixels, face)
+    # 2. Pleats across, and the weave.
+    rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]].astype(np.float32)
+    along = _level(face, columns, rows)
+    pleat = 1 - 0.16 * np.exp(-(((along[1] * 5.2) % 1 - 0.5) ** 2) / 0.010)
+    pleat *= 1 + 0.05 * np.sin(2 * np.pi * along[1] * 5.2)
+    weave = np.random.default_rng(5).normal(1, 0.02, pixels.shape[:2])
+    bulge = 1.04 - 0.5 * along[0] ** 2
+    cloth = np.asarray(colour) * (light.clip(0.45, 1.25) * pleat * weave * bulge)[..., None]
+    # 3. A hem, a shadow on the cheeks, and the loops to the ears.
+    hem = _stroked(pixels, [_curve(top)], 0.012 * face.width_px)
+    cloth *= (1 - 0.22 * hem)[..., None]
+    out = pixels * (1 - 0.35 * _shadow(inside, face, (0.0, -0.012)))[..., None]
+    loops = [mesh[[93, 234]] * 0 + mesh[[234, 127]], mesh[[454, 356]]]
+    straps = _stroked(pixels, loops, 0.02 * face.width_px)
+    out = _laid(out, np.full(3, 225.0) * 0.9, straps)
+    return _laid(out, cloth, inside).clip(0, 255).astype(np.uint8)
+
+
+def sunglasses(
+    pixels: Pixels,
+    face: Face,
+    *,
+    colour: tuple[int, int, int] = (16, 17, 20),
+    opacity: float = 0.96,
+    glare: float = 0.35,
+) -> Pixels:
+    """Glasses with a frame and a glare; dark lenses, or tinted ones with less opacity."""
+    mesh = face.mesh[:, :2].astype(np.float64)
+    right = (mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK]) / face.width_px
+    right /= np.linalg.norm(right)
+    down = np.array([-right[1], right[0]])
+    half = 0.205 * face.width_px
+    lenses, shines = [], []
+    for outer, inner in ((33, 133), (263, 362)):
+        side = np.sign((mesh[outer] - mesh[inner]) @ right)
+        eye = mesh[[outer, inner]].mean(0) + down * 0.035 * face.width_px
+        eye = eye + right * side * 0.012 * face.width_px
+        turn = np.linspace(0, 2 * np.pi, 80)
+        x = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** 0.72
+        y = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.78
+        y = y * (0.74 + 0.10 * x * side)
+        lenses.append(eye + half * (x[:, None] * right + y[:, None] * down))
+        stripe = np.array([[-0.75, -0.5], [-0.35, -0.6], [-0.62, 0.35], [-0.85, 0.2]])
+        shines.append(eye + half * (stripe[:, :1] * right + stripe[:, 1:] * down))
+    inside = _filled(pixels, lenses, soft_px=0.004 * face.width_px)
+    out = pixels * (1 - 0.30 * _shadow(inside, face, (0.0, 0.03)))[..., None]
+    # 1. The lenses: darker at the top, with the sky in them.
+    rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]].astype(np.float32)
+    height = _level(face, columns, rows)[1]
+    tint = np.asarray(colour, float) + 26 * glare * np.clip((height + 0.35) * 3, 0, 1)[..., None]
+    out = _laid(out, tint, inside * opacity)
+    shine = cv2.GaussianBlur(_filled(pixels, shines), (0, 0), 0.012 * face.width_px)
+    out = _laid(out, np.array([225.0, 235, 245]), shine * inside * glare)
+    # 2. The frame.
+    bridge = np.array([lenses[0][np.argmax(lenses[0] @ right)], lenses[1][np.argmin(lenses[1] @ right)]])
+    bridge = bridge - down * 0.03 * face.width_px
+    arms = [
+        np.array([lenses[0][np.argmin(lenses[0] @ right)], mesh[127]]) - down * 0.02 * face.width_px,
+        np.array([lenses[1][np.argmax(lenses[1] @ right)], mesh[356]]) - down * 0.02 * face.width_px,
+    ]
+    wire = _stroked(pixels, [*(np.vstack([lens, lens[:1]]) for lens in lenses), bridge, *arms],
+                    0.026 * face.width_px)
+    return _laid(out, np.array([20.0, 18, 18]), wire).clip(0, 255).astype(np.uint8)
+
+
+def shut_eyes(pixels: Pixels, face: Face, *, share: float = 1.0) -> Pixels:
+    """Draw both upper lids down, stretching the skin below the brows; share 1 shuts them."""
+    out = pixels.copy()
+    for eye, brow in zip(look(pixels, face), (_RIGHT_BROW, _LEFT_BROW), strict=True):
+        out = _lid_drawn(out, face, eye, face.mesh[list(brow), :2], share)
+    return out
+
+
+def _lid_drawn(pixels: Pixels, face: Face, eye: Eye, brow: Array, share: float) -> Pixels:
+    # 1. In the eye's own frame, x along it: heights of brow, upper and lower lid a column.
+    upper, lower = eye.lids[list(UPPER_LID)], eye.lids[list(LOWER_LID)]
+    origin = upper[0]
+    ahead = (upper[-1] - upper[0]) / np.linalg.norm(upper[-1] - upper[0])
+    down = np.array([-ahead[1], ahead[0]]) * np.sign(ahead[0])
+    rows, columns = np.mgrid[: pixels.shape[0], : pixels.shape[1]].astype(np.float32)
+    x = (columns - origin[0]) * ahead[0] + (rows - origin[1]) * ahead[1]
+    y = (columns - origin[0]) * down[0] + (rows - origin[1]) * down[1]
+
+    def height(points: Array) -> Array:
+        xs, ys = (points - origin) @ ahead, (points - origin) @ down
+        order = np.argsort(xs)
+        return np.asarray(np.interp(x, xs[order], ys[order]))
+
+    width = float(np.linalg.norm(upper[-1] - upper[0]))
+    top, lash, rim = height(brow), height(upper), height(lower)
+    top = np.minimum(top + 0.12 * width, lash - 0.10 * width)
+    line = lash + (rim + 0.01 * width - lash) * share  # where the lashes come to lie
+    lash = lash + 0.02 * width
+    # 2. Skin from brow to lash is stretched down to the line; lashes keep their own thickness.
+    thick = 0.10 * width
+    t = np.clip((y - top) / np.maximum(line - thick - top, 1), 0, 1)
+    source = np.where(y < line - thick, top + t * (lash - thick - top), y - line + lash)
+    source = np.where((y > top) & (y < line), source, y)
+    ends = np.clip(np.minimum(x, width - x) / (0.06 * width) + 1.5, 0, 1)
+    source = y + (source - y) * ends
+    shift = (source - y).astype(np.float32)
+    moved = cv2.remap(pixels, columns + shift * np.float32(down[0]),
+                      rows + shift * np.float32(down[1]), cv2.INTER_CUBIC)
+    # 3. What is left of the eye's dark just under the line becomes the lashes' line.
+    soft = cv2.GaussianBlur(((y > top) & (y < line) & (ends > 0)).astype(np.float32), (0, 0), 0.8)
+    out = _laid(pixels.astype(float), moved.astype(float), soft)
+    curve = np.stack([np.linspace(0, width, 30)] * 2, 1)
+    xs, order = (lower - origin) @ ahead, np.argsort((lower - origin) @ ahead)
+    ys = np.interp(curve[:, 0], xs[order], ((lower - origin) @ down)[order])
+    xu, oru = (upper - origin) @ ahead, np.argsort((upper - origin) @ ahead)
+    yu = np.interp(curve[:, 0], xu[oru], ((upper - origin) @ down)[oru])
+    ys = yu + (ys - yu) * share
+    points = origin + curve[:, :1] * ahead + ys[:, None] * down
+    lashes = cv2.GaussianBlur(_stroked(pixels, [points], 0.045 * width), (0, 0), 0.012 * width)
+    dark = np.asarray(pixels[max(0, int(eye.iris[1])), max(0, int(eye.iris[0]))], float) * 0.5 + 20
+    return _laid(out, dark, lashes * 0.8).clip(0, 255).astype(np.uint8)
+
+
+_FINGERS = (  # knuckle, middle joint, tip in palm units; radius
+    ((-0.42, 0.00, 0.05), (-0.52, -0.62, 0.16), (-0.52, -1.00, 0.02), 0.135),
+    ((-0.14, -0.06, 0.10), (-0.17, -0.78, 0.22), (-0.18, -1.22, 0.06), 0.145),
+    ((0.15, -0.05, 0.10), (0.16, -0.74, 0.22), (0.14, -1.16, 0.06), 0.142),
+    ((0.42, 0.05, 0.04), (0.49, -0.50, 0.14), (0.47, -0.82, 0.02), 0.120),
+)
+
+
+@cache
+def _hand(size: int = 360) -> tuple[Array, Array, Array]:
+    """The back of a hand, fingers up: cover 0..1, normals (.., 3), nail share 0..1."""
+    parts: list[Solid] = [
+        union(capsule(a, b, r, r * 0.97), capsule(b, c, r * 0.97, r * 0.82), blend=0.03)
+        for a, b, c, r in _FINGERS
+    ]
+    thumb = union(
+        capsule((0.50, 0.75, 0.0), (0.82, 0.30, 0.05), 0.19, 0.16),
+        capsule((0.82, 0.30, 0.05), (0.86, -0.12, 0.02), 0.155, 0.12), blend=0.03,
+    )
+    palm = union(
+        ellipsoid((0.0, 0.52, 0.0), (0.60, 0.72, 0.22)),
+        capsule((-0.05, 0.9, -0.02), (-0.05, 2.2, -0.02), 0.34, 0.36), blend=0.2,
+    )
+    solid = union(union(palm, thumb, blend=0.12), union(*parts), blend=0.07)
+    # 1. March down onto it, straight from above.
+    y, x = np.mgrid[-1.5:2.0:size * 1j, -1.1:1.3:int(size * 2.4 / 3.5) * 1j].astype(np.float32)
+    p = np.stack([x.ravel(), y.ravel(), np.full(x.size, 0.9, np.float32)], 1)
+    for _ in range(48):
+        p[:, 2] -= solid(p).clip(-0.02, 0.2) * 0.8
+        p[:, 2] = p[:, 2].clip(-0.8, None)
+    hit = (np.abs(solid(p)) < 0.02) & (p[:, 2] > -0.5)
+    # 2. Which way its skin faces, and where nails are.
+    step = 0.01
+    eye = np.eye(3, dtype=np.float32) * step
+    normal = np.stack([solid(p + e) - solid(p - e) for e in eye], 1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+    nail = np.zeros(len(p))
+    for _, middle, tip, radius in _FINGERS:
+        way = np.subtract(tip, middle)[:2] / np.linalg.norm(np.subtract(tip, middle)[:2])
+        at = p[:, :2] - np.asarray(tip)[:2] - way * radius * 0.1
+        along, across = at @ way, at @ np.array([-way[1], way[0]])
+        oval = (along / (radius * 0.72)) ** 4 + (across / (radius * 0.62)) ** 4
+        nail = np.maximum(nail, np.clip((1 - oval) * 4, 0, 1))
+    shape = x.shape
+    return hit.reshape(shape).astype(float), normal.reshape(*shape, 3), nail.reshape(shape)
+
+
+def hand(
+    pixels: Pixels,
+    face: Face,
+    *,
+    at: int = 13,
+    turn_deg: float = 70.0,
+    size: float = 0.46,
+    mirrored: bool = False,
+) -> Pixels:
+    """A hand of the face's own skin, its fingers over mesh point `at`; size: a palm unit in widths."""
+    cover, normal, nail = _hand()
+    # 1. Lit as a face is, from above; blood shows where skin turns away; creases at the joints.
+    skin = np.median([_spot(pixels, face, spot) for spot in _SKIN_SPOTS], axis=0)
+    key = np.array([-0.35, -0.55, 0.76]) / np.linalg.norm([-0.35, -0.55, 0.76])
+    turn = np.deg2rad(turn_deg)
+    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    normal = normal.copy()
+    normal[..., :2] = normal[..., :2] @ spin.T
+    lambert = (normal @ key).clip(0, 1)
+    light = 0.46 + 0.66 * lambert
+    edge = 1 - normal[..., 2].clip(0, 1)
+    colour = skin * light[..., None] * (1 - edge[..., None] * np.array([0.06, 0.22, 0.26]))
+    grain = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, cover.shape), (0, 0), 1.6)
+    colour *= (1 + 0.035 * grain / grain.std())[..., None]
+    y, x = np.mgrid[-1.5:2.0:cover.shape[0] * 1j, -1.1:1.3:cover.shape[1] * 1j]
+    for _, joint, tip, radius in _FINGERS:
+        for centre in (joint, np.add(joint, tip) / 2 + np.array([0, -0.02, 0])):
+            for shift in (-0.03, 0.0, 0.03):
+                line = np.exp(-(((y - centre[1] - shift) / 0.012) ** 2))
+                colour *= (1 - 0.14 * line * (np.abs(x - centre[0]) < radius * 0.7))[..., None]
+    gloss = np.clip((normal @ key - 0.82) / 0.18, 0, 1) ** 3
+    nails = (colour * np.array([1.04, 0.94, 0.94]) + 30) + 45 * gloss[..., None]
+    colour = _laid(colour, nails, nail * 0.75) + 14 * gloss[..., None]
+    # 2. Onto the photo: turned, its finger knuckles' middle at the point, with a soft shadow.
+    px = size * face.width_px / (cover.shape[0] / 3.5)
+    flip = -1.0 if mirrored else 1.0
+    linear = px * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = np.diag([flip, 1.0]) @ linear
+    pivot = np.array([1.1 / 2.4 * cover.shape[1], (1.5 - 0.55) / 3.5 * cover.shape[0]])
+    to = np.column_stack([linear, face.mesh[at, :2] - linear @ pivot])
+    size_px = (pixels.shape[1], pixels.shape[0])
+    inside = cv2.warpAffine(cover, to, size_px, flags=cv2.INTER_LINEAR)
+    placed = cv2.warpAffine(colour * cover[..., None], to, size_px, flags=cv2.INTER_LINEAR)
+    placed = placed / np.maximum(inside, 1e-3)[..., None]
+    inside = cv2.GaussianBlur(inside, (0, 0), max(0.5, 0.003 * face.width_px))
+    out = pixels * (1 - 0.45 * _shadow(inside, face, (0.0, 0.035)))[..., None]
+    light = _luma(cv2.GaussianBlur(pixels, (0, 0), 0.2 * face.width_px)) / _spot_luma(pixels, face)
+    return _laid(out, placed * light.clip(0.75, 1.1)[..., None], inside).clip(0, 255).astype(np.uint8)
+
+
+def turned(pixels: Pixels, face: Face, *, by_deg: float) -> Pixels:
+    """Turn the head about its upright axis, its depth taken from the mesh; the wall stays."""
+    # 1. Depth: the mesh's inside the face, an egg's around it; 0 at the cheeks, in widths.
+    width = face.width_px
+    mesh = face.mesh.astype(np.float64)
+    centre = mesh[[RIGHT_CHEEK, LEFT_CHEEK]].mean(0)
+    grid = np.linspace(-1.15, 1.15, 93), np.linspace(-1.25, 1.15, 97)
+    gx, gy = np.meshgrid(*grid)
+    px, py = centre[0] + gx * width, centre[1] + gy * width
+    egg = 0.62 * np.sqrt(np.clip(1 - (gx / 0.74) ** 2 - ((gy + 0.12) / 1.0) ** 2, 0, 1)) - 0.12
+    tri = cv2.Subdiv2D((int(px.min()) - 2, int(py.min()) - 2, int(np.ptp(px)) + 5, int(np.ptp(py)) + 5))
+    del tri
+    inside = _mesh_depth(mesh, px, py)
+    depth = np.where(np.isnan(inside), np.nan, (centre[2] - inside) / width)
+    oval = mesh[list(OVAL), :2].astype(np.float32)
+    away = np.array([cv2.pointPolygonTest(oval, (float(a), float(b)), True)
+                     for a, b in zip(px.ravel(), py.ravel(), strict=True)]).reshape(px.shape) / width
+    rim_x, rim_y = mesh[list(OVAL), 0], mesh[list(OVAL), 1]
+    rim_z = (centre[2] - mesh[list(OVAL), 2]) / width
+    near = np.argmin((px[..., None] - rim_x) ** 2 + (py[..., None] - rim_y) ** 2, axis=-1)
+    outside = rim_z[near] - np.clip(-away, 0, None) * 0.9
+    del egg
+    depth = np.where(np.isnan(depth), outside, depth)
+    depth = cv2.GaussianBlur(depth, (0, 0), 0.7)
+    # 2. The head stands before the wall: hair and neck go with it, fading out.
+    head = ((gx / 0.92) ** 2 + ((gy + 0.15) / 1.05) ** 2) < 1
+    weight = np.clip(1.4 * (1 - np.sqrt((gx / 1.1) ** 2 + ((gy + 0.1) / 1.2) ** 2)) / 0.35, 0, 1)
+    turn = np.deg2rad(by_deg)
+    axis = -0.35  # where the neck is, behind the cheeks
+    z = depth - axis
+    new_x = gx * np.cos(turn) + z * np.sin(turn)
+    new_z = z * np.cos(turn) - gx * np.sin(turn)
+    new_x = gx + (new_x - gx) * weight
+    return _redrawn(pixels, (px, py), (centre[0] + new_x * width, py), new_z, head)
+
+
+def _mesh_depth(mesh: Array, px: Array, py: Array) -> Array:
+    from scipy.interpolate import LinearNDInterpolator  # noqa: PLC0415 - a test's own need
+
+    return np.asarray(LinearNDInterpolator(mesh[:, :2], mesh[:, 2])(px, py))
+
+
+def _redrawn(pixels: Pixels, here: tuple[Array, Array], there: tuple[Array, Array],
+             nearness: Array, head: Array) -> Pixels:
+    """Carry the grid's cells from here to there, far ones first."""
+    out = pixels.copy()
+    rows, columns = here[0].shape
+    cells = [(nearness[r:r + 2, c:c + 2].mean(), r, c)
+             for r in range(rows - 1) for c in range(columns - 1)]
+    for _, r, c in sorted(cells):
+        at = [(r, c), (r, c + 1), (r + 1, c + 1), (r + 1, c)]
+        source = np.float32([[here[0][i], here[1][i]] for i in at])
+        target = np.float32([[there[0][i], there[1][i]] for i in at])
+        if cv2.contourArea(target, oriented=True) * cv2.contourArea(source, oriented=True) <= 0:
+            continue  # its back
+        target = target.mean(0) + (target - target.mean(0)) * 1.12
+        x0, y0 = np.maximum(np.floor(target.min(0)).astype(int), 0)
+        x1, y1 = np.ceil(target.max(0)).astype(int) + 1
+        x1, y1 = min(x1, out.shape[1]), min(y1, out.shape[0])
+        if x1 <= x0 or y1 <= y0:
+            continue
+        source = source.mean(0) + (source - source.mean(0)) * 1.12
+        to = cv2.getAffineTransform(source[:3], (target - (x0, y0))[:3].astype(np.float32))
+        s0 = np.maximum(np.floor(source.min(0)).astype(int) - 2, 0)
+        s1 = np.ceil(source.max(0)).astype(int) + 3
+        patch = pixels[s0[1]:s1[1], s0[0]:s1[0]]
+        if patch.size == 0:
+            continue
+        to[:, 2] += to[:, :2] @ s0
+        drawn = cv2.warpAffine(patch, to, (int(x1 - x0), int(y1 - y0)), borderMode=cv2.BORDER_REPLICATE)
+        cover = np.zeros((int(y1 - y0), int(x1 - x0)), np.uint8)
+        cv2.fillConvexPoly(cover, (target - (x0, y0)).round().astype(np.int32), 1)
+        out[y0:y1, x0:x1][cover > 0] = drawn[cover > 0]
+    return out
+
+
+def near(pixels: Pixels, face: Face, *, face_px: float = 320.0, across: float = 2.7) -> Pixels:
+    """Cut the photo to the head and bring its face to this width."""
+    x, y = face.mesh[:, :2].mean(0)
+    half = across * face.width_px / 2
+    x0, y0 = max(0, int(x - half)), max(0, int(y - half * 1.1))
+    cut = pixels[y0 : int(y + half * 1.15), x0 : int(x + half)]
+    zoom = face_px / face.width_px
+    method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return cv2.resize(cut, None, fx=zoom, fy=zoom, interpolation=method).astype(np.uint8)
+
+
+def _curve(points: Array, count: int = 60) -> Array:
+    """A smooth line through points."""
+    from scipy.interpolate import PchipInterpolator  # noqa: PLC0415 - a test's own need
+
+    t = np.linspace(0, 1, len(points))
+    return np.asarray(PchipInterpolator(t, points)(np.linspace(0, 1, count)))
+
+
+def _filled(pixels: Pixels, outlines: list[Array], *, soft_px: float = 0.0) -> Array:
+    canvas = np.zeros((pixels.shape[0] * _OVER, pixels.shape[1] * _OVER), np.uint8)
+    for outline in outlines:
+        cv2.fillPoly(canvas, [(outline * _OVER).round().astype(np.int32)], 255)
+    return _averaged(canvas, pixels, soft_px)
+
+
+def _stroked(pixels: Pixels, lines: list[Array], width_px: float) -> Array:
+    canvas = np.zeros((pixels.shape[0] * _OVER, pixels.shape[1] * _OVER), np.uint8)
+    for line in lines:
+        cv2.polylines(canvas, [(line * _OVER).round().astype(np.int32)], False, 255,
+                      max(1, round(width_px * _OVER)), cv2.LINE_AA)
+    return _averaged(canvas, pixels, 0.0)
+
+
+def _averaged(canvas: Array, pixels: Pixels, soft_px: float) -> Array:
+    size = (pixels.shape[1], pixels.shape[0])
+    small = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return cv2.GaussianBlur(small, (0, 0), soft_px) if soft_px > 0.3 else small
+
+
+def _shadow(inside: Array, face: Face, by: tuple[float, float]) -> Array:
+    to = np.float64([[1, 0, by[0] * face.width_px], [0, 1, by[1] * face.width_px]])
+    moved = cv2.warpAffine(inside, to, (inside.shape[1], inside.shape[0]))
+    return cv2.GaussianBlur(moved, (0, 0), 0.018 * face.width_px)
+
+
+def _level(face: Face, x: Array, y: Array) -> tuple[Array, Array]:
+    """Photo to face widths: across from the nose, and down from the eyes' line."""
+    mesh = face.mesh[:, :2]
+    right = (mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK]) / np.linalg.norm(mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK])
+    dx, dy = (x - mesh[168, 0]) / face.width_px, (y - mesh[168, 1]) / face.width_px
+    return dx * right[0] + dy * right[1], dy * right[0] - dx * right[1]
+
+
+def _spot(pixels: Pixels, face: Face, point: int) -> Array:
+    x, y = face.mesh[point, :2].round().astype(int)
+    reach = max(1, round(0.03 * face.width_px))
+    cut = pixels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+    return np.asarray(np.median(cut.reshape(-1, 3), axis=0))
+
+
+def _spot_luma(pixels: Pixels, face: Face) -> float:
+    colours = np.array([_spot(pixels, face, spot) for spot in _SKIN_SPOTS])
+    return float(np.median(colours @ [0.299, 0.587, 0.114])) / 255
+
+
+def _luma(pixels: Pixels) -> Array:
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+
+
+def _laid(below: Array, above: Array, share: Array) -> Array:
+    return np.asarray(below + (above - below) * share[..., None])
