@@ -28,6 +28,12 @@ _GLINT, _GLINT_AT = 0.24, (-0.34, 0.40)
 _LASH_DEG, _UNDER_DEG = 1.15, 0.45
 _WING = 0.16
 """How far the upper line runs out beyond the outer corner, in eye widths."""
+_SHUT = 0.09
+"""Area of the opening over its width squared, under which an eye is painted shut: a line of lashes
+on a round lid. Ten portraits 0.13 to 0.29, the least of them laughing; shut ones 0.00 to 0.08.
+"""
+_SHUT_SAG, _SHUT_LASH = 0.16, 1.25
+"""How far the line of a shut eye hangs, in eye widths, and how much heavier it is."""
 _SLACK = 0.5
 """Of an eye's width around it: the window that is drawn."""
 
@@ -94,7 +100,12 @@ def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, A
     upper, lower = (
         large(_smoothed((lid - middle) * stretch + middle)) for lid in (eye.upper, eye.lower)
     )
+    box = np.s_[low[1] : high[1], low[0] : high[0]]
+    deg = _OVER / step
     opening = _filled(canvas, [np.concatenate([upper, lower[::-1]])])
+    if opening.sum() < _SHUT * (width * _OVER) ** 2:
+        drawn = _shut(canvas, upper, lower, deg=deg)
+        return box, {name: _shrunk(layer) for name, layer in drawn.items()}
     centre, radius = large(eye.iris[None])[0], eye.iris_radius * _OVER
 
     # 2. The eyeball.
@@ -114,7 +125,6 @@ def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, A
     # 3. Lines: heaviest over the iris, winged at the outer corner.
     out = (upper[0] - upper[-1]) * _WING
     winged = np.concatenate([[upper[0] + out * (1, 0.25)], upper])
-    deg = _OVER / step
     lash = _stroke(canvas, winged, _LASH_DEG * deg, taper=0.35)
     under = _stroke(canvas, lower, _UNDER_DEG * deg, taper=0.2)
     fold = _stroke(canvas, upper + np.asarray([0, 1.5 * deg]), 1.6 * deg, taper=0.5)
@@ -129,8 +139,18 @@ def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, A
         "under": under,
         "lids": blurred(fold, 0.5 * deg),
     }
-    box = np.s_[low[1] : high[1], low[0] : high[0]]
     return box, {name: _shrunk(layer) for name, layer in drawn.items()}
+
+
+def _shut(canvas: tuple[int, int], upper: Array, lower: Array, *, deg: float) -> dict[str, Array]:
+    """A lid drawn down: its lashes where the lids meet, and its round, to be raised in clay."""
+    t = np.linspace(0, 1, len(upper))[:, None]
+    hang = (t * (1 - t)) * 4 * np.asarray([0, np.linalg.norm(upper[-1] - upper[0])])
+    chord = upper[:1] + (upper[-1:] - upper[:1]) * t
+    line = chord - hang * _SHUT_SAG
+    lash = _stroke(canvas, line, _LASH_DEG * _SHUT_LASH * deg, taper=0.25)
+    lid = _filled(canvas, [np.concatenate([line, (chord + hang * 0.22)[::-1]])])
+    return {"lash": lash, "lids": cv2.GaussianBlur(lid, (0, 0), 1.0 * deg)}
 
 
 def _smoothed(lid: Array) -> Array:
