@@ -71,6 +71,11 @@ OVAL: Final = (
 LEVEL_PITCH_DEG: Final = -8.0
 """What the line from brow to chin leans by in a level face: median of ten portraits."""
 
+MOUTH: Final = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 13, 14)
+EYES: Final = ((33, 133, 159, 145), (263, 362, 386, 374))
+UNREST_PARTS: Final = ((range(468), 1.0), (MOUTH, 0.8), ((*EYES[0], *EYES[1]), 1.1))
+"""Parts whose unrest counts, and how much: mouths move more than most points, eyes less."""
+
 PATCH_WIDTH_PX: Final = 96
 """Faces are measured at this width, so that a measure does not depend on the photo's size. About
 the smallest face that is let in.
@@ -134,11 +139,12 @@ def face_patch(pixels: Pixels, mesh: Floats) -> tuple[NDArray[np.uint8], NDArray
     return patch, inside.astype(bool)
 
 
-def views(pixels: Pixels, mesh: Floats) -> list[tuple[Pixels, Floats]]:
-    """Four views of a face as the mesh model takes them, and where its mesh lies in each.
+View = tuple[Pixels, Floats]
+"""A face as the mesh model takes it, (192, 192, 3) uint8, and its mesh's (468, 2) in there."""
 
-    Returns (192, 192, 3) uint8 with (468, 2) in its pixels.
-    """
+
+def views(pixels: Pixels, mesh: Floats) -> list[View]:
+    """Cut four views of a face, shifted and turned a little."""
     rough = _crop_around(mesh.astype(np.float64))
     photo, corner, scale = _surroundings(pixels, rough)
     placed = (mesh - np.append(corner, 0)) * scale
@@ -208,6 +214,7 @@ def _face(pixels: Pixels, hit: Hit) -> Face | None:
         width_px=_width_px(points),
         luma=float(np.median(patch[inside])) / 255,
         sharpness=sharpness(patch, inside),
+        unrest=_unrest([mesh / scale for mesh, _ in tries]),
     )
 
 
@@ -288,7 +295,7 @@ def _cut(pixels: Pixels, crop: Crop) -> tuple[Pixels, Array]:
     to_crop = cv2.getRotationMatrix2D(crop.centre.tolist(), crop.turn_deg, zoom)
     to_crop[:, 2] = to_crop[:, 2] + MESH_INPUT_PX / 2 - crop.centre
     square = cv2.warpAffine(pixels, to_crop, (MESH_INPUT_PX, MESH_INPUT_PX))
-    return square.astype(np.uint8), to_crop
+    return square.astype(np.uint8), np.asarray(to_crop, np.float64)
 
 
 def _shaken(crop: Crop) -> Iterator[Crop]:
@@ -355,6 +362,13 @@ def _scaled(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 def _width_px(mesh: Floats) -> float:
     return float(np.linalg.norm(mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK]))
+
+
+def _unrest(tries: list[Array]) -> float:
+    """How far points move between crops (RMS, in face widths), in the part where it is most."""
+    width_px = _width_px(np.mean(tries, axis=0))
+    moved = np.hypot(*np.std(tries, axis=0)[:, :2].T) / width_px
+    return max(share * float(moved[list(part)].mean()) for part, share in UNREST_PARTS)
 
 
 def _in_sight(pixels: Pixels, mesh: Floats) -> bool:

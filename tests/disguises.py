@@ -1,6 +1,6 @@
-"""Photos spoiled on purpose: masks, sunglasses, hands, shut eyes and turned heads on real faces.
+"""Photos spoiled on purpose: masks, sunglasses, hands and shut eyes on real faces.
 
-Every one is painted or warped onto the photo along the face's own mesh, with the photo's own light.
+Every one is painted onto the photo along the face's own mesh, with the photo's own light.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from figurine.eyes import LOWER_LID, UPPER_LID, Eye, look
-from figurine.faces import CHIN, LEFT_CHEEK, OVAL, RIGHT_CHEEK
+from figurine.faces import CHIN, LEFT_CHEEK, RIGHT_CHEEK
 from figurine.kits.solids import Solid, capsule, ellipsoid, union
 from figurine.types import Face, Pixels
 
@@ -93,14 +93,17 @@ def sunglasses(
     shine = cv2.GaussianBlur(_filled(pixels, shines), (0, 0), 0.012 * face.width_px)
     out = _laid(out, np.array([225.0, 235, 245]), shine * inside * glare)
     # 2. The frame.
-    bridge = np.array([lenses[0][np.argmax(lenses[0] @ right)], lenses[1][np.argmin(lenses[1] @ right)]])
-    bridge = bridge - down * 0.03 * face.width_px
+    first, second = (lens[np.argsort(lens @ right)] for lens in lenses)
+    bridge = np.array([first[-1], second[0]]) - down * 0.03 * face.width_px
     arms = [
-        np.array([lenses[0][np.argmin(lenses[0] @ right)], mesh[127]]) - down * 0.02 * face.width_px,
-        np.array([lenses[1][np.argmax(lenses[1] @ right)], mesh[356]]) - down * 0.02 * face.width_px,
+        np.array(ends) - down * 0.02 * face.width_px
+        for ends in ((first[0], mesh[127]), (second[-1], mesh[356]))
     ]
-    wire = _stroked(pixels, [*(np.vstack([lens, lens[:1]]) for lens in lenses), bridge, *arms],
-                    0.026 * face.width_px)
+    wire = _stroked(
+        pixels,
+        [*(np.vstack([lens, lens[:1]]) for lens in lenses), bridge, *arms],
+        0.026 * face.width_px,
+    )
     return _laid(out, np.array([20.0, 18, 18]), wire).clip(0, 255).astype(np.uint8)
 
 
@@ -140,8 +143,12 @@ def _lid_drawn(pixels: Pixels, face: Face, eye: Eye, brow: Array, share: float) 
     ends = np.clip(np.minimum(x, width - x) / (0.06 * width) + 1.5, 0, 1)
     source = y + (source - y) * ends
     shift = (source - y).astype(np.float32)
-    moved = cv2.remap(pixels, columns + shift * np.float32(down[0]),
-                      rows + shift * np.float32(down[1]), cv2.INTER_CUBIC)
+    moved = cv2.remap(
+        pixels,
+        columns + shift * np.float32(down[0]),
+        rows + shift * np.float32(down[1]),
+        cv2.INTER_CUBIC,
+    )
     # 3. What is left of the eye's dark just under the line becomes the lashes' line.
     soft = cv2.GaussianBlur(((y > top) & (y < line) & (ends > 0)).astype(np.float32), (0, 0), 0.8)
     out = _laid(pixels.astype(float), moved.astype(float), soft)
@@ -174,15 +181,19 @@ def _hand(size: int = 360) -> tuple[Array, Array, Array]:
     ]
     thumb = union(
         capsule((0.50, 0.75, 0.0), (0.82, 0.30, 0.05), 0.19, 0.16),
-        capsule((0.82, 0.30, 0.05), (0.86, -0.12, 0.02), 0.155, 0.12), blend=0.03,
+        capsule((0.82, 0.30, 0.05), (0.86, -0.12, 0.02), 0.155, 0.12),
+        blend=0.03,
     )
     palm = union(
         ellipsoid((0.0, 0.52, 0.0), (0.60, 0.72, 0.22)),
-        capsule((-0.05, 0.9, -0.02), (-0.05, 2.2, -0.02), 0.34, 0.36), blend=0.2,
+        capsule((-0.05, 0.9, -0.02), (-0.05, 2.2, -0.02), 0.34, 0.36),
+        blend=0.2,
     )
     solid = union(union(palm, thumb, blend=0.12), union(*parts), blend=0.07)
     # 1. March down onto it, straight from above.
-    y, x = np.mgrid[-1.5:2.0:size * 1j, -1.1:1.3:int(size * 2.4 / 3.5) * 1j].astype(np.float32)
+    y, x = np.mgrid[-1.5 : 2.0 : size * 1j, -1.1 : 1.3 : int(size * 2.4 / 3.5) * 1j].astype(
+        np.float32
+    )
     p = np.stack([x.ravel(), y.ravel(), np.full(x.size, 0.9, np.float32)], 1)
     for _ in range(48):
         p[:, 2] -= solid(p).clip(-0.02, 0.2) * 0.8
@@ -213,7 +224,7 @@ def hand(
     size: float = 0.46,
     mirrored: bool = False,
 ) -> Pixels:
-    """A hand of the face's own skin, its fingers over mesh point `at`; size: a palm unit in widths."""
+    """A hand of the face's own skin, its fingers over mesh point `at`; size: a palm in widths."""
     cover, normal, nail = _hand()
     # 1. Lit as a face is, from above; blood shows where skin turns away; creases at the joints.
     skin = np.median([_spot(pixels, face, spot) for spot in _SKIN_SPOTS], axis=0)
@@ -226,9 +237,10 @@ def hand(
     light = 0.46 + 0.66 * lambert
     edge = 1 - normal[..., 2].clip(0, 1)
     colour = skin * light[..., None] * (1 - edge[..., None] * np.array([0.06, 0.22, 0.26]))
-    grain = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, cover.shape), (0, 0), 1.6)
+    noise = np.asarray(np.random.default_rng(3).normal(0, 1, cover.shape))
+    grain = np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.6))
     colour *= (1 + 0.035 * grain / grain.std())[..., None]
-    y, x = np.mgrid[-1.5:2.0:cover.shape[0] * 1j, -1.1:1.3:cover.shape[1] * 1j]
+    y, x = np.mgrid[-1.5 : 2.0 : cover.shape[0] * 1j, -1.1 : 1.3 : cover.shape[1] * 1j]
     for _, joint, tip, radius in _FINGERS:
         for centre in (joint, np.add(joint, tip) / 2 + np.array([0, -0.02, 0])):
             for shift in (-0.03, 0.0, 0.03):
@@ -251,83 +263,8 @@ def hand(
     inside = cv2.GaussianBlur(inside, (0, 0), max(0.5, 0.003 * face.width_px))
     out = pixels * (1 - 0.45 * _shadow(inside, face, (0.0, 0.035)))[..., None]
     light = _luma(cv2.GaussianBlur(pixels, (0, 0), 0.2 * face.width_px)) / _spot_luma(pixels, face)
-    return _laid(out, placed * light.clip(0.75, 1.1)[..., None], inside).clip(0, 255).astype(np.uint8)
-
-
-def turned(pixels: Pixels, face: Face, *, by_deg: float) -> Pixels:
-    """Turn the head about its upright axis, its depth taken from the mesh; the wall stays."""
-    # 1. Depth: the mesh's inside the face, an egg's around it; 0 at the cheeks, in widths.
-    width = face.width_px
-    mesh = face.mesh.astype(np.float64)
-    centre = mesh[[RIGHT_CHEEK, LEFT_CHEEK]].mean(0)
-    grid = np.linspace(-1.15, 1.15, 93), np.linspace(-1.25, 1.15, 97)
-    gx, gy = np.meshgrid(*grid)
-    px, py = centre[0] + gx * width, centre[1] + gy * width
-    egg = 0.62 * np.sqrt(np.clip(1 - (gx / 0.74) ** 2 - ((gy + 0.12) / 1.0) ** 2, 0, 1)) - 0.12
-    tri = cv2.Subdiv2D((int(px.min()) - 2, int(py.min()) - 2, int(np.ptp(px)) + 5, int(np.ptp(py)) + 5))
-    del tri
-    inside = _mesh_depth(mesh, px, py)
-    depth = np.where(np.isnan(inside), np.nan, (centre[2] - inside) / width)
-    oval = mesh[list(OVAL), :2].astype(np.float32)
-    away = np.array([cv2.pointPolygonTest(oval, (float(a), float(b)), True)
-                     for a, b in zip(px.ravel(), py.ravel(), strict=True)]).reshape(px.shape) / width
-    rim_x, rim_y = mesh[list(OVAL), 0], mesh[list(OVAL), 1]
-    rim_z = (centre[2] - mesh[list(OVAL), 2]) / width
-    near = np.argmin((px[..., None] - rim_x) ** 2 + (py[..., None] - rim_y) ** 2, axis=-1)
-    outside = rim_z[near] - np.clip(-away, 0, None) * 0.9
-    del egg
-    depth = np.where(np.isnan(depth), outside, depth)
-    depth = cv2.GaussianBlur(depth, (0, 0), 0.7)
-    # 2. The head stands before the wall: hair and neck go with it, fading out.
-    head = ((gx / 0.92) ** 2 + ((gy + 0.15) / 1.05) ** 2) < 1
-    weight = np.clip(1.4 * (1 - np.sqrt((gx / 1.1) ** 2 + ((gy + 0.1) / 1.2) ** 2)) / 0.35, 0, 1)
-    turn = np.deg2rad(by_deg)
-    axis = -0.35  # where the neck is, behind the cheeks
-    z = depth - axis
-    new_x = gx * np.cos(turn) + z * np.sin(turn)
-    new_z = z * np.cos(turn) - gx * np.sin(turn)
-    new_x = gx + (new_x - gx) * weight
-    return _redrawn(pixels, (px, py), (centre[0] + new_x * width, py), new_z, head)
-
-
-def _mesh_depth(mesh: Array, px: Array, py: Array) -> Array:
-    from scipy.interpolate import LinearNDInterpolator  # noqa: PLC0415 - a test's own need
-
-    return np.asarray(LinearNDInterpolator(mesh[:, :2], mesh[:, 2])(px, py))
-
-
-def _redrawn(pixels: Pixels, here: tuple[Array, Array], there: tuple[Array, Array],
-             nearness: Array, head: Array) -> Pixels:
-    """Carry the grid's cells from here to there, far ones first."""
-    out = pixels.copy()
-    rows, columns = here[0].shape
-    cells = [(nearness[r:r + 2, c:c + 2].mean(), r, c)
-             for r in range(rows - 1) for c in range(columns - 1)]
-    for _, r, c in sorted(cells):
-        at = [(r, c), (r, c + 1), (r + 1, c + 1), (r + 1, c)]
-        source = np.float32([[here[0][i], here[1][i]] for i in at])
-        target = np.float32([[there[0][i], there[1][i]] for i in at])
-        if cv2.contourArea(target, oriented=True) * cv2.contourArea(source, oriented=True) <= 0:
-            continue  # its back
-        target = target.mean(0) + (target - target.mean(0)) * 1.12
-        x0, y0 = np.maximum(np.floor(target.min(0)).astype(int), 0)
-        x1, y1 = np.ceil(target.max(0)).astype(int) + 1
-        x1, y1 = min(x1, out.shape[1]), min(y1, out.shape[0])
-        if x1 <= x0 or y1 <= y0:
-            continue
-        source = source.mean(0) + (source - source.mean(0)) * 1.12
-        to = cv2.getAffineTransform(source[:3], (target - (x0, y0))[:3].astype(np.float32))
-        s0 = np.maximum(np.floor(source.min(0)).astype(int) - 2, 0)
-        s1 = np.ceil(source.max(0)).astype(int) + 3
-        patch = pixels[s0[1]:s1[1], s0[0]:s1[0]]
-        if patch.size == 0:
-            continue
-        to[:, 2] += to[:, :2] @ s0
-        drawn = cv2.warpAffine(patch, to, (int(x1 - x0), int(y1 - y0)), borderMode=cv2.BORDER_REPLICATE)
-        cover = np.zeros((int(y1 - y0), int(x1 - x0)), np.uint8)
-        cv2.fillConvexPoly(cover, (target - (x0, y0)).round().astype(np.int32), 1)
-        out[y0:y1, x0:x1][cover > 0] = drawn[cover > 0]
-    return out
+    placed = placed * light.clip(0.75, 1.1)[..., None]
+    return _laid(out, placed, inside).clip(0, 255).astype(np.uint8)
 
 
 def near(pixels: Pixels, face: Face, *, face_px: float = 320.0, across: float = 2.7) -> Pixels:
@@ -343,7 +280,7 @@ def near(pixels: Pixels, face: Face, *, face_px: float = 320.0, across: float = 
 
 def _curve(points: Array, count: int = 60) -> Array:
     """A smooth line through points."""
-    from scipy.interpolate import PchipInterpolator  # noqa: PLC0415 - a test's own need
+    from scipy.interpolate import PchipInterpolator
 
     t = np.linspace(0, 1, len(points))
     return np.asarray(PchipInterpolator(t, points)(np.linspace(0, 1, count)))
@@ -359,8 +296,14 @@ def _filled(pixels: Pixels, outlines: list[Array], *, soft_px: float = 0.0) -> A
 def _stroked(pixels: Pixels, lines: list[Array], width_px: float) -> Array:
     canvas = np.zeros((pixels.shape[0] * _OVER, pixels.shape[1] * _OVER), np.uint8)
     for line in lines:
-        cv2.polylines(canvas, [(line * _OVER).round().astype(np.int32)], False, 255,
-                      max(1, round(width_px * _OVER)), cv2.LINE_AA)
+        cv2.polylines(
+            canvas,
+            [(line * _OVER).round().astype(np.int32)],
+            False,
+            255,
+            max(1, round(width_px * _OVER)),
+            cv2.LINE_AA,
+        )
     return _averaged(canvas, pixels, 0.0)
 
 
@@ -371,15 +314,16 @@ def _averaged(canvas: Array, pixels: Pixels, soft_px: float) -> Array:
 
 
 def _shadow(inside: Array, face: Face, by: tuple[float, float]) -> Array:
-    to = np.float64([[1, 0, by[0] * face.width_px], [0, 1, by[1] * face.width_px]])
+    to = np.asarray([[1, 0, by[0] * face.width_px], [0, 1, by[1] * face.width_px]])
     moved = cv2.warpAffine(inside, to, (inside.shape[1], inside.shape[0]))
-    return cv2.GaussianBlur(moved, (0, 0), 0.018 * face.width_px)
+    return np.asarray(cv2.GaussianBlur(moved, (0, 0), 0.018 * face.width_px))
 
 
 def _level(face: Face, x: Array, y: Array) -> tuple[Array, Array]:
     """Photo to face widths: across from the nose, and down from the eyes' line."""
     mesh = face.mesh[:, :2]
-    right = (mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK]) / np.linalg.norm(mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK])
+    right = mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK]
+    right = right / np.linalg.norm(right)
     dx, dy = (x - mesh[168, 0]) / face.width_px, (y - mesh[168, 1]) / face.width_px
     return dx * right[0] + dy * right[1], dy * right[0] - dx * right[1]
 
@@ -396,8 +340,9 @@ def _spot_luma(pixels: Pixels, face: Face) -> float:
     return float(np.median(colours @ [0.299, 0.587, 0.114])) / 255
 
 
-def _luma(pixels: Pixels) -> Array:
-    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+def _luma(pixels: Array) -> Array:
+    grey = cv2.cvtColor(pixels.astype(np.uint8), cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey.astype(np.float32) / 255)
 
 
 def _laid(below: Array, above: Array, share: Array) -> Array:
