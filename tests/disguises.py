@@ -23,6 +23,9 @@ _OVER = 2
 _MASK_TOP = (127, 116, 117, 118, 126, 197, 355, 347, 346, 345, 356)
 _JAW = (356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
         148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127)  # fmt: skip
+_BEARD = (93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361,
+          323, 425, 164, 205)  # fmt: skip
+_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 _RIGHT_BROW, _LEFT_BROW = (70, 63, 105, 66, 107), (300, 293, 334, 296, 336)
 _SKIN_SPOTS = (50, 280, 117, 346, 151, 9)
 
@@ -265,6 +268,16 @@ def hand(
     light = _luma(cv2.GaussianBlur(pixels, (0, 0), 0.2 * face.width_px)) / _spot_luma(pixels, face)
     placed = placed * light.clip(0.75, 1.1)[..., None]
     return _laid(out, placed, inside).clip(0, 255).astype(np.uint8)
+
+
+def beard(pixels: Pixels, face: Face, *, colour: tuple[int, int, int] = (38, 30, 26)) -> Pixels:
+    """A full beard: coarser than any real one, and no hair lies along the face."""
+    mesh = face.mesh[:, :2]
+    inside = _filled(pixels, [mesh[list(_BEARD)]], soft_px=0.02 * face.width_px)
+    bare = _filled(pixels, [mesh[list(_LIPS)]], soft_px=0.01 * face.width_px)
+    grain = cv2.GaussianBlur(np.random.default_rng(2).normal(0, 1, inside.shape), (0, 0), 1.2)
+    share = inside * (1 - bare) * 0.85 * np.clip(0.85 + 0.3 * grain / grain.std(), 0, 1)
+    return _laid(pixels, np.asarray(colour, float), share).clip(0, 255).astype(np.uint8)
 
 
 def near(pixels: Pixels, face: Face, *, face_px: float = 320.0, across: float = 2.7) -> Pixels:

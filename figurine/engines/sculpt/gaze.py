@@ -28,9 +28,10 @@ _GLINT, _GLINT_AT = 0.24, (-0.34, 0.40)
 _LASH_DEG, _UNDER_DEG = 1.15, 0.45
 _WING = 0.16
 """How far the upper line runs out beyond the outer corner, in eye widths."""
-_SHUT = 0.09
-"""Area of the opening over its width squared, under which an eye is painted shut: a line of lashes
-on a round lid. Ten portraits 0.13 to 0.29, the least of them laughing; shut ones 0.00 to 0.08.
+_SHUT, _SHUT_TOO = 0.09, 0.12
+"""Area of the opening over its width squared, under which an eye is painted shut, and under which
+the other then is: a line of lashes on a round lid. Ten portraits 0.13 to 0.29, the least of them
+laughing; shut eyes that the iris model takes for shut 0.00 to 0.08, the second to 0.11.
 """
 _SHUT_SAG, _SHUT_LASH = 0.16, 1.25
 """How far the line of a shut eye hangs, in eye widths, and how much heavier it is."""
@@ -74,14 +75,25 @@ def draw(portrait: Portrait) -> Gaze:
             "lids",
         )
     }
-    for eye in portrait.eyes:
-        box, drawn = _one(eye, portrait)
+    openness = [_openness(eye) for eye in portrait.eyes]
+    for eye, own in zip(portrait.eyes, openness, strict=True):
+        is_shut = own < (_SHUT_TOO if min(openness) < _SHUT else _SHUT)
+        box, drawn = _one(eye, portrait, is_shut=is_shut)
         for name, layer in drawn.items():
             layers[name][box] = np.maximum(layers[name][box], layer)
     return Gaze(**layers, iris_lab=_iris_lab(portrait, layers["opening"]))
 
 
-def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, Array]]:
+def _openness(eye: Eye) -> float:
+    """The opening's area over its width squared."""
+    outline = np.concatenate([_smoothed(eye.upper), _smoothed(eye.lower)[::-1]])
+    width = float(np.linalg.norm(eye.upper[0] - eye.upper[-1]))
+    return float(cv2.contourArea(outline.astype(np.float32))) / width**2
+
+
+def _one(
+    eye: Eye, portrait: Portrait, *, is_shut: bool
+) -> tuple[tuple[slice, slice], dict[str, Array]]:
     step = portrait.grid.step_deg
     rows, columns = portrait.grid.shape
     # 1. The window, and its points in its own large pixels. Rows run upwards on the grid.
@@ -102,10 +114,10 @@ def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, A
     )
     box = np.s_[low[1] : high[1], low[0] : high[0]]
     deg = _OVER / step
-    opening = _filled(canvas, [np.concatenate([upper, lower[::-1]])])
-    if opening.sum() < _SHUT * (width * _OVER) ** 2:
-        drawn = _shut(canvas, upper, lower, deg=deg)
+    if is_shut:
+        drawn = _shut(canvas, upper, deg=deg)
         return box, {name: _shrunk(layer) for name, layer in drawn.items()}
+    opening = _filled(canvas, [np.concatenate([upper, lower[::-1]])])
     centre, radius = large(eye.iris[None])[0], eye.iris_radius * _OVER
 
     # 2. The eyeball.
@@ -142,7 +154,7 @@ def _one(eye: Eye, portrait: Portrait) -> tuple[tuple[slice, slice], dict[str, A
     return box, {name: _shrunk(layer) for name, layer in drawn.items()}
 
 
-def _shut(canvas: tuple[int, int], upper: Array, lower: Array, *, deg: float) -> dict[str, Array]:
+def _shut(canvas: tuple[int, int], upper: Array, *, deg: float) -> dict[str, Array]:
     """A lid drawn down: its lashes where the lids meet, and its round, to be raised in clay."""
     t = np.linspace(0, 1, len(upper))[:, None]
     hang = (t * (1 - t)) * 4 * np.asarray([0, np.linalg.norm(upper[-1] - upper[0])])
