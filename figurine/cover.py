@@ -32,17 +32,18 @@ from figurine.types import Array, Face, Floats, Pixels
 # from one side, with glasses, with a painted beard ...), and with masks, sunglasses and hands on
 # them (tests/disguises.py). "Portraits" are the worst of all versions.
 
-MAX_UNREST: Final = 0.0150
-"""How far the mesh moves between crops, in face widths. Portraits to 0.0133, half of them 0.008;
-masks 0.012 to 0.031, a hand over an eye 0.011 to 0.032.
+MAX_UNREST: Final = 0.0160
+"""How far the mesh moves between crops, in face widths. Portraits to 0.0133, half of them 0.008,
+painted beards to 0.0142; masks 0.012 to 0.026, a hand over an eye 0.011 to 0.034.
 """
-MAX_MOUTH_GUESS: Final = 0.105
+MAX_MOUTH_GUESS: Final = 0.125
 """How far the mouth moves (mean, in face widths) once all above the nose's middle is a blur.
-Portraits to 0.061, painted beards to 0.080; masks 0.10 to 0.28, a hand on the mouth from 0.06.
+Portraits to 0.061, painted beards to 0.080; masks and hands on the mouth 0.03 to 0.30.
 """
-MAX_EYE_GUESS: Final = 0.062
+MAX_EYE_GUESS: Final = 0.065
 """How far an eye moves once the other half of the face is a blur. Portraits to 0.048, painted
-beards to 0.052; a hand on the mouth or over the eye 0.03 to 0.30.
+beards to 0.052; masks and hands 0.01 to 0.32. Together the three find every mask of those that the
+detectors take for a face (43 of 63), 20 of 24 hands on the mouth, 14 of 16 over an eye.
 """
 FAR_HALF_DEG: Final = 12.0
 """Beyond this yaw the far half is too narrow to be known by itself: 0.05 to 0.11."""

@@ -271,12 +271,13 @@ def hand(
 
 
 def beard(pixels: Pixels, face: Face, *, colour: tuple[int, int, int] = (38, 30, 26)) -> Pixels:
-    """A full beard: coarser than any real one, and no hair lies along the face."""
+    """A full beard, blunter than any real one: it has an edge, and no hair lies along the face."""
     mesh = face.mesh[:, :2]
     inside = _filled(pixels, [mesh[list(_BEARD)]], soft_px=0.02 * face.width_px)
     bare = _filled(pixels, [mesh[list(_LIPS)]], soft_px=0.01 * face.width_px)
-    grain = cv2.GaussianBlur(np.random.default_rng(2).normal(0, 1, inside.shape), (0, 0), 1.2)
-    share = inside * (1 - bare) * 0.85 * np.clip(0.85 + 0.3 * grain / grain.std(), 0, 1)
+    noise = np.asarray(np.random.default_rng(2).normal(0, 1, inside.shape), np.float32)
+    grain = np.asarray(cv2.GaussianBlur(noise, (0, 0), max(0.3, 0.005 * face.width_px)))
+    share = inside * (1 - bare) * 0.85 * np.clip(0.85 + 0.15 * grain / float(grain.std()), 0, 1)
     return _laid(pixels, np.asarray(colour, float), share).clip(0, 255).astype(np.uint8)
 
 

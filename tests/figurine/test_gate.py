@@ -125,11 +125,11 @@ def recompressed(pixels: Pixels, quality: int) -> AnyPixels:
 
 def lit_from(pixels: Pixels, face: Face, side: int) -> AnyPixels:
     across = (np.arange(pixels.shape[1]) - face.mesh[:, 0].mean()) / face.width_px
-    return pixels * np.clip(0.55 + side * 0.9 * across, 0.12, 1.0)[None, :, None]
+    return np.asarray(pixels * np.clip(0.55 + side * 0.9 * across, 0.12, 1.0)[None, :, None])
 
 
 def tinted(pixels: Pixels, *rgb: float) -> AnyPixels:
-    return (pixels * np.asarray(rgb)).clip(0, 255)
+    return np.asarray((pixels * np.asarray(rgb)).clip(0, 255))
 
 
 CHANGES: dict[str, Callable[[Pixels, Face], AnyPixels]] = {
