@@ -43,7 +43,7 @@ Portraits to 0.061, painted beards to 0.080; masks and hands on the mouth 0.03 t
 MAX_EYE_GUESS: Final = 0.065
 """How far an eye moves once the other half of the face is a blur. Portraits to 0.048, painted
 beards to 0.052; masks and hands 0.01 to 0.32. Together the three find every mask of those that the
-detectors take for a face (43 of 63), 20 of 24 hands on the mouth, 14 of 16 over an eye.
+detectors take for a face (42 of 72), 21 of 24 hands on the mouth, 17 of 19 over an eye.
 """
 FAR_HALF_DEG: Final = 12.0
 """Beyond this yaw the far half is too narrow to be known by itself: 0.05 to 0.11."""
