@@ -10,6 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from figurine import eyes, faces
 from figurine.cover import cover, eyes_seen
 from figurine.errors import (
     CutOff,
@@ -68,6 +69,12 @@ MIN_SCENE_LUMA: Final = 0.10
 """Where no face is found, and 95 % of the photo is darker than this, light is what is missing."""
 
 
+def warm_up() -> None:
+    """Load every model that admit() asks, and run each once. Raises MissingModel."""
+    faces.warm_up()
+    eyes.warm_up()
+
+
 def admit(pixels: Pixels) -> Selfie:
     """Check an upright photo and say who is in it: the selfie, with its main face alone.
 
@@ -76,15 +83,15 @@ def admit(pixels: Pixels) -> Selfie:
     TooDark before NoFace in a black photo.
     """
     # 1. Exactly one person.
-    faces = sorted(find_faces(pixels), key=lambda face: -face.width_px)
-    if not faces:
+    found = sorted(find_faces(pixels), key=lambda face: -face.width_px)
+    if not found:
         if scene_luma(pixels) < MIN_SCENE_LUMA:
             raise TooDark(f"scene luma {scene_luma(pixels):.3f}, no face found")
         raise NoFace("no face found")
-    face, *others = faces
+    face, *others = found
     if others and others[0].width_px > MIN_SECOND_FACE * face.width_px:
         raise ManyFaces(
-            f"{len(faces)} faces, {face.width_px:.0f} and {others[0].width_px:.0f} px wide"
+            f"{len(found)} faces, {face.width_px:.0f} and {others[0].width_px:.0f} px wide"
         )
     # 2. Near, whole, lit, real, facing us, in focus: what must be mended first comes first.
     if face.width_px < MIN_WIDTH_PX:
@@ -102,8 +109,8 @@ def admit(pixels: Pixels) -> Selfie:
     # 3. Nothing over it.
     if (over := cover(face, pixels)).is_there:
         raise FaceCovered(str(over))
-    if (eyes := eyes_seen(face, pixels)).are_hidden:
-        raise EyesHidden(str(eyes))
+    if (seen := eyes_seen(face, pixels)).are_hidden:
+        raise EyesHidden(str(seen))
     return Selfie(pixels=pixels, faces=(face,))
 
 
