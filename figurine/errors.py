@@ -39,7 +39,7 @@ class Undecodable(FigurineError):
 class NoFace(FigurineError):
     code = "no_face"
     sentence = "We looked hard and saw no face."
-    advice = "Face the camera, in good light, and take it again."
+    advice = "Face the camera, in good light, with nothing over your face, and take it again."
 
 
 class ManyFaces(FigurineError):
@@ -70,6 +70,24 @@ class CutOff(FigurineError):
     code = "cut_off"
     sentence = "Part of your face is outside the picture."
     advice = "Fit your whole face in the oval, chin to brow."
+
+
+class TurnedAway(FigurineError):
+    code = "turned_away"
+    sentence = "We see you from the side."
+    advice = "Turn your face to the camera, both ears in sight, and take it again."
+
+
+class FaceCovered(FigurineError):
+    code = "face_covered"
+    sentence = "Something is over your face."
+    advice = "Hands down, mask off if you can, and take it again."
+
+
+class EyesHidden(FigurineError):
+    code = "eyes_hidden"
+    sentence = "We cannot see your eyes."
+    advice = "Push up the dark glasses and take it again. Clear ones may stay on."
 
 
 class BadPlaque(FigurineError):

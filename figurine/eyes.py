@@ -33,6 +33,11 @@ class Eye:
     iris_radius_px: float
 
 
+def warm_up() -> None:
+    """Load the model and run it once. Raises MissingModel."""
+    run(IRIS, np.zeros((INPUT_PX, INPUT_PX, 3), np.float32), row_sizes=(3, 3))
+
+
 def look(pixels: Pixels, face: Face) -> tuple[Eye, Eye]:
     """Find the subject's right eye, then the left. pixels: (H, W, 3) uint8. Raises MissingModel."""
     right, left = (_eye(pixels, face.mesh[list(ends), :2]) for ends in CORNERS)

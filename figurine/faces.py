@@ -71,6 +71,11 @@ OVAL: Final = (
 LEVEL_PITCH_DEG: Final = -8.0
 """What the line from brow to chin leans by in a level face: median of ten portraits."""
 
+MOUTH: Final = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 13, 14)
+EYES: Final = ((33, 133, 159, 145), (263, 362, 386, 374))
+UNREST_PARTS: Final = ((range(468), 1.0), (MOUTH, 0.8), ((*EYES[0], *EYES[1]), 1.1))
+"""Parts whose unrest counts, and how much: mouths move more than most points, eyes less."""
+
 PATCH_WIDTH_PX: Final = 96
 """Faces are measured at this width, so that a measure does not depend on the photo's size. About
 the smallest face that is let in.
@@ -134,6 +139,28 @@ def face_patch(pixels: Pixels, mesh: Floats) -> tuple[NDArray[np.uint8], NDArray
     return patch, inside.astype(bool)
 
 
+View = tuple[Pixels, Floats]
+"""A face as the mesh model takes it, (192, 192, 3) uint8, and its mesh's (468, 2) in there."""
+
+
+def views(pixels: Pixels, mesh: Floats) -> list[View]:
+    """Cut four views of a face, shifted and turned a little."""
+    rough = _crop_around(mesh.astype(np.float64))
+    photo, corner, scale = _surroundings(pixels, rough)
+    placed = (mesh - np.append(corner, 0)) * scale
+    seen = []
+    for crop in _shaken(_crop_around(placed.astype(np.float64))):
+        square, to_crop = _cut(photo, crop)
+        seen.append((square, (placed[:, :2] @ to_crop[:, :2].T + to_crop[:, 2]).astype(np.float32)))
+    return seen
+
+
+def lay_mesh(square: Pixels) -> tuple[Floats, float]:
+    """Run the mesh model on a view: (468, 3) in its pixels, and its score 0..1."""
+    points, logit = run(FACE_MESH, np.float32(1 / 255) * square, row_sizes=(3, 1))
+    return points, float(_sigmoid(logit)[0, 0])
+
+
 def sharpness(patch: NDArray[np.uint8], inside: NDArray[np.bool_]) -> float:
     """Tell how much detail a slight blur takes away, in the direction where it takes least.
 
@@ -160,28 +187,13 @@ def _face(pixels: Pixels, hit: Hit) -> Face | None:
     """Lay the mesh on a hit and measure it; None if the mesh model sees no face there."""
     # 1. Take the surroundings, shrunk to about the model's size: sampling would skip pixels.
     rough = _crop(hit.box, hit.eyes)
-    corner = np.maximum(rough.centre - rough.side_px, 0).astype(int)
-    far_corner = np.ceil(rough.centre + rough.side_px).astype(int)
-    scale = min(1.0, 2 * MESH_INPUT_PX / rough.side_px)
-    window = pixels[corner[1] : far_corner[1], corner[0] : far_corner[0]]
-    if min(window.shape[:2]) * scale < 1:
+    photo, corner, scale = _surroundings(pixels, rough)
+    if not photo.size:
         return None
-    photo = _scaled(window, scale)
     # 2. From the detector's rough box to the mesh's own, then average four crops around that.
     start = Crop((rough.centre - corner) * scale, rough.turn_deg, rough.side_px * scale)
     mesh, _ = _mesh(photo, start)
-    crop = _crop_around(mesh)
-    tries = [
-        _mesh(
-            photo,
-            Crop(
-                crop.centre + np.array([x, y]) * JITTER_SHIFT * crop.side_px,
-                crop.turn_deg + turn * JITTER_TURN_DEG,
-                crop.side_px * (1 + turn * JITTER_ZOOM),
-            ),
-        )
-        for x, y, turn in MESH_JITTER
-    ]
+    tries = [_mesh(photo, crop) for crop in _shaken(_crop_around(mesh))]
     mean = np.mean([mesh for mesh, _ in tries], axis=0) / scale
     points = (mean + np.append(corner, 0)).astype(np.float32)
     mesh_score = float(np.mean([score for _, score in tries]))
@@ -202,6 +214,7 @@ def _face(pixels: Pixels, hit: Hit) -> Face | None:
         width_px=_width_px(points),
         luma=float(np.median(patch[inside])) / 255,
         sharpness=sharpness(patch, inside),
+        unrest=_unrest([mesh / scale for mesh, _ in tries]),
     )
 
 
@@ -269,14 +282,44 @@ def _anchors(detector: Detector) -> Array:
 
 def _mesh(pixels: Pixels, crop: Crop) -> tuple[Array, float]:
     """Run the mesh model on a crop: (468, 3) in the photo's pixels, and its score 0..1."""
+    square, to_crop = _cut(pixels, crop)
+    points, score = lay_mesh(square)
+    back = cv2.invertAffineTransform(to_crop)
+    xy = points[:, :2] @ back[:, :2].T + back[:, 2]
+    return np.column_stack([xy, points[:, 2] * crop.side_px / MESH_INPUT_PX]), score
+
+
+def _cut(pixels: Pixels, crop: Crop) -> tuple[Pixels, Array]:
+    """A crop as the mesh model takes it, and the (2, 3) matrix that leads into it."""
     zoom = MESH_INPUT_PX / crop.side_px
     to_crop = cv2.getRotationMatrix2D(crop.centre.tolist(), crop.turn_deg, zoom)
     to_crop[:, 2] = to_crop[:, 2] + MESH_INPUT_PX / 2 - crop.centre
     square = cv2.warpAffine(pixels, to_crop, (MESH_INPUT_PX, MESH_INPUT_PX))
-    points, logit = run(FACE_MESH, np.float32(1 / 255) * square, row_sizes=(3, 1))
-    back = cv2.invertAffineTransform(to_crop)
-    xy = points[:, :2] @ back[:, :2].T + back[:, 2]
-    return np.column_stack([xy, points[:, 2] / zoom]), float(_sigmoid(logit)[0, 0])
+    return square.astype(np.uint8), np.asarray(to_crop, np.float64)
+
+
+def _shaken(crop: Crop) -> Iterator[Crop]:
+    """The four crops beside one, as MESH_JITTER says."""
+    for x, y, turn in MESH_JITTER:
+        yield Crop(
+            crop.centre + np.array([x, y]) * JITTER_SHIFT * crop.side_px,
+            crop.turn_deg + turn * JITTER_TURN_DEG,
+            crop.side_px * (1 + turn * JITTER_ZOOM),
+        )
+
+
+def _surroundings(pixels: Pixels, crop: Crop) -> tuple[Pixels, Array, float]:
+    """What lies about a crop, twice the model's size at most: pixels, corner in the photo, scale.
+
+    Empty where the crop lies outside the photo.
+    """
+    corner = np.maximum(crop.centre - crop.side_px, 0).astype(int)
+    far_corner = np.ceil(crop.centre + crop.side_px).astype(int)
+    scale = min(1.0, 2 * MESH_INPUT_PX / crop.side_px)
+    window = pixels[corner[1] : far_corner[1], corner[0] : far_corner[0]]
+    if min(window.shape[:2]) * scale < 1:
+        return np.zeros((0, 0, 3), np.uint8), corner, scale
+    return _scaled(window, scale), corner, scale
 
 
 def _crop(box: Array, eyes: Array) -> Crop:
@@ -319,6 +362,13 @@ def _scaled(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 def _width_px(mesh: Floats) -> float:
     return float(np.linalg.norm(mesh[LEFT_CHEEK] - mesh[RIGHT_CHEEK]))
+
+
+def _unrest(tries: list[Array]) -> float:
+    """How far points move between crops (RMS, in face widths), in the part where it is most."""
+    width_px = _width_px(np.mean(tries, axis=0))
+    moved = np.hypot(*np.std(tries, axis=0)[:, :2].T) / width_px
+    return max(share * float(moved[list(part)].mean()) for part, share in UNREST_PARTS)
 
 
 def _in_sight(pixels: Pixels, mesh: Floats) -> bool:

@@ -36,6 +36,10 @@ class Face:
     """Median luma of the face, 0..1."""
     sharpness: float
     """Scale-free focus measure of the face; the threshold stands in gate.py."""
+    unrest: float = 0.0
+    """How far the mesh moves from crop to crop, in face widths; the threshold stands in cover.py.
+    0 where it was not measured.
+    """
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers and lists, for a trip through a pipe; `from_json` is the way back."""
@@ -50,6 +54,7 @@ class Face:
             "width_px": self.width_px,
             "luma": self.luma,
             "sharpness": self.sharpness,
+            "unrest": self.unrest,
         }
 
     @classmethod

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from figurine import faces
+from figurine import gate
 from figurine.decode import decode, encode_selfie
 from figurine.errors import FigurineError, OutOfMemory, Undecodable
 from figurine.frames import LIMITS, receive_frame, send_frame
@@ -50,7 +50,7 @@ def _warm_up() -> None:
         sample.save(buffer, kind)
         encode_selfie(decode(buffer.getvalue()))
     with suppress(FigurineError):  # there is no face; a missing model is told to each visitor
-        faces.warm_up()
+        gate.warm_up()
         admit(np.asarray(sample))
 
 

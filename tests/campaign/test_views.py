@@ -24,6 +24,7 @@ from campaign.enums import SubmissionState
 from campaign.errors import SlowDown
 from campaign.models import Campaign, EntryPoint, Submission
 from figurine.errors import MissingModel, OutOfMemory, TooDark
+from tests.odd import upload
 from tests.photos import portrait
 
 S = SubmissionState
@@ -163,6 +164,9 @@ def test_submit_without_scripts_goes_to_the_status_page(client: Client, campaign
         ({"consent_sha256": "0" * 64}, 409, "consent_outdated"),
         ({"photo": ""}, 422, "no_photo"),
         ({"photo": SimpleUploadedFile("a.jpg", b"<html>")}, 422, "not_an_image"),
+        ({"photo": SimpleUploadedFile("a.jpg", upload("white mask"))}, 422, "face_covered"),
+        ({"photo": SimpleUploadedFile("a.jpg", upload("sunglasses"))}, 422, "eyes_hidden"),
+        ({"photo": SimpleUploadedFile("a.jpg", upload("turned by 60°"))}, 422, "turned_away"),
         ({"plaque": "seventeen letters"}, 422, "bad_plaque"),
         ({"idempotency_key": "x" * 65}, 422, "intake_failed"),
         ({"finish": "chrome"}, 422, "unknown_kit"),

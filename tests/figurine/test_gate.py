@@ -14,6 +14,16 @@ import pytest
 import skimage
 from PIL import Image, ImageDraw
 
+from figurine.cover import (
+    MAX_EYE_GUESS,
+    MAX_MOUTH_GUESS,
+    MAX_UNREST,
+    MIN_CONTRAST,
+    MIN_IRIS,
+    MIN_LIT,
+    cover,
+    eyes_seen,
+)
 from figurine.decode import decode
 from figurine.errors import (
     CutOff,
@@ -25,8 +35,17 @@ from figurine.errors import (
     TooDark,
 )
 from figurine.faces import OVAL, find_faces
-from figurine.gate import MIN_LUMA, MIN_SHADING, MIN_SHARPNESS, MIN_WIDTH_PX, admit, shading
+from figurine.gate import (
+    MAX_YAW_DEG,
+    MIN_LUMA,
+    MIN_SHADING,
+    MIN_SHARPNESS,
+    MIN_WIDTH_PX,
+    admit,
+    shading,
+)
 from figurine.types import Face, Pixels
+from tests.disguises import beard, shut_eyes, sunglasses
 from tests.photos import BAD, PORTRAITS, portrait
 
 AnyPixels = np.ndarray[Any, Any]
@@ -75,6 +94,14 @@ def test_admit_lets_a_portrait_in_with_room_to_spare(path: Path) -> None:
     assert face.luma > 4 * MIN_LUMA
     assert face.sharpness > 2 * MIN_SHARPNESS
     assert shading(face, pixels) > 2 * MIN_SHADING
+    assert abs(face.yaw_deg) < MAX_YAW_DEG - 5
+    over, eyes = cover(face, pixels), eyes_seen(face, pixels)
+    assert over.unrest < 0.8 * MAX_UNREST
+    assert over.mouth_guess < 0.5 * MAX_MOUTH_GUESS
+    assert over.eye_guess < 0.6 * MAX_EYE_GUESS
+    assert eyes.lit > 1.5 * MIN_LIT
+    assert eyes.iris > 3 * MIN_IRIS
+    assert eyes.contrast > 1.5 * MIN_CONTRAST
 
 
 @pytest.mark.parametrize(("path", "code"), BAD, ids=lambda value: getattr(value, "stem", ""))
@@ -96,6 +123,15 @@ def recompressed(pixels: Pixels, quality: int) -> AnyPixels:
     return decode(buffer.getvalue())
 
 
+def lit_from(pixels: Pixels, face: Face, side: int) -> AnyPixels:
+    across = (np.arange(pixels.shape[1]) - face.mesh[:, 0].mean()) / face.width_px
+    return np.asarray(pixels * np.clip(0.55 + side * 0.9 * across, 0.12, 1.0)[None, :, None])
+
+
+def tinted(pixels: Pixels, *rgb: float) -> AnyPixels:
+    return np.asarray((pixels * np.asarray(rgb)).clip(0, 255))
+
+
 CHANGES: dict[str, Callable[[Pixels, Face], AnyPixels]] = {
     "mirrored": lambda pixels, face: np.ascontiguousarray(pixels[:, ::-1]),
     "turned left": lambda pixels, face: turned(pixels, face, 30),
@@ -104,6 +140,21 @@ CHANGES: dict[str, Callable[[Pixels, Face], AnyPixels]] = {
     "half light": lambda pixels, face: pixels * 0.5,
     "quarter light": lambda pixels, face: pixels * 0.25,
     "hardly any light": lambda pixels, face: pixels * (0.09 / face.luma),
+    "lit from the left": lambda pixels, face: lit_from(pixels, face, -1),
+    "lit from the right": lambda pixels, face: lit_from(pixels, face, 1),
+    "candlelight": lambda pixels, face: tinted(pixels, 1.1, 0.85, 0.55),
+    "blue light": lambda pixels, face: tinted(pixels, 0.6, 0.8, 1.15),
+    "darker skin": lambda pixels, face: tinted(pixels, 0.5, 0.42, 0.38),
+    "black and white": lambda pixels, face: np.repeat(
+        cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2
+    ),
+    "beard": beard,
+    "glasses": lambda pixels, face: sunglasses(pixels, face, opacity=0.06, glare=0.1),
+    "tinted glasses": lambda pixels, face: sunglasses(
+        pixels, face, colour=(92, 60, 34), opacity=0.5, glare=0.2
+    ),
+    "eyes shut": shut_eyes,
+    "67 px wide": lambda pixels, face: scaled(pixels, 67 / face.width_px),
     "jpeg 15": lambda pixels, face: recompressed(pixels, 15),
     "noise": lambda pixels, face: np.random.default_rng(1).normal(pixels, 8).clip(0, 255),
     "blur 1 %": lambda pixels, face: cv2.GaussianBlur(pixels, (0, 0), 0.01 * face.width_px),
@@ -116,7 +167,8 @@ def test_admit_lets_a_changed_portrait_in(path: Path, change: str) -> None:
     pixels, face = photo_of(path)
     (found,) = admit(CHANGES[change](pixels, face).astype(np.uint8)).faces
     shrunk = 0.9 if change.startswith("turned") else 1.0
-    assert found.width_px == pytest.approx(face.width_px * shrunk, rel=0.1)
+    width_px = 67 if change == "67 px wide" else face.width_px * shrunk
+    assert found.width_px == pytest.approx(width_px, rel=0.1)
 
 
 @ALL

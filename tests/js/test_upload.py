@@ -153,6 +153,9 @@ def test_upload_that_stalls_is_lost(ask: Ask, stall: str, patience_ms: int) -> N
     [
         ("too_dark", "retake"),
         ("many_faces", "retake"),
+        ("turned_away", "retake"),
+        ("face_covered", "retake"),
+        ("eyes_hidden", "retake"),
         ("not_an_image", "retake"),
         ("bad_plaque", "rename"),
         ("consent_missing", "agree"),
