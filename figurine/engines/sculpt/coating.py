@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from scipy import sparse
 
-from figurine.engines.sculpt.blur import blurred
 from figurine.kits import Finish, Layer
 from figurine.kits.body import Body
 from figurine.types import Array
@@ -77,7 +76,7 @@ def on_head(points: Array, normals: Array, layer: Layer, *, texels: tuple[int, i
         cover = _FACE_SHARE * veins(some.reshape(-1, 3), layer).reshape(some.shape[:2])
         return cv2.resize(cover, size, interpolation=cv2.INTER_CUBIC)
     step = float(np.median(np.linalg.norm(np.diff(points, axis=1), axis=2)))
-    smooth = blurred(points, layer.size / step)
+    smooth = cv2.GaussianBlur(points.astype(np.float32), (0, 0), layer.size / step)
     depth = np.einsum("ijk,ijk->ij", smooth - points, normals) / layer.size
     cover = layer.amount * _FACE_SHARE * _ramp(depth, *_HOLLOW)
     return cv2.resize(cover, size, interpolation=cv2.INTER_LINEAR)

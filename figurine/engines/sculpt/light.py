@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from figurine.engines.sculpt.blur import blurred, within
+from figurine.engines.sculpt.blur import within
 from figurine.engines.sculpt.surface import Grid, directions
 from figurine.types import Array
 
@@ -91,7 +92,8 @@ def _harmonics(normals: Array) -> Array:
 
 
 def _normals(radius: Array, grid: Grid) -> Array:
-    smooth = blurred(radius, _SMOOTH_DEG / grid.step_deg)
+    # Not on a small copy: its steps, too small to see, would be ribs in the normals.
+    smooth = cv2.GaussianBlur(radius, (0, 0), _SMOOTH_DEG / grid.step_deg)
     points = directions(grid.degrees()) * smooth[..., None]
     normals = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
     return np.asarray(normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12))
