@@ -95,3 +95,15 @@ class JobOutcome(models.TextChoices):
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
+
+
+class KeepsakeKind(models.TextChoices):
+    """What there is to take home beside the picture."""
+
+    CLIP = "clip", _("Clip")
+    GLB = "glb", _("3D model")
+    STL = "stl", _("Print file")
+
+
+SOLID: Final = frozenset({KeepsakeKind.GLB, KeepsakeKind.STL})
+"""Made on request; a clip is made on approval."""

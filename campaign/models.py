@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaign import storage
 from campaign.consent import CONSENT_TEXT, CONSENT_VERSION
-from campaign.enums import HoldReason, JobOutcome, SubmissionState
+from campaign.enums import HoldReason, JobOutcome, KeepsakeKind, SubmissionState
 from campaign.theme import validate_theme
 
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
@@ -55,6 +55,16 @@ class Campaign(models.Model):
         default=2,
         validators=[MaxValueValidator(20)],
         help_text=_("How many more figurines a visitor may have made of the same selfie."),
+    )
+    makes_clips = models.BooleanField(
+        default=True,
+        help_text=_("A film of every approved figurine, for screens and phones, made when idle."),
+    )
+    offers_models = models.BooleanField(
+        default=True, help_text=_("Visitors may turn theirs around and stand it on a table (AR).")
+    )
+    offers_prints = models.BooleanField(
+        default=True, help_text=_("Visitors may have a file for a 3D printer (STL).")
     )
     consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
     consent_text = models.TextField(default=CONSENT_TEXT)
@@ -240,12 +250,9 @@ class Figurine(models.Model):
         return f"figurine {self.pk} of {self.submission_id}"
 
 
-class GenerationJob(models.Model):
-    """Work to do, claimed under a lease by whoever was rung."""
+class LeasedJob(models.Model):
+    """Work to do, claimed under a lease by whoever was rung (leases.py)."""
 
-    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="jobs")
-    recipe = models.JSONField()
-    seed = models.PositiveIntegerField(default=1)
     ready_at = models.DateTimeField(default=timezone.now)
     attempt = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True, blank=True)
@@ -257,6 +264,17 @@ class GenerationJob(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     claimed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class GenerationJob(LeasedJob):
+    """A figurine to make."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="jobs")
+    recipe = models.JSONField()
+    seed = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = (
@@ -275,6 +293,43 @@ class GenerationJob(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.pk} of {self.submission_id}"
+
+
+class Keepsake(LeasedJob):
+    """Something more to take home of a figurine: the work that makes it, then its files."""
+
+    figurine = models.ForeignKey(Figurine, on_delete=models.PROTECT, related_name="keepsakes")
+    kind = models.CharField(max_length=4, choices=KeepsakeKind)
+    file = models.FileField(
+        storage=storage.private, upload_to=storage.keepsake_name, max_length=200, blank=True
+    )
+    webm = models.FileField(
+        storage=storage.private, upload_to=storage.keepsake_name, max_length=200, blank=True
+    )
+    """A clip's second encoding, for browsers that do not play the first."""
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("figurine", "kind"), name="keepsake_one_a_kind"),
+        )
+        indexes = (
+            models.Index(
+                fields=("kind", "ready_at"),
+                condition=models.Q(outcome=""),
+                name="keepsake_ready",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of figurine {self.figurine_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome == ""
+
+    @property
+    def is_done(self) -> bool:
+        return self.outcome == JobOutcome.DONE
 
 
 class AppendOnlyError(Exception):

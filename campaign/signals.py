@@ -11,3 +11,9 @@ rings a bell goes into `transaction.on_commit`. An exception undoes the move.
 
 shown = Signal()
 """Sent when a showing began or ended, by whoever runs the screens: submission_id."""
+
+keepsake_wanted = Signal()
+"""Sent inside the transaction in which one is put to work: keepsake."""
+
+keepsake_made = Signal()
+"""Sent inside the transaction that stores one: submission, keepsake. As with `transitioned`."""

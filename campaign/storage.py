@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.core.files.storage import Storage, storages
 
 if TYPE_CHECKING:
-    from campaign.models import Figurine, Submission
+    from campaign.models import Figurine, Keepsake, Submission
 
 
 def private() -> Storage:
@@ -26,4 +26,9 @@ def selfie_name(submission: Submission, filename: str) -> str:
 
 
 def still_name(figurine: Figurine, filename: str) -> str:
+    return f"{FIGURINES}/{secrets.token_urlsafe(18)}.{filename.rpartition('.')[2]}"
+
+
+def keepsake_name(keepsake: Keepsake, filename: str) -> str:
+    """Beside the figurine's pictures, so that the same sweep finds orphans."""
     return f"{FIGURINES}/{secrets.token_urlsafe(18)}.{filename.rpartition('.')[2]}"

@@ -59,9 +59,9 @@ def ring_own_bell(sender: Any, **_: Any) -> None:
 
     The generation worker warms its engine up first: the first visitor need not wait for it.
     """
-    from campaign import generation, tasks  # noqa: PLC0415 - Django must be set up first
+    from campaign import generation, leases, tasks  # noqa: PLC0415 - Django must be set up first
 
     if sender.hostname.startswith("generation@"):
         generation.engine("sculpt").warm_up()
     tasks.ring(tasks.sweep.delay)
-    tasks.ring(partial(tasks.sweep.apply_async, countdown=generation.LEASE_S))
+    tasks.ring(partial(tasks.sweep.apply_async, countdown=leases.LEASE_S))

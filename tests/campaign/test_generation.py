@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import storages
 from django.utils import timezone
 
-from campaign import generation, lifecycle, retention, screening
+from campaign import generation, leases, lifecycle, retention, screening
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.models import Figurine, GenerationJob, Submission
 from figurine.engines import Progress, silent
@@ -154,7 +154,7 @@ def test_lease_lost_after_the_last_progress_leaves_no_file(
 
 
 def test_three_lost_workers_give_the_job_up(queued: Submission) -> None:
-    for _ in range(generation.MAX_ATTEMPTS):
+    for _ in range(leases.MAX_ATTEMPTS):
         assert len(generation.claim(limit=1)) == 1
         lapse_lease()
     assert generation.claim(limit=1) == []
@@ -195,7 +195,7 @@ def test_transient_trouble_waits_before_the_next_try_and_ends_after_three(
         raise OutOfMemory
 
     use(raise_it)
-    for _ in range(generation.MAX_ATTEMPTS):
+    for _ in range(leases.MAX_ATTEMPTS):
         generation.run_ready()
         assert generation.run_ready() == 0
         GenerationJob.objects.update(ready_at=timezone.now())
@@ -227,14 +227,14 @@ def test_progress_is_written_for_the_phone(
 def test_lease_is_renewed_while_the_engine_works(
     queued: Submission, use: Callable[..., FrameEngine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generation, "RENEW_S", 0.01)
+    monkeypatch.setattr(leases, "RENEW_S", 0.01)
     held = generation.claim(limit=1)[0]
     lapse_lease()
 
     def held_again() -> bool:
         return GenerationJob.objects.filter(lease_until__gt=timezone.now()).exists()
 
-    with generation._renewed([held]):
+    with leases.renewed([held], limit_s=60):
         wait_until(held_again, within_s=10, what="the lease is renewed")
     assert held_again()
 
@@ -267,9 +267,11 @@ def test_hung_worker_ends_itself() -> None:
     code = """
 import django, threading, uuid
 django.setup()
-from campaign import generation
-generation.RENEW_S = generation.HARD_LIMIT_S = 0.05
-with generation._renewed([generation.Claim(1, uuid.uuid4(), uuid.uuid4())]):
+from campaign import leases
+from campaign.models import GenerationJob
+leases.RENEW_S = 0.05
+claim = leases.Claim(GenerationJob, 1, uuid.uuid4(), uuid.uuid4())
+with leases.renewed([claim], limit_s=0.05):
     threading.Event().wait(60)
 """
     done = subprocess.run(
@@ -280,5 +282,5 @@ with generation._renewed([generation.Claim(1, uuid.uuid4(), uuid.uuid4())]):
         timeout=50,
         check=False,
     )
-    assert done.returncode == generation.HUNG_STATUS
-    assert "generation hangs" in done.stderr
+    assert done.returncode == leases.HUNG_STATUS
+    assert "work hangs" in done.stderr

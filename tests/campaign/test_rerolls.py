@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.utils import timezone
 
-from campaign import approval, decisions, generation, lifecycle, rerolls, retention
+from campaign import approval, decisions, generation, leases, lifecycle, rerolls, retention
 from campaign.decisions import Decision, Overtaken, Verdict
 from campaign.enums import JobOutcome, RejectReason, SubmissionState
 from campaign.errors import (
@@ -271,7 +271,7 @@ def test_killed_worker_is_followed_by_another(waiting: Submission) -> None:
 def test_three_lost_workers_leave_the_figurine_there_was(waiting: Submission) -> None:
     first = chosen(waiting)
     ask(waiting, finish="army-green")
-    for _ in range(generation.MAX_ATTEMPTS):
+    for _ in range(leases.MAX_ATTEMPTS):
         generation.claim(limit=1)
         lapse_lease()
     assert generation.claim(limit=1) == []

@@ -1,0 +1,165 @@
+"""Leases: work in the record that one worker holds at a time, and that outlives its holder.
+
+A worker that dies holds its lease for at most LEASE_S; then the job is anyone's again. A worker
+that was only slow finds its token gone when it writes, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeVar
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import DatabaseError, connection
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from campaign import progress
+from campaign.enums import JobOutcome
+from campaign.models import LeasedJob
+from figurine.errors import Cancelled
+
+log = structlog.get_logger(__name__)
+
+LEASE_S: Final = 5.0
+RENEW_S: Final = 1.0
+HUNG_STATUS: Final = 70
+MAX_ATTEMPTS: Final = 3
+RETRY_DELAY_S: Final = 2.0
+PROGRESS_EVERY_S: Final = 0.2
+
+Job = TypeVar("Job", bound=LeasedJob)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A lease on one job, as its holder knows it."""
+
+    jobs: type[LeasedJob]
+    job_id: int
+    submission_id: UUID
+    lease_token: UUID
+
+
+def ready(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Those that nobody holds, oldest first."""
+    now = timezone.now()
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    return jobs.filter(free, outcome="", ready_at__lte=now).order_by("ready_at")
+
+
+def locked(jobs: QuerySet[Job], *, of: Sequence[str]) -> QuerySet[Job]:
+    """Take row locks and step over what somebody else is claiming, where the database can."""
+    return jobs.select_for_update(
+        of=tuple(of) if connection.features.has_select_for_update_of else (),
+        skip_locked=connection.features.has_select_for_update_skip_locked,
+    )
+
+
+def take(job: LeasedJob, *, submission_id: UUID) -> Claim:
+    """Write a lease into a row that is locked, and count the attempt."""
+    claim = Claim(type(job), job.pk, submission_id, uuid4())
+    now = timezone.now()
+    type(job)._default_manager.filter(pk=job.pk).update(
+        lease_token=claim.lease_token,
+        lease_until=now + timedelta(seconds=LEASE_S),
+        claimed_at=now,
+        attempt=F("attempt") + 1,
+        stage="",
+        percent=0,
+    )
+    return claim
+
+
+def held(claim: Claim) -> QuerySet[LeasedJob]:
+    """The claimed job while the lease is still ours; whatever is written goes through this."""
+    return claim.jobs._default_manager.filter(
+        pk=claim.job_id, lease_token=claim.lease_token, outcome=""
+    )
+
+
+def is_worn_out(job: LeasedJob) -> bool:
+    return job.attempt >= MAX_ATTEMPTS
+
+
+def try_later(job: LeasedJob, *, code: str) -> None:
+    """Give the lease back; the job is ready again after a while that grows with its attempts."""
+    type(job)._default_manager.filter(pk=job.pk).update(
+        error_code=code,
+        lease_token=None,
+        lease_until=None,
+        ready_at=timezone.now() + timedelta(seconds=RETRY_DELAY_S * job.attempt),
+    )
+
+
+def close(jobs: QuerySet[Job], *, outcome: JobOutcome, code: str = "") -> int:
+    """End open jobs, whoever holds them. Returns how many were open."""
+    told = {"error_code": code} if code else {}
+    return jobs.filter(outcome="").update(
+        outcome=outcome, finished_at=timezone.now(), lease_token=None, **told
+    )
+
+
+@contextmanager
+def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
+    """Keep all leases alive from a thread of its own while the block runs.
+
+    A job that takes longer than `limit_s` is hung. Celery's solo pool has no time limit, and a
+    thread cannot stop another, so the process ends itself and its supervisor starts a new one.
+    """
+    done = threading.Event()
+
+    def renew() -> None:
+        deadline = time.monotonic() + limit_s * len(claims)
+        while not done.wait(RENEW_S):
+            if time.monotonic() > deadline:
+                log.critical("work hangs, this worker ends itself", jobs=len(claims))
+                os._exit(HUNG_STATUS)
+            until = timezone.now() + timedelta(seconds=LEASE_S)
+            try:
+                for claim in claims:
+                    held(claim).update(lease_until=until)
+            except DatabaseError as error:
+                log.warning("lease not renewed this time", error=type(error).__name__)
+            finally:
+                connection.close()
+
+    if not claims:
+        yield
+        return
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def reporter(claim: Claim, *, is_watched: bool = True) -> Callable[[str, float], None]:
+    """A progress callback that writes at most every PROGRESS_EVERY_S and stops a lost job.
+
+    The participant's phone looks again each time, if it `is_watched`.
+    """
+    last_at = 0.0
+    last_stage = ""
+
+    def report(stage: str, done: float) -> None:
+        nonlocal last_at, last_stage
+        now = time.monotonic()
+        if stage == last_stage and now - last_at < PROGRESS_EVERY_S:
+            return
+        last_at, last_stage = now, stage
+        if not held(claim).update(stage=stage, percent=round(100 * done)):
+            raise Cancelled
+        if is_watched:
+            progress.nudge(claim.submission_id)
+
+    return report
