@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from figurine.errors import FigurineError
+
 
 class IntakeError(Exception):
     """Base of all. The participant reads `sentence` and `advice`; the crew reads `code`."""
@@ -79,6 +81,15 @@ class NoRerollsLeft(IntakeError):
     advice = "It stands as it is. A person has a look now."
 
 
+class NotHandedOut(IntakeError):
+    """The campaign gives no such keepsake, or the figurine's engine has no geometry."""
+
+    code = "not_handed_out"
+    status = 404
+    sentence = "That is not handed out here."
+    advice = "Keep the picture, it is yours."
+
+
 class IllegalTransition(Exception):
     """A move that the table in enums.py does not allow, or that somebody else made first."""
 
@@ -88,3 +99,13 @@ class IllegalTransition(Exception):
         super().__init__(f"submission {submission_id}: {current} -> {wanted} is not a legal move")
         self.current = current
         self.wanted = wanted
+
+
+Refusal = type[FigurineError] | type[IntakeError]
+
+
+def refusal_of(code: str) -> Refusal:
+    """The error class with this code, or the general one."""
+    bases: tuple[Refusal, ...] = (FigurineError, IntakeError)
+    known = {kind.code: kind for base in bases for kind in base.__subclasses__()}
+    return known.get(code, FigurineError)

@@ -188,9 +188,7 @@ def _failed(held: Claim, *, code: str, permanent: bool) -> None:
 
 def _give_up(job: GenerationJob, *, code: str) -> None:
     """Fail for good; but a re-roll leaves what was there before it."""
-    leases.close(
-        GenerationJob.objects.filter(pk=job.pk), outcome=JobOutcome.FAILED, code=code
-    )
+    leases.close(GenerationJob.objects.filter(pk=job.pk), outcome=JobOutcome.FAILED, code=code)
     if not rerolls.withdraw(job.submission, reason=code):
         lifecycle.transition(
             job.submission, SubmissionState.FAILED, actor=lifecycle.SYSTEM, reason=code

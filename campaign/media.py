@@ -1,4 +1,4 @@
-"""Addresses for private pictures: signed, expiring, and true to the submission's state.
+"""Addresses for private files: signed, expiring, and true to the submission's state.
 
 An address names a picture and an audience. The signature alone is not enough: whoever presents it
 gets the picture only while the submission's state still allows that audience, so a recalled
@@ -17,8 +17,8 @@ from django.db.models.fields.files import FieldFile
 from django.urls import reverse
 from django.utils import timezone
 
-from campaign.enums import SubmissionState
-from campaign.models import Figurine, Submission
+from campaign.enums import KeepsakeKind, SubmissionState
+from campaign.models import Figurine, Keepsake, Submission
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -41,6 +41,21 @@ class Picture(StrEnum):
     SELFIE = "selfie"
     STILL = "still"
     CUTOUT = "cutout"
+    CLIP_MP4 = "clip_mp4"
+    CLIP_WEBM = "clip_webm"
+    MODEL = "model"
+    PRINT = "print"
+
+
+KEEPSAKES: Final = {
+    Picture.CLIP_MP4: (KeepsakeKind.CLIP, "file"),
+    Picture.CLIP_WEBM: (KeepsakeKind.CLIP, "webm"),
+    Picture.MODEL: (KeepsakeKind.GLB, "file"),
+    Picture.PRINT: (KeepsakeKind.STL, "file"),
+}
+"""Where the file of each lies: which keepsake of the figurine, which field of it."""
+
+FOR_SCREENS: Final = frozenset({Picture.CUTOUT, Picture.STILL, Picture.CLIP_MP4, Picture.CLIP_WEBM})
 
 
 MAY_SEE: Final = {
@@ -80,6 +95,8 @@ def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
         return None
     if time.time() >= expires:
         return None
+    if audience == Audience.SCREEN and picture not in FOR_SCREENS:
+        return None
     if audience == Audience.CREW and not user.has_perm(CREW_PERMISSION):
         return None
     if picture == Picture.SELFIE:
@@ -89,10 +106,19 @@ def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
         chosen = Figurine.objects.filter(pk=pk, is_chosen=True)
         figurine = chosen.select_related("submission").first()
         submission = figurine.submission if figurine else None
-        file = getattr(figurine, picture) if figurine else None
+        file = _file_of(figurine, Picture(picture)) if figurine else None
     if submission is None or not file or S(submission.state) not in MAY_SEE[Audience(audience)]:
         return None
     return Found(file, Picture(picture))
+
+
+def _file_of(figurine: Figurine, picture: Picture) -> FieldFile | None:
+    if picture not in KEEPSAKES:
+        found: FieldFile = getattr(figurine, picture)
+        return found
+    kind, field = KEEPSAKES[picture]
+    keepsake = Keepsake.objects.filter(figurine=figurine, kind=kind).first()
+    return getattr(keepsake, field) if keepsake else None
 
 
 def selfie_of(submission: Submission) -> FieldFile | None:

@@ -12,9 +12,10 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaign import errors as intake_errors
-from campaign import media, rerolls, showings
+from campaign import keepsakes, media, rerolls, showings
 from campaign.enums import REJECT_SENTENCES, JobOutcome, RejectReason, SubmissionState
+from campaign.errors import refusal_of
+from campaign.keepsakes import Keepsakes
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
 from figurine import errors as figurine_errors
@@ -45,6 +46,7 @@ class Status:
     advice: str
     still_url: str
     cutout_url: str
+    keepsakes: Keepsakes
     screens: tuple[str, ...]
     """Names of the screens that show the figurine right now."""
     was_shown: bool
@@ -62,7 +64,7 @@ def status(submission: Submission) -> Status:
     """Read everything anew; called from sockets, polls and pages alike."""
     submission = (
         Submission.objects.select_related("campaign")
-        .prefetch_related("figurines")
+        .prefetch_related("figurines__keepsakes")
         .defer("face")
         .get(pk=submission.pk)
     )
@@ -86,6 +88,7 @@ def status(submission: Submission) -> Status:
         advice=advice,
         still_url=_url(figurine, Picture.STILL),
         cutout_url=_url(figurine, Picture.CUTOUT),
+        keepsakes=keepsakes.of(submission),
         screens=tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now)),
         was_shown=bool(seen),
         can_retry=may_retry(submission),
@@ -120,16 +123,6 @@ def _words(submission: Submission) -> tuple[str, str]:
     if submission.state == S.REVIEW and submission.reason not in ("", "undo"):
         return _("The new one did not come out of the mould. This one stands."), ""
     return "", ""
-
-
-Refusal = type[figurine_errors.FigurineError] | type[intake_errors.IntakeError]
-
-
-def refusal_of(code: str) -> Refusal:
-    """The error class with this code, or the general one."""
-    bases: tuple[Refusal, ...] = (figurine_errors.FigurineError, intake_errors.IntakeError)
-    known = {kind.code: kind for base in bases for kind in base.__subclasses__()}
-    return known.get(code, figurine_errors.FigurineError)
 
 
 def may_retry(submission: Submission) -> bool:

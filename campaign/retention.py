@@ -17,12 +17,13 @@ from uuid import UUID
 import structlog
 from django.core.files.storage import Storage
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from campaign import lifecycle, rerolls, storage
-from campaign.enums import SubmissionState
+from campaign import leases, lifecycle, rerolls, storage
+from campaign.enums import JobOutcome, SubmissionState
 from campaign.errors import SelfieGone
-from campaign.models import Campaign, Figurine, GenerationJob, Submission
+from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +136,7 @@ def _is_named(name: str) -> bool:
         Submission.objects.filter(selfie=name).exists()
         or Figurine.objects.filter(still=name).exists()
         or Figurine.objects.filter(cutout=name).exists()
+        or Keepsake.objects.filter(Q(file=name) | Q(webm=name)).exists()
     )
 
 
@@ -160,6 +162,11 @@ def _forget_selfie(submission: Submission) -> int:
     submission.selfie = ""
     submission.face = None
     submission.save(update_fields=["selfie", "face"])
+    leases.close(
+        Keepsake.objects.filter(figurine__submission=submission),
+        outcome=JobOutcome.FAILED,
+        code=SelfieGone.code,
+    )
     if not name:
         return 0
     _delete_on_commit(name)
@@ -185,6 +192,19 @@ def _forget_pictures(figurine: Figurine) -> int:
     names = [file.name for file in (figurine.still, figurine.cutout) if file.name]
     figurine.still, figurine.cutout, figurine.recipe = "", "", {}
     figurine.save(update_fields=["still", "cutout", "recipe"])
+    for name in names:
+        _delete_on_commit(name)
+    return len(names) + forget_keepsakes(figurine.keepsakes.all())
+
+
+def forget_keepsakes(keepsakes: QuerySet[Keepsake]) -> int:
+    """Delete the files of these and call off what is being made. Returns how many files.
+
+    Call it with the submission locked, as whoever stores one does.
+    """
+    names = [name for pair in keepsakes.values_list("file", "webm") for name in pair if name]
+    leases.close(keepsakes, outcome=JobOutcome.CANCELLED)
+    keepsakes.filter(outcome=JobOutcome.DONE).update(outcome=JobOutcome.CANCELLED, file="", webm="")
     for name in names:
         _delete_on_commit(name)
     return len(names)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -14,11 +15,13 @@ from django.db import transaction
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
-from campaign import generation, progress, queries, retention, screening, signals
-from campaign.enums import SubmissionState
-from campaign.models import Submission, Transition
+from campaign import generation, keepsakes, progress, queries, retention, screening, signals
+from campaign.enums import SOLID, KeepsakeKind, SubmissionState
+from campaign.models import Keepsake, Submission, Transition
 
 log = structlog.get_logger(__name__)
+
+FILM_BELL_S: Final = 60
 
 
 @shared_task
@@ -29,16 +32,28 @@ def screen(submission_id: str) -> None:
 
 @shared_task
 def generate() -> None:
-    """Make figurines until nothing is ready: a lost bell is healed by the next one."""
-    while generation.run_ready(limit=settings.GENERATION_BATCH):
+    """Make figurines until nothing is ready, then solids: a lost bell is healed by the next one.
+
+    After each solid the figurines come first again.
+    """
+    while generation.run_ready(limit=settings.GENERATION_BATCH) or keepsakes.run_solid():
+        pass
+
+
+@shared_task
+def film() -> None:
+    """Make clips until none is wanted."""
+    while keepsakes.run_clip():
         pass
 
 
 @shared_task
 def sweep() -> None:
     """Ring again for whatever is ready, lapsed, or stuck."""
-    if generation.ready_jobs().exists():
+    if generation.ready_jobs().exists() or keepsakes.ready(SOLID).exists():
         ring(generate.delay)
+    if keepsakes.ready({KeepsakeKind.CLIP}).exists():
+        ring_film()
     for submission_id in queries.stuck_in_screening():
         ring(screen.delay, str(submission_id))
 
@@ -53,6 +68,11 @@ def tidy() -> None:
     """What needs doing now and then: files of killed processes, sessions of last month."""
     retention.purge_orphans()
     call_command("clearsessions")
+
+
+def ring_film() -> None:
+    """The bell of a worker that may be at one clip for minutes: old ones are not kept for it."""
+    ring(partial(film.apply_async, expires=FILM_BELL_S))
 
 
 def ring(bell: Callable[..., Any], *args: str) -> None:
@@ -73,3 +93,9 @@ def ring_on_commit(submission: Submission, transition: Transition, **_: object) 
             ring(generate.delay)
 
     transaction.on_commit(bells, robust=True)
+
+
+@receiver(signals.keepsake_wanted, sender=Keepsake, dispatch_uid="campaign.tasks.ring_for_keepsake")
+def ring_for_keepsake(keepsake: Keepsake, **_: object) -> None:
+    bell = ring_film if keepsake.kind == KeepsakeKind.CLIP else partial(ring, generate.delay)
+    transaction.on_commit(bell, robust=True)

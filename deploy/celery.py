@@ -38,8 +38,11 @@ app.conf.update(
         "interval_step": 0.05,
     },
     task_default_queue="default",
-    task_queues=[Queue("default"), Queue("generation")],  # type: ignore[no-untyped-call]
-    task_routes={"campaign.tasks.generate": {"queue": "generation"}},
+    task_queues=[Queue("default"), Queue("generation"), Queue("clips")],  # type: ignore[no-untyped-call]
+    task_routes={
+        "campaign.tasks.generate": {"queue": "generation"},
+        "campaign.tasks.film": {"queue": "clips"},
+    },
     beat_schedule={
         "sweep": {"task": "campaign.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
         "purge": {"task": "campaign.tasks.purge", "schedule": 60.0, "options": {"expires": 60.0}},
@@ -57,7 +60,8 @@ app.autodiscover_tasks(["campaign"])
 def ring_own_bell(sender: Any, **_: Any) -> None:
     """Whatever became ready while no worker was there, or lapses with its dead predecessor's lease.
 
-    The generation worker warms its engine up first: the first visitor need not wait for it.
+    The generation worker warms its engine up first: the first visitor need not wait for it. The
+    clip worker does not: where no clip is ever made, it stays small.
     """
     from campaign import generation, leases, tasks  # noqa: PLC0415 - Django must be set up first
 

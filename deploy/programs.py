@@ -11,6 +11,10 @@ from deploy.supervisor import Program
 
 ROOT: Final = Path(__file__).parent.parent
 
+CLIP_NICENESS: Final = 15
+"""Of 19. A visitor's figurine beside it gets thirty times its share of a core.
+Source: Linux, sched(7): each step is a factor of about 1.25."""
+
 
 def manage(command: str, *arguments: str, name: str, environment: Mapping[str, str]) -> Program:
     """A management command that runs once."""
@@ -38,6 +42,15 @@ def generation_worker(*, environment: Mapping[str, str]) -> Program:
     )
 
 
+def clip_worker(*, environment: Mapping[str, str]) -> Program:
+    """Clips, one at a time, in whatever time the others leave."""
+    return _worker(
+        *("clips", "-Q", "clips", "-c", "1", "-P", "solo"),
+        environment=environment,
+        niceness=CLIP_NICENESS,
+    )
+
+
 def default_worker(*, environment: Mapping[str, str]) -> Program:
     """Everything that is not generation."""
     return _worker("worker", "-Q", "default", "-c", "2", environment=environment)
@@ -58,7 +71,9 @@ def beat(*, environment: Mapping[str, str], schedule: Path) -> Program:
 CELERY: Final = ("-m", "celery", "--quiet", "-A", "deploy.celery")
 
 
-def _worker(name: str, *arguments: str, environment: Mapping[str, str]) -> Program:
+def _worker(
+    name: str, *arguments: str, environment: Mapping[str, str], niceness: int = 0
+) -> Program:
     # Gossip and mingle are for many workers that know each other; mingle waits a second.
     return _python(
         name,
@@ -71,10 +86,17 @@ def _worker(name: str, *arguments: str, environment: Mapping[str, str]) -> Progr
         f"{name}@%h",
         *arguments,
         environment=environment,
+        niceness=niceness,
     )
 
 
-def _python(name: str, *arguments: str, environment: Mapping[str, str]) -> Program:
+def _python(
+    name: str, *arguments: str, environment: Mapping[str, str], niceness: int = 0
+) -> Program:
     return Program(
-        name=name, command=(sys.executable, *arguments), environment=environment, folder=ROOT
+        name=name,
+        command=(sys.executable, *arguments),
+        environment=environment,
+        folder=ROOT,
+        niceness=niceness,
     )

@@ -51,6 +51,8 @@ class Program:
     folder: Path
     grace_s: float = 2.5
     """From the polite signal to the other one."""
+    niceness: int = 0
+    """How far it steps back for the others, 0 to 19."""
 
 
 class State(StrEnum):
@@ -155,7 +157,7 @@ class Child:
                 cwd=self.program.folder,
                 env=self.program.environment,
                 start_new_session=True,
-                preexec_fn=self._reaper.enrol,
+                preexec_fn=self._begin,
             )
         except BaseException:
             os.close(reading)
@@ -183,6 +185,11 @@ class Child:
         await asyncio.wait({lines}, timeout=PIPE_PATIENCE_S)
         lines.cancel()
         return status
+
+    def _begin(self) -> None:
+        """In the child, before the program."""
+        self._reaper.enrol()
+        os.nice(self.program.niceness)
 
     async def _read_lines(self, descriptor: int) -> None:
         reader = asyncio.StreamReader()

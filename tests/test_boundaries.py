@@ -12,11 +12,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("figurine", "campaign", "billboard", "deploy")
-HEAVY = {"torch", "diffusers", "transformers", "mitsuba", "insightface", "drjit", "pyoidn"}
+HEAVY = {"torch", "diffusers", "transformers", "mitsuba", "insightface", "drjit", "pyoidn", "av"}
 
-# Stages that turn pixels into rows, and what is on offer; everyone else in campaign knows words
-# and numbers only.
-PIXEL_STAGES = {"intake", "screening", "generation", "offers"}
+# Stages that turn pixels into rows and files, and what is on offer; everyone else in campaign knows
+# words and numbers only.
+PIXEL_STAGES = {"intake", "screening", "generation", "offers", "keepsakes"}
 OPEN_TO_CAMPAIGN = {"bounds", "errors"}
 OPEN_TO_BILLBOARD = {"bell", "queries", "signals", "enums", "media", "showings"}
 
@@ -83,6 +83,9 @@ def test_imports_stay_within_the_rules(path: Path) -> None:
         ("campaign/views.py", "figurine.errors", True),
         ("campaign/intake.py", "figurine.sandbox", True),
         ("campaign/intake.py", "billboard.feed", False),
+        ("campaign/keepsakes.py", "figurine.engines", True),
+        ("campaign/keepsakes.py", "billboard.feed", False),
+        ("campaign/leases.py", "figurine.engines", False),
         ("billboard/feed.py", "campaign.models", False),
         ("billboard/feed.py", "campaign.queries", True),
         ("billboard/feed.py", "deploy.settings", False),

@@ -20,10 +20,10 @@ from campaign.errors import (
     ConsentOutdated,
     IntakeError,
     NoPhoto,
+    Refusal,
     SlowDown,
 )
 from campaign.models import Campaign, Consent, ConsentText, Submission, Transition
-from campaign.queries import Refusal
 from figurine.bounds import MAX_BYTES
 from figurine.errors import BadPlaque, FigurineError, NotAnImage, TooLarge, UnknownKit
 from tests.photos import portrait

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from campaign import lifecycle, queries, screening
+from campaign import errors, lifecycle, queries, screening
 from campaign.enums import RejectReason, SubmissionState
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
 from figurine.errors import NoFace, OutOfMemory
@@ -39,7 +39,7 @@ def test_status_gives_sentences_for_refusals(bare: Submission) -> None:
 
 @pytest.mark.parametrize(("code", "kind"), [("no_face", NoFace), ("out_of_memory", OutOfMemory)])
 def test_refusal_of_code_finds_its_class(code: str, kind: type) -> None:
-    assert queries.refusal_of(code) is kind
+    assert errors.refusal_of(code) is kind
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django.asserts import assertRedirects
 from structlog.testing import capture_logs
 
-from campaign import offers, queries, views
+from campaign import errors, offers, views
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import SlowDown
@@ -177,7 +177,7 @@ def test_submit_refuses_with_code_and_way_on(
     client: Client, campaign: Campaign, fields: dict[str, Any], status: int, code: str
 ) -> None:
     answer = submit(client, campaign, **fields)
-    refusal = queries.refusal_of(code)
+    refusal = errors.refusal_of(code)
     assert answer.status_code == status
     assert answer.json()["code"] == code
     assert Submission.objects.count() == 0

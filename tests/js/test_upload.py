@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from campaign import queries
+from campaign import errors
 from tests.js.conftest import Ask
 
 LOST = {"kind": "lost", "sentence": "", "advice": ""}
@@ -168,5 +168,5 @@ def test_upload_that_stalls_is_lost(ask: Ask, stall: str, patience_ms: int) -> N
     ],
 )
 def test_every_refusal_has_a_way_on(ask: Ask, code: str, way: str) -> None:
-    assert code in ("", "unreachable") or queries.refusal_of(code).code == code
+    assert code in ("", "unreachable") or errors.refusal_of(code).code == code
     assert ask("upload", "(m, code) => m.wayOn(code)", code) == way

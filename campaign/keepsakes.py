@@ -1,0 +1,347 @@
+"""What there is to take home beside the picture: a clip, a model to turn around, a file to print.
+
+Made once more from the figurine's own recipe and seed and from the selfie, so only while the selfie
+lives. A clip is made after approval by a worker that gives way to everything else; solids are made
+when a visitor asks, by the workers that make figurines, and never before a waiting figurine.
+
+What has left the screens has no clip: it is deleted in the transaction that takes the figurine
+down, and one that is being made finds its lease gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaign import generation, leases, media, progress, retention, screening, signals
+from campaign.enums import SOLID, JobOutcome, KeepsakeKind, SubmissionState
+from campaign.errors import NotHandedOut, SelfieGone, TooLate, refusal_of
+from campaign.leases import Claim
+from campaign.models import Figurine, Keepsake, Submission, Transition
+from figurine.engines.base import FORMATS, SCULPTORS, Animator, Format, Sculptor
+from figurine.errors import Cancelled, FigurineError
+from figurine.types import Recipe, Selfie
+
+log = structlog.get_logger(__name__)
+
+S = SubmissionState
+K = KeepsakeKind
+
+SOLID_LIMIT_S: Final = 120.0
+"""Seconds are usual: the first of a kit 9 s, later ones 3 to 5 s, on two busy cores."""
+CLIP_LIMIT_S: Final = 1800.0
+"""A hundred pictures on a machine that has better things to do."""
+
+_FORMATS: Final[dict[str, Format]] = {K(name): name for name in FORMATS}
+
+
+# --- asking -----------------------------------------------------------------------------------
+def ask(submission: Submission, *, kind: KeepsakeKind) -> bool:
+    """Have a solid made, once however often it is asked. Returns whether this put it to work.
+
+    Raises NotHandedOut, TooLate, SelfieGone; then nothing was changed.
+    """
+    with transaction.atomic():
+        current = (
+            Submission.objects.select_for_update(of=("self",))
+            .select_related("campaign")
+            .defer("face")
+            .get(pk=submission.pk)
+        )
+        figurine = current.figurine
+        if figurine is None or kind not in handed_out(current, figurine):
+            raise NotHandedOut
+        if current.state != S.APPROVED:
+            raise TooLate(current.state)
+        if not media.selfie_of(current):
+            raise SelfieGone
+        return _put_to_work(figurine, kind)
+
+
+def handed_out(submission: Submission, figurine: Figurine) -> frozenset[KeepsakeKind]:
+    """The solids that this campaign gives its visitors and this figurine's engine can make.
+
+    The submission comes with its campaign.
+    """
+    campaign = submission.campaign
+    switches = {K.GLB: campaign.offers_models, K.STL: campaign.offers_prints}
+    if figurine.recipe.get("engine") not in SCULPTORS:
+        return frozenset()
+    return frozenset(kind for kind, is_on in switches.items() if is_on)
+
+
+@receiver(signals.transitioned, sender=Submission, dispatch_uid="campaign.keepsakes.follow")
+def follow(submission: Submission, transition: Transition, **words: object) -> None:
+    """A clip for whatever goes up; none of what comes down, and nothing of what is rejected."""
+    mine = Keepsake.objects.filter(figurine__submission=submission)
+    if transition.from_state == S.APPROVED:
+        retention.forget_keepsakes(mine.filter(Q(kind=K.CLIP) | Q(outcome="")))
+    if transition.to_state == S.REJECTED:
+        retention.forget_keepsakes(mine)
+    if transition.to_state == S.APPROVED:
+        figurine = submission.figurine
+        wants = submission.campaign.makes_clips and media.selfie_of(submission)
+        if figurine and figurine.recipe and wants:
+            _put_to_work(figurine, K.CLIP)
+
+
+def _put_to_work(figurine: Figurine, kind: KeepsakeKind) -> bool:
+    """Open its job, or open it again. False where it is open or done."""
+    keepsake, is_new = Keepsake.objects.get_or_create(figurine=figurine, kind=kind)
+    if not is_new:
+        if keepsake.is_open or keepsake.is_done or _is_hopeless(keepsake):
+            return False
+        fresh = Keepsake(figurine=figurine, kind=kind, pk=keepsake.pk, created_at=timezone.now())
+        fresh.save(force_update=True)
+    signals.keepsake_wanted.send(sender=Keepsake, keepsake=keepsake)
+    return True
+
+
+def _is_hopeless(keepsake: Keepsake) -> bool:
+    """Failed for a reason that would be the same another time."""
+    refusal = refusal_of(keepsake.error_code)
+    return (
+        keepsake.outcome == JobOutcome.FAILED
+        and issubclass(refusal, FigurineError)
+        and refusal.permanent
+        and refusal is not FigurineError
+    )
+
+
+# --- making -----------------------------------------------------------------------------------
+def ready(kinds: Collection[KeepsakeKind]) -> QuerySet[Keepsake]:
+    """Those that nobody holds, oldest first."""
+    return leases.ready(Keepsake.objects.filter(kind__in=kinds))
+
+
+def run_solid() -> bool:
+    """Make one solid, unless a figurine waits. Returns whether there was one."""
+    if generation.ready_jobs().exists():
+        return False
+    return _run(SOLID, limit_s=SOLID_LIMIT_S)
+
+
+def run_clip() -> bool:
+    """Make one clip. Returns whether there was one."""
+    return _run({K.CLIP}, limit_s=CLIP_LIMIT_S)
+
+
+def _run(kinds: Collection[KeepsakeKind], *, limit_s: float) -> bool:
+    claims: list[Claim] = []
+    is_found = False
+    with transaction.atomic():
+        waiting = ready(kinds).select_related("figurine")
+        for keepsake in leases.locked(waiting, of=("self",))[:1]:
+            is_found = True
+            if leases.is_worn_out(keepsake):
+                _give_up(keepsake, code=keepsake.error_code or "worker_lost")
+            else:
+                submission_id = keepsake.figurine.submission_id
+                claims.append(leases.take(keepsake, submission_id=submission_id))
+    with leases.renewed(claims, limit_s=limit_s):
+        for claim in claims:
+            with structlog.contextvars.bound_contextvars(submission=str(claim.submission_id)):
+                _work(claim)
+    return is_found
+
+
+def _work(claim: Claim) -> None:
+    keepsake = Keepsake.objects.select_related("figurine__submission").get(pk=claim.job_id)
+    started_s = time.monotonic()
+    try:
+        files = _make(keepsake, claim)
+        if files is None:
+            leases.close(
+                Keepsake.objects.filter(pk=keepsake.pk, lease_token=claim.lease_token),
+                outcome=JobOutcome.CANCELLED,
+                code="not_made_by_engine",
+            )
+            return
+        _store(keepsake, files, claim)
+    except Cancelled:
+        log.info("keepsake stopped", kind=keepsake.kind)
+    except FigurineError as error:
+        _failed(claim, code=error.code, permanent=error.permanent)
+    except SelfieGone as error:
+        _failed(claim, code=error.code, permanent=True)
+    except Exception:
+        log.exception("keepsake broke", kind=keepsake.kind)
+        _failed(claim, code="engine_broke", permanent=False)
+    else:
+        took_ms = round(1000 * (time.monotonic() - started_s))
+        log.info("keepsake done", kind=keepsake.kind, took_ms=took_ms)
+
+
+def _make(keepsake: Keepsake, claim: Claim) -> dict[str, ContentFile[bytes]] | None:
+    """Its files by the model's field; None where the engine makes no such thing."""
+    figurine = keepsake.figurine
+    recipe = Recipe.from_json(figurine.recipe)
+    engine = generation.engine(recipe.engine)
+    kind = K(keepsake.kind)
+    report = leases.reporter(claim, is_watched=kind in SOLID)
+    if kind == K.CLIP:
+        if not isinstance(engine, Animator):
+            return None
+        selfie = _selfie(figurine.submission)
+        clip = engine.clip(selfie, recipe, seed=figurine.seed, progress=report)
+        return {
+            "file": ContentFile(clip.mp4, "clip.mp4"),
+            "webm": ContentFile(clip.webm, "clip.webm"),
+        }
+    if not isinstance(engine, Sculptor):
+        return None
+    selfie = _selfie(figurine.submission)
+    solid = engine.geometry(selfie, recipe, format=_FORMATS[kind], progress=report)
+    return {"file": ContentFile(solid, f"figurine.{kind}")}
+
+
+def _selfie(submission: Submission) -> Selfie:
+    """Raises SelfieGone; past its day even if nobody was there to purge it."""
+    if not media.selfie_of(submission):
+        raise SelfieGone
+    return screening.load_selfie(submission)
+
+
+def _store(keepsake: Keepsake, files: dict[str, ContentFile[bytes]], claim: Claim) -> None:
+    """Write files, then the row under the lease; take the files back if the lease was lost."""
+    written = []
+    try:
+        for field, content in files.items():
+            file = getattr(keepsake, field)
+            file.save(content.name, content, save=False)
+            written.append(file)
+        with transaction.atomic():
+            submission = _locked(claim.submission_id)
+            named = {field: getattr(keepsake, field).name for field in files}
+            is_ours = leases.held(claim).update(
+                outcome=JobOutcome.DONE,
+                error_code="",
+                finished_at=timezone.now(),
+                percent=100,
+                **named,
+            )
+            if not is_ours:
+                raise Cancelled
+            signals.keepsake_made.send(sender=Keepsake, submission=submission, keepsake=keepsake)
+            _tell(submission.pk)
+    except Cancelled:
+        # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
+        for file in written:
+            file.delete(save=False)
+        raise
+
+
+def _failed(claim: Claim, *, code: str, permanent: bool) -> None:
+    """Give it back for another try, or give it up."""
+    with transaction.atomic():
+        _locked(claim.submission_id)
+        keepsake = leases.held(claim).first()
+        if not isinstance(keepsake, Keepsake):
+            return
+        if permanent or leases.is_worn_out(keepsake):
+            _give_up(keepsake, code=code)
+        else:
+            leases.try_later(keepsake, code=code)
+
+
+def _give_up(keepsake: Keepsake, *, code: str) -> None:
+    leases.close(Keepsake.objects.filter(pk=keepsake.pk), outcome=JobOutcome.FAILED, code=code)
+    log.error("keepsake given up", kind=keepsake.kind, figurine=keepsake.figurine_id, code=code)
+    _tell(keepsake.figurine.submission_id)
+
+
+def _locked(submission_id: UUID) -> Submission:
+    """Everyone locks the submission first."""
+    return Submission.objects.select_for_update().defer("face").get(pk=submission_id)
+
+
+def _tell(submission_id: UUID) -> None:
+    transaction.on_commit(lambda: progress.nudge(submission_id), robust=True)
+
+
+# --- reading ----------------------------------------------------------------------------------
+class Stand(StrEnum):
+    """How a solid stands with its visitor."""
+
+    NONE = ""
+    OFFERED = "offered"
+    MAKING = "making"
+    READY = "ready"
+    FAILED = "failed"
+    HOPELESS = "hopeless"
+    GONE = "gone"
+    """It cannot be made any more: the selfie is deleted."""
+
+
+@dataclass(frozen=True)
+class Solid:
+    """One of the solids, as the visitor's page knows it."""
+
+    stand: str = Stand.NONE
+    percent: int = 0
+    url: str = ""
+    sentence: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Keepsakes:
+    """All that there is to take home beside the picture. Addresses are empty until it is there."""
+
+    clip_url: str = ""
+    clip_webm_url: str = ""
+    glb: Solid = Solid()
+    stl: Solid = Solid()
+
+
+def of(submission: Submission) -> Keepsakes:
+    """What the participant's page shows. The submission comes with campaign and figurines."""
+    figurine = submission.figurine
+    if figurine is None or submission.state not in {S.APPROVED, S.RECALLED}:
+        return Keepsakes()
+    rows = {keepsake.kind: keepsake for keepsake in figurine.keepsakes.all()}
+    clip = rows.get(K.CLIP)
+    is_moving = submission.state == S.APPROVED and clip is not None and clip.is_done
+    given = handed_out(submission, figurine)
+    return Keepsakes(
+        clip_url=_url(figurine, media.Picture.CLIP_MP4) if is_moving else "",
+        clip_webm_url=_url(figurine, media.Picture.CLIP_WEBM) if is_moving else "",
+        **{kind: _solid(submission, rows.get(kind)) for kind in given},
+    )
+
+
+def _solid(submission: Submission, row: Keepsake | None) -> Solid:
+    if row and row.is_done:
+        return Solid(Stand.READY, 100, url=_url(row.figurine, _PICTURES[K(row.kind)]))
+    if submission.state != S.APPROVED:
+        return Solid()
+    if row and row.is_open:
+        return Solid(Stand.MAKING, row.percent)
+    if not media.selfie_of(submission):
+        return Solid(Stand.GONE, sentence=SelfieGone.sentence, advice=SelfieGone.advice)
+    if row and _is_hopeless(row):
+        refusal = refusal_of(row.error_code)
+        return Solid(Stand.HOPELESS, sentence=refusal.sentence, advice=refusal.advice)
+    if row and row.outcome == JobOutcome.FAILED:
+        sentence = _("It did not come out of the mould this time.")
+        return Solid(Stand.FAILED, sentence=sentence, advice=_("Try once more."))
+    return Solid(Stand.OFFERED)
+
+
+_PICTURES: Final = {K.GLB: media.Picture.MODEL, K.STL: media.Picture.PRINT}
+
+
+def _url(figurine: Figurine, picture: media.Picture) -> str:
+    return media.address(figurine, picture, audience=media.Audience.PARTICIPANT)
