@@ -7,6 +7,7 @@ import uuid
 from django import forms
 
 from campaign import intake, rerolls
+from campaign.enums import SOLID, KeepsakeKind
 
 
 class EnlistForm(forms.Form):
@@ -48,3 +49,12 @@ class RerollForm(forms.Form):
 
     def wish(self) -> rerolls.Wish:
         return rerolls.Wish(**self.cleaned_data)
+
+
+class KeepsakeForm(forms.Form):
+    """Which solid; whether it may be had is keepsakes' to say."""
+
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in sorted(SOLID)])
+
+    def wanted(self) -> KeepsakeKind:
+        return KeepsakeKind(self.cleaned_data["kind"])

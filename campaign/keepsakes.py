@@ -305,6 +305,20 @@ class Keepsakes:
     glb: Solid = Solid()
     stl: Solid = Solid()
 
+    @property
+    def is_offered(self) -> bool:
+        return bool(self.glb.stand or self.stl.stand)
+
+    @property
+    def is_gone(self) -> bool:
+        """There would be something, had the selfie not been deleted."""
+        return self.is_offered and not self.is_at_hand
+
+    @property
+    def is_at_hand(self) -> bool:
+        """There is one, or it can be made."""
+        return any(solid.stand not in (Stand.NONE, Stand.GONE) for solid in (self.glb, self.stl))
+
 
 def of(submission: Submission) -> Keepsakes:
     """What the participant's page shows. The submission comes with campaign and figurines."""

@@ -26,6 +26,9 @@ urlpatterns = [
     path("s/<token:token>/status.json", views.status_json, name="status-json"),
     path("s/<token:token>/erase/", views.erase, name="erase"),
     path("s/<token:token>/another/", views.another, name="another"),
+    path("s/<token:token>/about-turn/", views.about_turn, name="about-turn"),
     path("s/<token:token>/retry/", views.retry, name="retry"),
     path("media/<str:token>", views.media_file, name="media"),
+    # The viewers that phones hand a model over to ask for a name that ends in .glb.
+    path("media/<str:token>/<str:name>.glb", views.media_file, name="media-model"),
 ]

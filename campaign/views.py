@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, Final
 
 import structlog
+from csp.decorators import csp_update
 from django.conf import settings
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -36,6 +37,7 @@ from django.views.decorators.http import (
 from campaign import (
     approval,
     intake,
+    keepsakes,
     lifecycle,
     media,
     offers,
@@ -48,7 +50,7 @@ from campaign import (
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, IllegalTransition, IntakeError
-from campaign.forms import EnlistForm, RerollForm
+from campaign.forms import EnlistForm, KeepsakeForm, RerollForm
 from campaign.models import Campaign, Submission
 from figurine.bounds import MAX_BYTES
 from figurine.errors import FigurineError, MissingModel, TooLarge
@@ -58,10 +60,19 @@ log = structlog.get_logger(__name__)
 Refusal = IntakeError | FigurineError
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+SOLIDS: Final = {"glb": "model/gltf-binary", "stl": "model/stl"}
+"""Python knows them from 3.13 and 3.14 on. Source: IANA, media types of the group `model`."""
 THEME_MAX_AGE_S: Final = 60
 PICTURE_MAX_AGE_S: Final = 600
 REDIRECT_MAX_AGE_S: Final = 30
 """Half of what a presigned address lives (settings.PRIVATE_STORAGE, querystring_expire)."""
+
+VIEWER_POLICY: Final = {
+    "connect-src": ["blob:"],
+    "style-src": ["'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='"],
+}
+"""What <model-viewer> needs beyond the strict policy: it unpacks textures into blobs and fetches
+them, and has one style sheet in its shadow, named by its hash."""
 
 NO_STORE: Final = "private, no-store"
 """For selfies: no browser's disk may keep a face past its day."""
@@ -241,6 +252,7 @@ def status(request: HttpRequest, submission: Submission) -> HttpResponse:
             "status": now,
             "status_json": json.dumps(now.as_json()),
             "scene": scene,
+            "kept": now.keepsakes,
             "stages_json": json.dumps(scenes.stage_words()),
             "number": f"{now.number:06,d}",
             "file_name": _file_name(submission),
@@ -249,8 +261,9 @@ def status(request: HttpRequest, submission: Submission) -> HttpResponse:
 
 
 def _file_name(submission: Submission) -> str:
+    """Without its ending: the page adds what it hands out."""
     words = ["diorama", f"{submission.number:05d}", slugify(submission.plaque)]
-    return "-".join(filter(None, words)) + ".jpg"
+    return "-".join(filter(None, words))
 
 
 @require_safe
@@ -315,6 +328,41 @@ def another(request: HttpRequest, submission: Submission) -> HttpResponse:
     return render(request, "campaign/another.html", context)
 
 
+@csp_update(VIEWER_POLICY)
+@require_http_methods(["GET", "HEAD", "POST"])
+@by_token
+def about_turn(request: HttpRequest, submission: Submission) -> HttpResponse:
+    """The figurine from all sides and as a file to print (GET); have one of them made (POST)."""
+    page = reverse("campaign:about-turn", args=[submission.token])
+    if request.method == "POST":
+        form = KeepsakeForm(request.POST)
+        way = Way(_("Back to my page"), reverse("campaign:status", args=[submission.token]))
+        try:
+            if not form.is_valid():
+                raise IntakeError
+            is_new = keepsakes.ask(submission, kind=form.wanted())
+        except IntakeError as refusal:
+            return refused(request, submission.campaign, refusal, way=way)
+        if _wants_json(request):
+            return JsonResponse({}, status=202 if is_new else 200)
+        return redirect(page)
+    now = queries.status(submission)
+    kept = now.keepsakes
+    if not kept.is_offered:
+        return redirect("campaign:status", submission.token)
+    context = {
+        "campaign": submission.campaign,
+        "token": submission.token,
+        "status": now,
+        "kept": kept,
+        "status_json": json.dumps(now.as_json()),
+        "stages_json": json.dumps(scenes.stage_words()),
+        "number": f"{now.number:06,d}",
+        "file_name": _file_name(submission),
+    }
+    return render(request, "campaign/about_turn.html", context)
+
+
 @require_POST
 @by_token
 def retry(request: HttpRequest, submission: Submission) -> HttpResponse:
@@ -328,16 +376,16 @@ def retry(request: HttpRequest, submission: Submission) -> HttpResponse:
 
 
 @require_safe
-def media_file(request: HttpRequest, token: str) -> HttpResponse:
-    """The picture behind a signed address. `?download=name.jpg` saves it under that name."""
+def media_file(request: HttpRequest, token: str, name: str = "") -> HttpResponse:
+    """The file behind a signed address. `?download=name.jpg` saves it under that name."""
     found = media.resolve(token, user=request.user)
     if found is None:
         raise Http404
     file = found.file
     is_selfie = found.picture == media.Picture.SELFIE
-    name = request.GET.get("download", "")
-    wants_copy = bool(FILE_NAME.fullmatch(name))
-    disposition = content_disposition_header(wants_copy, name if wants_copy else "") or "inline"
+    saved_as = request.GET.get("download", "")
+    wants_copy = bool(FILE_NAME.fullmatch(saved_as))
+    disposition = content_disposition_header(wants_copy, saved_as if wants_copy else "") or "inline"
     if settings.S3_BUCKET:
         # The S3 storage alone takes parameters; the presigned address carries them signed.
         presigned: Any = file.storage
@@ -350,10 +398,11 @@ def media_file(request: HttpRequest, token: str) -> HttpResponse:
         response: HttpResponse = redirect(presigned.url(file.name, parameters=asked))
         max_age_s = REDIRECT_MAX_AGE_S
     else:
-        kind = mimetypes.guess_type(str(file.name))[0] or "application/octet-stream"
+        ending = str(file.name).rpartition(".")[2]
+        kind = SOLIDS.get(ending) or mimetypes.guess_type(str(file.name))[0]
         try:
             with file.open() as stored:
-                response = HttpResponse(stored.read(), content_type=kind)
+                response = HttpResponse(stored.read(), content_type=kind or "application/octet-stream")
         except FileNotFoundError as error:  # purged since the row was read
             raise Http404 from error
         response["Content-Disposition"] = disposition

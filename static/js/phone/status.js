@@ -2,13 +2,12 @@
 // the progress in between. All words are in the template.
 
 import { backoffMs } from "../lib/backoff.js";
-import { follow } from "../lib/follow.js";
 import { filled, remainingS, scene, span } from "../lib/status.js";
+import { followPage } from "./following.js";
+import { main, redraw } from "./redraw.js";
 
 /** @typedef {import("../lib/status.js").Status} Status */
 
-/** @returns {HTMLElement} */
-const main = () => /** @type {HTMLElement} */ (document.querySelector("#status"));
 /** @returns {Status} */
 const drawn = () => JSON.parse(String(main().dataset.status));
 
@@ -24,7 +23,12 @@ async function onStatus(status) {
   if (isDrawing) return;
   isDrawing = true;
   try {
-    await draw();
+    await redraw({
+      arrived: () => {
+        arrive();
+        changed();
+      },
+    });
     failures = 0;
   } catch {
     setTimeout(following.ask, backoffMs(failures));
@@ -34,27 +38,8 @@ async function onStatus(status) {
   }
 }
 
-/** Fetch this page as the server draws it now, and put it in place of the old scene. */
-async function draw() {
-  const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new Error(`page ${answer.status}`);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const next = page.querySelector("#status");
-  if (!next) throw new Error("not our page");
-  const swap = () => {
-    main().replaceWith(next);
-    document.title = page.title;
-    arrive();
-    changed();
-  };
-  if (document.startViewTransition) await document.startViewTransition(swap).updateCallbackDone;
-  else swap();
-}
-
-/** Once for every scene that comes on after the first: said aloud, and asked for what came meanwhile. */
+/** Once for every scene that comes on after the first: asks for what came meanwhile. */
 function changed() {
-  const words = [".headline", ".lead"].map((part) => main().querySelector(part)?.textContent ?? "");
-  /** @type {HTMLElement} */ (document.querySelector("#said")).textContent = words.join(". ");
   if (drawn().screens.length) navigator.vibrate?.([90, 60, 90]);
   following.ask();
 }
@@ -101,23 +86,5 @@ async function offerShare(status) {
   });
 }
 
-const { socket, poll } = main().dataset;
-const scheme = window.location.protocol === "https:" ? "wss:" : "ws:";
-const following = follow({
-  openSocket: () => new WebSocket(`${scheme}//${window.location.host}${socket}`),
-  poll: async () => {
-    const answer = await fetch(String(poll), { headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    return /** @type {Status} */ (await answer.json());
-  },
-  onStatus: (status) => void onStatus(status),
-});
-
-window.addEventListener("online", following.ask);
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) following.ask();
-});
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) following.ask();
-});
+const following = followPage({ main, onStatus: (status) => void onStatus(status) });
 arrive();
