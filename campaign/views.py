@@ -402,7 +402,9 @@ def media_file(request: HttpRequest, token: str, name: str = "") -> HttpResponse
         kind = SOLIDS.get(ending) or mimetypes.guess_type(str(file.name))[0]
         try:
             with file.open() as stored:
-                response = HttpResponse(stored.read(), content_type=kind or "application/octet-stream")
+                response = HttpResponse(
+                    stored.read(), content_type=kind or "application/octet-stream"
+                )
         except FileNotFoundError as error:  # purged since the row was read
             raise Http404 from error
         response["Content-Disposition"] = disposition

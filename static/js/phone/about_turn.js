@@ -51,13 +51,13 @@ function arrive() {
   move(drawn());
   for (const form of main().querySelectorAll("form")) form.addEventListener("submit", order);
   const plinth = main().querySelector(".plinth");
-  const { viewer = "" } = main().dataset;
+  const { viewer = "", light = "" } = main().dataset;
   if (!(plinth instanceof HTMLElement)) return;
   const { glb } = drawn().keepsakes;
   // While it is cast, the viewer comes over the air.
   if (glb.stand === "making") bring(viewer).catch(() => undefined);
   if (plinth.dataset.model) {
-    turnable(plinth, { viewer }).then(offerAr).catch(() => undefined);
+    turnable(plinth, { viewer, light }).then(offerAr).catch(() => undefined);
   }
 }
 

@@ -9,10 +9,9 @@ const SIGHT = {
   ar: "",
   "ar-modes": "webxr scene-viewer quick-look",
   "camera-controls": "",
-  "camera-orbit": "0deg 82deg 105%",
+  "camera-orbit": "0deg 82deg 97%",
   "disable-pan": "",
-  "environment-image": "neutral",
-  exposure: "0.8",
+  exposure: "0.85",
   "field-of-view": "24deg",
   "interaction-prompt": "none",
   "max-camera-orbit": "auto 100deg auto",
@@ -27,10 +26,11 @@ const TURN = { "auto-rotate": "", "auto-rotate-delay": "600", "rotation-per-seco
 /**
  * Put the model on the plinth once it is loaded; until then, and if it fails, the picture stays.
  * @param {HTMLElement} plinth  its data-model names the file, its data-alt says what it is
- * @param {{viewer: string}} from  address of the viewer's module
+ * @param {{viewer: string, light: string}} from  addresses of the viewer's module and of the light
+ *   it shows models in (made by tests/studio_light.py)
  * @returns {Promise<Viewer>} resolves when the model is seen
  */
-export async function turnable(plinth, { viewer }) {
+export async function turnable(plinth, { viewer, light }) {
   const there = plinth.querySelector("model-viewer");
   if (there) return /** @type {Viewer} */ (there);
   await bring(viewer);
@@ -39,6 +39,7 @@ export async function turnable(plinth, { viewer }) {
   for (const [name, value] of Object.entries({ ...SIGHT, ...(isCalm ? {} : TURN) })) {
     model.setAttribute(name, value);
   }
+  model.setAttribute("environment-image", light);
   model.setAttribute("alt", plinth.dataset.alt ?? "");
   // The page has buttons of its own.
   for (const part of ["ar-button", "progress-bar"]) {

@@ -1,0 +1,412 @@
+"""Clips, models and print files: made when, for whom; and that none outlives its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import pytest
+from django.core.files.storage import storages
+from django.utils import timezone
+
+from campaign import (
+    approval,
+    generation,
+    keepsakes,
+    leases,
+    lifecycle,
+    media,
+    queries,
+    rerolls,
+    retention,
+    tasks,
+)
+from campaign.enums import JobOutcome, KeepsakeKind, RecallReason, RejectReason, SubmissionState
+from campaign.errors import IntakeError, NotHandedOut, SelfieGone, TooLate
+from campaign.keepsakes import Stand
+from campaign.media import Audience, Picture
+from campaign.models import Campaign, Keepsake, Submission
+from figurine.errors import NotSolid, OutOfMemory
+from tests.campaign.test_generation import FrameEngine
+from tests.campaign.test_rerolls import waiting  # noqa: F401 - a fixture
+from tests.moving import MovingEngine
+
+S = SubmissionState
+K = KeepsakeKind
+Commit = Callable[..., AbstractContextManager[object]]
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> MovingEngine:
+    made = MovingEngine()
+    monkeypatch.setattr(generation, "engine", lambda name: made)
+    return made
+
+
+@pytest.fixture
+def up(waiting: Submission) -> Submission:  # noqa: F811 - as pytest has it
+    """Approved, with a selfie that can be read and a figurine made of it."""
+    approval.approve(waiting, actor=lifecycle.SYSTEM)
+    return waiting
+
+
+def now(submission: Submission) -> Submission:
+    return Submission.objects.select_related("campaign").get(pk=submission.pk)
+
+
+def one(kind: KeepsakeKind) -> Keepsake:
+    return Keepsake.objects.get(kind=kind)
+
+
+def standing(submission: Submission) -> tuple[str, str]:
+    kept = queries.status(submission).keepsakes
+    return kept.glb.stand, kept.stl.stand
+
+
+def files() -> list[str]:
+    pairs = Keepsake.objects.values_list("file", "webm")
+    return [name for pair in pairs for name in pair if name]
+
+
+def there(names: list[str]) -> list[bool]:
+    return [storages["private"].exists(name) for name in names]
+
+
+def lapse() -> None:
+    Keepsake.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+# --- clips --------------------------------------------------------------------------------------
+def test_approval_wants_a_clip_and_the_worker_makes_it(up: Submission) -> None:
+    assert one(K.CLIP).is_open
+    assert queries.status(up).keepsakes.clip_url == ""
+    assert keepsakes.run_clip() is True
+    assert keepsakes.run_clip() is False
+    clip = one(K.CLIP)
+    assert (clip.outcome, clip.percent, clip.attempt) == (JobOutcome.DONE, 100, 1)
+    with clip.file.open() as mp4, clip.webm.open() as webm:
+        assert (mp4.read(12)[4:8], webm.read(4)) == (b"ftyp", b"\x1a\x45\xdf\xa3")
+    kept = queries.status(up).keepsakes
+    assert kept.clip_url and kept.clip_webm_url
+
+
+def test_campaign_without_clips_wants_none(waiting: Submission) -> None:  # noqa: F811
+    Campaign.objects.update(makes_clips=False)
+    approval.approve(now(waiting), actor=lifecycle.SYSTEM)
+    assert Keepsake.objects.count() == 0
+
+
+def test_approval_without_the_selfie_wants_no_clip(waiting: Submission) -> None:  # noqa: F811
+    Submission.objects.update(selfie_purge_at=timezone.now())
+    approval.approve(now(waiting), actor=lifecycle.SYSTEM)
+    assert Keepsake.objects.count() == 0
+
+
+def test_engine_without_motion_simply_makes_no_clip(
+    up: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "engine", lambda name: FrameEngine())
+    assert keepsakes.run_clip() is True
+    assert keepsakes.run_clip() is False
+    clip = one(K.CLIP)
+    assert (clip.outcome, clip.error_code) == (JobOutcome.CANCELLED, "not_made_by_engine")
+    assert queries.status(up).keepsakes.clip_url == ""
+
+
+LEAVE = {
+    "recall": lambda s: approval.recall(s, actor=lifecycle.SYSTEM, reason=RecallReason.PARTICIPANT),
+    "undo": lambda s: approval.undo(s, actor=lifecycle.SYSTEM),
+    "erase": lambda s: retention.erase(s, actor=lifecycle.PARTICIPANT),
+    "expire": lambda s: retention.purge(now=timezone.now() + timedelta(days=40)),
+}
+
+
+@pytest.mark.parametrize("way", LEAVE)
+def test_clip_leaves_with_the_approval(
+    up: Submission, way: str, django_capture_on_commit_callbacks: Commit
+) -> None:
+    keepsakes.run_clip()
+    names = files()
+    assert there(names) == [True, True]
+    with django_capture_on_commit_callbacks(execute=True):
+        LEAVE[way](now(up))
+    assert there(names) == [False, False]
+    assert (files(), one(K.CLIP).is_done) == ([], False)
+
+
+@pytest.mark.parametrize("way", LEAVE)
+def test_clip_in_the_making_is_called_off_with_the_approval(
+    up: Submission, engine: MovingEngine, way: str
+) -> None:
+    engine.meanwhile = lambda: LEAVE[way](now(up))
+    before = set(storages["private"].listdir("figurines")[1])
+    keepsakes.run_clip()
+    assert one(K.CLIP).is_done is False
+    assert files() == []
+    assert set(storages["private"].listdir("figurines")[1]) <= before
+    assert keepsakes.run_clip() is False
+
+
+def test_approved_again_has_its_clip_again(up: Submission) -> None:
+    keepsakes.run_clip()
+    approval.undo(now(up), actor=lifecycle.SYSTEM)
+    approval.approve(now(up), actor=lifecycle.SYSTEM)
+    assert (one(K.CLIP).is_open, one(K.CLIP).attempt) == (True, 0)
+    keepsakes.run_clip()
+    assert one(K.CLIP).is_done
+
+
+def test_rejected_after_all_leaves_nothing_at_all(
+    up: Submission, django_capture_on_commit_callbacks: Commit
+) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.run_solid()
+    names = files()
+    with django_capture_on_commit_callbacks(execute=True):
+        approval.undo(now(up), actor=lifecycle.SYSTEM)
+    assert there(names) == [True], "the same figurine may be approved again"
+    with django_capture_on_commit_callbacks(execute=True):
+        approval.reject(now(up), actor=lifecycle.SYSTEM, reason=RejectReason.OTHER)
+    assert there(names) == [False]
+
+
+def test_reroll_takes_the_keepsakes_of_the_one_before(
+    up: Submission, django_capture_on_commit_callbacks: Commit
+) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.run_solid()
+    names = files()
+    approval.undo(now(up), actor=lifecycle.SYSTEM)
+    there_now = now(up)
+    rerolls.ask(there_now, rerolls.Wish(seen_at=there_now.state_since_at))
+    with django_capture_on_commit_callbacks(execute=True):
+        generation.run_ready()
+    assert (now(up).state, there(names), files()) == (S.REVIEW, [False], [])
+
+
+# --- solids -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("kind", "magic"), [(K.GLB, b"glTF"), (K.STL, b"")])
+def test_solid_is_made_once_when_asked(up: Submission, kind: KeepsakeKind, magic: bytes) -> None:
+    assert standing(up) == (Stand.OFFERED, Stand.OFFERED)
+    assert [keepsakes.ask(up, kind=kind), keepsakes.ask(up, kind=kind)] == [True, False]
+    assert Stand.MAKING in standing(up)
+    assert (keepsakes.run_solid(), keepsakes.run_solid()) == (True, False)
+    assert Stand.READY in standing(up)
+    with one(kind).file.open() as file:
+        assert file.read(4).startswith(magic)
+    assert one(kind).file.name.endswith(f".{kind}")
+    assert keepsakes.ask(up, kind=kind) is False
+
+
+def test_figurines_come_before_solids(
+    up: Submission, receive: Callable[..., Submission], engine: MovingEngine
+) -> None:
+    keepsakes.ask(up, kind=K.STL)
+    other = receive()
+    lifecycle.transition(other, S.QUEUED, actor=lifecycle.SYSTEM)
+    other.jobs.create(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    assert keepsakes.run_solid() is False
+    made = engine.calls
+    tasks.generate()
+    assert (engine.calls, engine.made) == (made + 1, ["stl"])
+    assert now(other).state == S.REVIEW
+
+
+def test_solid_is_not_made_by_the_clip_worker_nor_a_clip_by_the_others(
+    up: Submission, engine: MovingEngine
+) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    tasks.film()
+    assert engine.made == ["clip"]
+    tasks.generate()
+    assert engine.made == ["clip", "glb"]
+
+
+@pytest.mark.parametrize("state", set(S) - {S.APPROVED})
+def test_solid_of_what_is_not_approved_is_refused(up: Submission, state: SubmissionState) -> None:
+    Submission.objects.filter(pk=up.pk).update(state=state)
+    with pytest.raises(TooLate):
+        keepsakes.ask(up, kind=K.GLB)
+    assert standing(up) == ("", "")
+
+
+def test_solid_without_the_selfie_says_so(up: Submission) -> None:
+    Submission.objects.update(selfie_purge_at=timezone.now())
+    with pytest.raises(SelfieGone):
+        keepsakes.ask(up, kind=K.GLB)
+    kept = queries.status(up).keepsakes
+    assert (kept.glb.stand, kept.glb.sentence) == (Stand.GONE, SelfieGone.sentence)
+    assert kept.is_gone
+
+
+def test_solid_that_is_there_outlives_the_selfie(up: Submission) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.run_solid()
+    Submission.objects.update(selfie_purge_at=timezone.now())
+    retention.purge()
+    assert standing(up) == (Stand.READY, Stand.GONE)
+    assert there(files()) == [True]
+
+
+def test_selfie_purged_before_it_is_made_ends_it_with_a_sentence(up: Submission) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    Submission.objects.update(selfie_purge_at=timezone.now())
+    retention.purge()
+    assert (one(K.GLB).outcome, one(K.GLB).error_code) == (JobOutcome.FAILED, "selfie_gone")
+    assert keepsakes.run_solid() is False
+    assert standing(up) == (Stand.GONE, Stand.GONE)
+
+
+def test_selfie_past_its_day_is_not_used_even_if_nobody_purged_it(
+    up: Submission, engine: MovingEngine
+) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    Submission.objects.update(selfie_purge_at=timezone.now())
+    keepsakes.run_solid()
+    assert (one(K.GLB).error_code, engine.made) == ("selfie_gone", [])
+
+
+@pytest.mark.parametrize(("switch", "kind"), [("offers_models", K.GLB), ("offers_prints", K.STL)])
+def test_campaign_that_does_not_hand_it_out_refuses(
+    up: Submission, switch: str, kind: KeepsakeKind
+) -> None:
+    Campaign.objects.update(**{switch: False})
+    with pytest.raises(NotHandedOut):
+        keepsakes.ask(up, kind=kind)
+    assert sorted(standing(up)) == ["", Stand.OFFERED]
+
+
+def test_figurine_of_an_engine_without_geometry_has_none(up: Submission) -> None:
+    figurine = up.figurines.get()
+    figurine.recipe = {**figurine.recipe, "engine": "klein"}
+    figurine.save()
+    with pytest.raises(NotHandedOut):
+        keepsakes.ask(up, kind=K.GLB)
+    assert standing(up) == ("", "")
+
+
+def test_clip_is_not_asked_for(up: Submission) -> None:
+    with pytest.raises(NotHandedOut):
+        keepsakes.ask(up, kind=K.CLIP)
+
+
+def test_recall_leaves_the_visitor_their_model_and_calls_the_rest_off(up: Submission) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.run_solid()
+    keepsakes.ask(up, kind=K.STL)
+    approval.recall(now(up), actor=lifecycle.SYSTEM, reason=RecallReason.PARTICIPANT)
+    assert standing(up) == (Stand.READY, "")
+    assert one(K.STL).outcome == JobOutcome.CANCELLED
+
+
+# --- what may go wrong --------------------------------------------------------------------------
+def test_killed_worker_is_followed_by_another(up: Submission, engine: MovingEngine) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    leases.take(one(K.GLB), submission_id=up.pk)  # by a worker that dies now
+    assert keepsakes.run_solid() is False
+    lapse()
+    assert keepsakes.run_solid() is True
+    assert (one(K.GLB).is_done, one(K.GLB).attempt) == (True, 2)
+
+
+def test_slow_worker_whose_lease_was_taken_leaves_no_file(
+    up: Submission, engine: MovingEngine
+) -> None:
+    def somebody_else_takes_it() -> None:
+        lapse()
+        leases.take(one(K.GLB), submission_id=up.pk)
+
+    keepsakes.ask(up, kind=K.GLB)
+    before = set(storages["private"].listdir("figurines")[1])
+    engine.meanwhile = somebody_else_takes_it
+    keepsakes.run_solid()
+    assert one(K.GLB).is_open
+    assert set(storages["private"].listdir("figurines")[1]) == before
+
+
+def test_trouble_that_may_pass_is_tried_three_times(up: Submission, engine: MovingEngine) -> None:
+    def refuse() -> None:
+        raise OutOfMemory
+
+    engine.meanwhile = refuse
+    keepsakes.ask(up, kind=K.GLB)
+    for _ in range(leases.MAX_ATTEMPTS):
+        assert standing(up)[0] == Stand.MAKING
+        assert keepsakes.run_solid() is True
+        assert keepsakes.run_solid() is False, "it waits before the next try"
+        Keepsake.objects.update(ready_at=timezone.now())
+    assert standing(up)[0] == Stand.FAILED
+    engine.meanwhile = lambda: None
+    assert keepsakes.ask(up, kind=K.GLB) is True
+    assert keepsakes.run_solid() is True
+    assert standing(up)[0] == Stand.READY
+
+
+def test_three_lost_workers_give_it_up(up: Submission) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    for _ in range(leases.MAX_ATTEMPTS):
+        leases.take(one(K.GLB), submission_id=up.pk)
+        lapse()
+    assert keepsakes.run_solid() is True
+    assert keepsakes.run_solid() is False
+    assert (one(K.GLB).outcome, one(K.GLB).error_code) == (JobOutcome.FAILED, "worker_lost")
+    assert standing(up)[0] == Stand.FAILED
+
+
+def test_solid_that_cannot_be_is_not_tried_again(up: Submission, engine: MovingEngine) -> None:
+    def refuse() -> None:
+        raise NotSolid
+
+    engine.meanwhile = refuse
+    keepsakes.ask(up, kind=K.STL)
+    keepsakes.run_solid()
+    kept = queries.status(up).keepsakes
+    assert (kept.stl.stand, kept.stl.sentence) == (Stand.HOPELESS, NotSolid.sentence)
+    assert keepsakes.ask(up, kind=K.STL) is False
+
+
+def test_lost_bells_are_healed_by_the_sweep(
+    up: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(tasks.generate, "delay", lambda: rung.append("generate"))
+    monkeypatch.setattr(tasks.film, "apply_async", lambda **_: rung.append("film"))
+    tasks.sweep()
+    keepsakes.ask(up, kind=K.GLB)
+    tasks.sweep()
+    assert rung == ["film", "generate", "film"]
+
+
+# --- who may have it ------------------------------------------------------------------------------
+@pytest.mark.parametrize("state", S)
+@pytest.mark.parametrize("audience", [Audience.SCREEN, Audience.PARTICIPANT])
+@pytest.mark.parametrize("picture", media.KEEPSAKES)
+def test_address_opens_only_for_its_audience_while_the_state_allows(
+    up: Submission, state: SubmissionState, audience: Audience, picture: Picture
+) -> None:
+    from django.contrib.auth.models import AnonymousUser
+
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.ask(up, kind=K.STL)
+    tasks.generate()
+    tasks.film()
+    Submission.objects.filter(pk=up.pk).update(state=state)
+    address = media.address(up.figurines.get(), picture, audience=audience)
+    found = media.resolve(address.rpartition("/")[2], user=AnonymousUser())
+    is_for = audience == Audience.PARTICIPANT or picture in media.FOR_SCREENS
+    assert (found is not None) is (is_for and state in media.MAY_SEE[audience])
+
+
+def test_orphans_hour_spares_what_a_keepsake_names(up: Submission) -> None:
+    keepsakes.run_clip()
+    later = timezone.now() + retention.ORPHAN_AGE + timedelta(minutes=1)
+    retention.purge_orphans(now=later)
+    assert there(files()) == [True, True]
+
+
+@pytest.mark.parametrize("error", [NotHandedOut])
+def test_refusals_have_a_code_a_sentence_and_an_advice(error: type[IntakeError]) -> None:
+    assert error.code != IntakeError.code
+    assert error.sentence.endswith(".")
+    assert error.advice.endswith(".")
