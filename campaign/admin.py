@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import segno
 from django.conf import settings
@@ -26,7 +28,16 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from campaign import cards, desk, media, queries
 from campaign.campaign_form import CampaignForm
 from campaign.enums import JobOutcome, SubmissionState
-from campaign.models import Campaign, Consent, EntryPoint, GenerationJob, Submission, Transition
+from campaign.models import (
+    Campaign,
+    Consent,
+    EntryPoint,
+    GenerationJob,
+    Keepsake,
+    LeasedJob,
+    Submission,
+    Transition,
+)
 
 S = SubmissionState
 
@@ -115,6 +126,10 @@ class CampaignAdmin(ModelAdmin):
                     ("rerolls", "slot_s"),
                 )
             },
+        ),
+        (
+            _("To take home"),
+            {"fields": (("makes_clips", "offers_models", "offers_prints"),)},
         ),
         (
             _("Policy"),
@@ -271,11 +286,34 @@ class SubmissionAdmin(RecordAdmin):
             "card": cards.one(pk, user=request.user) if pk and may_review else None,
             "moves": Transition.objects.filter(submission=pk).select_related("actor"),
             "jobs": GenerationJob.objects.filter(submission=pk).order_by("id"),
+            "keepsakes": _keepsakes(pk, with_files=may_review),
             "may_review": may_review,
             **(extra_context or {}),
         }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
+
+
+@dataclass(frozen=True)
+class KeptCard:
+    """A keepsake on a submission's page, with the address of its file for those who review."""
+
+    keepsake: Keepsake
+    url: str
+
+
+def _keepsakes(pk: UUID | None, *, with_files: bool) -> list[KeptCard]:
+    rows = Keepsake.objects.filter(figurine__submission=pk, figurine__is_chosen=True)
+    crew = media.Audience.CREW
+    return [
+        KeptCard(
+            row,
+            media.address(row.figurine, media.picture_of(row), audience=crew)
+            if with_files and row.is_done
+            else "",
+        )
+        for row in rows.select_related("figurine").order_by("kind")
+    ]
 
 
 # --- the record ---------------------------------------------------------------------------------
@@ -314,12 +352,9 @@ class ConsentAdmin(RecordAdmin):
         return to_the_second(obj.agreed_at)
 
 
-@admin.register(GenerationJob)
-class GenerationJobAdmin(RecordAdmin):
-    list_display = ("submission", "shown_outcome", "attempt", "took", "error_code", "asked_at")
-    list_filter = ("outcome", "error_code", "submission__campaign", "created_at")
-    list_select_related = ("submission",)
-    search_fields = ("submission__number", "error_code")
+class LeasedJobAdmin(RecordAdmin):
+    """Work that a worker holds: how far it is, or how it ended."""
+
     ordering = ("-id",)
 
     @display(
@@ -327,19 +362,40 @@ class GenerationJobAdmin(RecordAdmin):
         ordering="outcome",
         label={JobOutcome.DONE: "success", JobOutcome.FAILED: "danger", "": "info"},
     )
-    def shown_outcome(self, obj: GenerationJob) -> tuple[str, str]:
+    def shown_outcome(self, obj: LeasedJob) -> tuple[str, str]:
         words = obj.get_outcome_display() if obj.outcome else obj.stage or gettext("Waiting")
         return obj.outcome, words
 
     @display(description=_("Took"))
-    def took(self, obj: GenerationJob) -> str:
+    def took(self, obj: LeasedJob) -> str:
         if not obj.finished_at:
             return NOTHING
         return f"{(obj.finished_at - obj.created_at).total_seconds():.1f} s"
 
     @display(description=_("Asked at"), ordering="created_at")
-    def asked_at(self, obj: GenerationJob) -> str:
+    def asked_at(self, obj: LeasedJob) -> str:
         return to_the_second(obj.created_at)
+
+
+@admin.register(GenerationJob)
+class GenerationJobAdmin(LeasedJobAdmin):
+    list_display = ("submission", "shown_outcome", "attempt", "took", "error_code", "asked_at")
+    list_filter = ("outcome", "error_code", "submission__campaign", "created_at")
+    list_select_related = ("submission",)
+    search_fields = ("submission__number", "error_code")
+
+
+@admin.register(Keepsake)
+class KeepsakeAdmin(LeasedJobAdmin):
+    list_display = ("of", "kind", "shown_outcome", "attempt", "took", "error_code", "asked_at")
+    list_filter = ("kind", "outcome", "error_code", "figurine__submission__campaign", "created_at")
+    list_select_related = ("figurine__submission",)
+    search_fields = ("figurine__submission__number", "error_code")
+    exclude = ("file", "webm", "lease_token")
+
+    @display(description=_("Submission"), ordering="figurine__submission__number")
+    def of(self, obj: Keepsake) -> str:
+        return str(obj.figurine.submission)
 
 
 # --- accounts -----------------------------------------------------------------------------------

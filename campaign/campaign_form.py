@@ -50,6 +50,9 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "selfie_retention_h": _("Keep selfies for hours"),
             "figurine_retention_days": _("Keep figurines for days"),
             "rerolls": _("More figurines of one selfie"),
+            "makes_clips": _("Clips"),
+            "offers_models": _("3D models"),
+            "offers_prints": _("Print files"),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

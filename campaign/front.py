@@ -23,6 +23,7 @@ SYMBOLS = {
     "Transition": "timeline",
     "Consent": "handshake",
     "GenerationJob": "precision_manufacturing",
+    "Keepsake": "redeem",
     "Screen": "tv",
     "Play": "play_circle",
     "User": "person",

@@ -338,7 +338,7 @@ def of(submission: Submission) -> Keepsakes:
 
 def _solid(submission: Submission, row: Keepsake | None) -> Solid:
     if row and row.is_done:
-        return Solid(Stand.READY, 100, url=_url(row.figurine, _PICTURES[K(row.kind)]))
+        return Solid(Stand.READY, 100, url=_url(row.figurine, media.picture_of(row)))
     if submission.state != S.APPROVED:
         return Solid()
     if row and row.is_open:
@@ -352,9 +352,6 @@ def _solid(submission: Submission, row: Keepsake | None) -> Solid:
         sentence = _("It did not come out of the mould this time.")
         return Solid(Stand.FAILED, sentence=sentence, advice=_("Try once more."))
     return Solid(Stand.OFFERED)
-
-
-_PICTURES: Final = {K.GLB: media.Picture.MODEL, K.STL: media.Picture.PRINT}
 
 
 def _url(figurine: Figurine, picture: media.Picture) -> str:

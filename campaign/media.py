@@ -84,6 +84,13 @@ def address(owner: Figurine | Submission, picture: Picture, *, audience: Audienc
     return reverse("campaign:media", args=[token])
 
 
+def picture_of(keepsake: Keepsake) -> Picture:
+    """What its first file is called in an address."""
+    return next(
+        picture for picture, (kind, _) in KEEPSAKES.items() if kind == KeepsakeKind(keepsake.kind)
+    )
+
+
 def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
     """The file behind an address; None if forged, expired, gone, or not for that audience or user.
 

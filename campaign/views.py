@@ -328,7 +328,7 @@ def another(request: HttpRequest, submission: Submission) -> HttpResponse:
     return render(request, "campaign/another.html", context)
 
 
-@csp_update(VIEWER_POLICY)
+@csp_update(VIEWER_POLICY)  # type: ignore[arg-type]  # its types know no arguments but the request
 @require_http_methods(["GET", "HEAD", "POST"])
 @by_token
 def about_turn(request: HttpRequest, submission: Submission) -> HttpResponse:

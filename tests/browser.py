@@ -34,16 +34,22 @@ def film(portrait: bytes, file: Path) -> Path:
 
 
 @contextmanager
-def chromium(*, camera: Path | None = None) -> Iterator[Browser]:
-    """A headless browser; with `camera`, a file of `film()` is what its camera sees."""
+def chromium(*, camera: Path | None = None, webgl: bool = False) -> Iterator[Browser]:
+    """A headless browser; with `camera`, a file of `film()` is what its camera sees.
+
+    With `webgl` it draws in three dimensions, by its software, which takes seconds.
+    """
     with sync_playwright() as playwright:
-        browser = launch(playwright, camera=camera)
+        browser = launch(playwright, camera=camera, webgl=webgl)
         yield browser
         browser.close()
 
 
-def launch(playwright: Playwright, *, camera: Path | None = None) -> Browser:
-    args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+def launch(playwright: Playwright, *, camera: Path | None = None, webgl: bool = False) -> Browser:
+    args = ["--no-sandbox", "--disable-background-networking"]
+    args += (
+        ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"] if webgl else ["--disable-gpu"]
+    )
     if camera:
         args += [
             "--use-fake-ui-for-media-stream",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -65,7 +65,7 @@ def film(frames: list[Pixels], format: str) -> bytes:
     """Encode them; both formats play in Chromium."""
     out = io.BytesIO()
     with av.open(out, "w", format=format) as container:
-        stream = container.add_stream(CODECS[format], rate=Fraction(FPS))
+        stream: Any = container.add_stream(CODECS[format], rate=Fraction(FPS))
         stream.width, stream.height = frames[0].shape[1], frames[0].shape[0]
         stream.pix_fmt = "yuv420p"
         for frame in frames:

@@ -39,7 +39,7 @@ def light() -> Array:
     towards = np.stack(
         [np.cos(height) * np.cos(azimuth), up, np.cos(height) * np.sin(azimuth)], axis=-1
     )
-    seen = np.asarray(AROUND) + np.clip(up, 0, 1)[..., None] * np.asarray(SKY)
+    seen: Array = np.asarray(AROUND) + np.clip(up, 0, 1)[..., None] * np.asarray(SKY)
     seen = seen + np.clip(-up, 0, 1)[..., None] * np.asarray(FLOOR)
     for direction, radius, colour, radiance in SOFTBOXES:
         cosine = towards @ (np.asarray(direction) / np.linalg.norm(direction))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
+from django.core.files.base import ContentFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +20,7 @@ from campaign.models import (
     EntryPoint,
     Figurine,
     GenerationJob,
+    Keepsake,
     Submission,
     Transition,
 )
@@ -47,6 +49,45 @@ def changelist(model: type) -> str:
 
 def change(row: Any) -> str:
     return reverse(f"admin:campaign_{type(row).__name__.lower()}_change", args=[row.pk])
+
+
+# --- keepsakes ------------------------------------------------------------------------------------
+def test_keepsakes_are_told_on_the_submissions_page_and_in_their_list(
+    crew: Client, campaign: Campaign
+) -> None:
+    submission = shelf.put(campaign, S.APPROVED, plaque="MAE")
+    figurine = submission.figurines.get()
+    clip = Keepsake(figurine=figurine, kind="clip", outcome="done")
+    clip.file.save("clip.mp4", ContentFile(b"film"), save=False)
+    clip.save()
+    Keepsake.objects.create(figurine=figurine, kind="stl", outcome="failed", error_code="not_solid")
+    page = crew.get(change(submission)).content.decode()
+    (film,) = re.findall(r'<video src="([^"]+)"', page)
+    assert b"".join(crew.get(film)) == b"film"
+    assert "Print file: Failed" in page
+    assert "not_solid" in page
+    listed = crew.get(changelist(Keepsake)).content.decode()
+    assert listed.count("MAE") == 2
+    assert crew.get(change(clip)).status_code == 200
+
+
+def test_keepsakes_files_are_for_those_who_review(client: Client, campaign: Campaign) -> None:
+    submission = shelf.put(campaign, S.APPROVED)
+    clip = Keepsake(figurine=submission.figurines.get(), kind="clip", outcome="done")
+    clip.file.save("clip.mp4", ContentFile(b"film"), save=False)
+    clip.save()
+    user = User.objects.create_user("ana", password="ana", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_submission"))
+    client.force_login(user)
+    assert "<video" not in client.get(change(submission)).content.decode()
+
+
+def test_switches_of_what_is_taken_home_are_on_the_campaigns_page(
+    chief: Client, campaign: Campaign
+) -> None:
+    page = chief.get(change(campaign)).content.decode()
+    for switch in ("makes_clips", "offers_models", "offers_prints"):
+        assert f'name="{switch}"' in page
 
 
 # --- the record is read only ----------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_engine_without_motion_simply_makes_no_clip(
     assert queries.status(up).keepsakes.clip_url == ""
 
 
-LEAVE = {
+LEAVE: dict[str, Callable[[Submission], object]] = {
     "recall": lambda s: approval.recall(s, actor=lifecycle.SYSTEM, reason=RecallReason.PARTICIPANT),
     "undo": lambda s: approval.undo(s, actor=lifecycle.SYSTEM),
     "erase": lambda s: retention.erase(s, actor=lifecycle.PARTICIPANT),
@@ -195,7 +195,7 @@ def test_solid_is_made_once_when_asked(up: Submission, kind: KeepsakeKind, magic
     assert Stand.READY in standing(up)
     with one(kind).file.open() as file:
         assert file.read(4).startswith(magic)
-    assert one(kind).file.name.endswith(f".{kind}")
+    assert str(one(kind).file.name).endswith(f".{kind}")
     assert keepsakes.ask(up, kind=kind) is False
 
 

@@ -15,6 +15,11 @@ STATUS: dict[str, Any] = {
     "was_shown": False,
     "rerolls_left": 2,
     "is_on_desk": False,
+    "keepsakes": {
+        "clip_url": "",
+        "glb": {"stand": "offered", "percent": 0},
+        "stl": {"stand": "", "percent": 0},
+    },
 }
 
 
@@ -28,6 +33,8 @@ def is_same_scene(ask: Ask, **change: Any) -> bool:
 def test_progress_keeps_the_scene(ask: Ask) -> None:
     assert is_same_scene(ask, percent=90, eta_s=1)
     assert is_same_scene(ask, state="queued")
+    making = {**STATUS["keepsakes"], "glb": {"stand": "making", "percent": 40}}
+    assert is_same_scene(ask, keepsakes=making)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,8 @@ def test_progress_keeps_the_scene(ask: Ask) -> None:
         {"was_shown": True},
         {"rerolls_left": 1},
         {"is_on_desk": True},
+        {"keepsakes": {**STATUS["keepsakes"], "clip_url": "/media/c"}},
+        {"keepsakes": {**STATUS["keepsakes"], "glb": {"stand": "gone"}}},
     ],
 )
 def test_what_is_seen_changes_the_scene(ask: Ask, change: dict[str, Any]) -> None:
