@@ -7,7 +7,8 @@ snapshot of what is approved now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -37,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Item:
-    """A figurine to show."""
+    """A figurine to show. `seq` is the place of its addition, whatever was written since."""
 
     submission: UUID
     figurine: int
@@ -47,6 +48,8 @@ class Item:
     approved_at: datetime
     picture: str
     """Address of the cut-out; see campaign.media for how long it lives."""
+    clip: media.Film | None
+    """Where it moves, once it does."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +60,7 @@ class Item:
             "plaque": self.plaque,
             "approved_at": self.approved_at.isoformat(),
             "picture": self.picture,
+            "clip": asdict(self.clip) if self.clip else None,
         }
 
 
@@ -147,6 +151,7 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
             campaign_id=campaign_id, epoch=now.epoch, seq__gt=place.seq, seq__lte=now.seq
         )
         .select_related("figurine__submission")
+        .prefetch_related("figurine__keepsakes")
         .order_by("seq")
     )
     # A dict keeps the place of a key's first writing; the last word belongs at its own place.
@@ -154,7 +159,12 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
     for entry in entries:
         last.pop(entry.submission_id, None)
         last[entry.submission_id] = entry
-    changes = tuple(Change(e.seq, e.submission_id, _item_of(e)) for e in last.values())
+    moving = [e.submission_id for e in last.values() if e.kind == EntryKind.MOVE]
+    added = _added(campaign_id, now, moving)
+    changes = tuple(
+        Change(e.seq, e.submission_id, _item_of(e, seq=added.get(e.submission_id, e.seq)))
+        for e in last.values()
+    )
     return Changes(place=now, after=place.seq, changes=changes)
 
 
@@ -164,24 +174,33 @@ def snapshot(campaign_id: int) -> Snapshot:
 
 
 def _snapshot(campaign_id: int, place: Place) -> Snapshot:
-    seqs: dict[UUID, int] = {}
-    if place.epoch:
-        added = FeedEntry.objects.filter(
-            campaign_id=campaign_id, epoch=place.epoch, kind=EntryKind.ADD
-        )
-        seqs = dict(added.values_list("submission_id").annotate(Max("seq")))
+    seqs = _added(campaign_id, place)
     figurines = queries.on_show(campaign_id)
     return Snapshot(place, tuple(_item(f, seq=seqs.get(f.submission_id, 0)) for f in figurines))
 
 
-def _item_of(entry: FeedEntry) -> Item | None:
-    """None for a removal, and for an addition that is no longer true by now."""
+def _added(
+    campaign_id: int, place: Place, submissions: Sequence[UUID] | None = None
+) -> dict[UUID, int]:
+    """Where each was added last, up to this place."""
+    if place.epoch is None or submissions == []:
+        return {}
+    entries = FeedEntry.objects.filter(
+        campaign_id=campaign_id, epoch=place.epoch, seq__lte=place.seq, kind=EntryKind.ADD
+    )
+    if submissions is not None:
+        entries = entries.filter(submission__in=submissions)
+    return dict(entries.values_list("submission_id").annotate(Max("seq")))
+
+
+def _item_of(entry: FeedEntry, *, seq: int) -> Item | None:
+    """None for a removal, and for what was written of a figurine that is not up by now."""
     figurine = entry.figurine
-    if entry.kind != EntryKind.ADD or figurine is None or not figurine.cutout:
+    if entry.kind == EntryKind.REMOVE or figurine is None or not figurine.cutout:
         return None
-    if figurine.submission.state != SubmissionState.APPROVED:
+    if figurine.submission.state != SubmissionState.APPROVED or not figurine.is_chosen:
         return None
-    return _item(figurine, seq=entry.seq)
+    return _item(figurine, seq=seq)
 
 
 def _item(figurine: Any, *, seq: int) -> Item:
@@ -194,4 +213,5 @@ def _item(figurine: Any, *, seq: int) -> Item:
         plaque=submission.plaque,
         approved_at=submission.state_since_at,
         picture=media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN),
+        clip=media.film(figurine, audience=Audience.SCREEN),
     )

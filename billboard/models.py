@@ -65,10 +65,12 @@ class Feed(models.Model):
 class EntryKind(models.TextChoices):
     ADD = "add", _("Add")
     REMOVE = "remove", _("Remove")
+    MOVE = "move", _("Move")
+    """What is shown already has a clip from here on."""
 
 
 class FeedEntry(models.Model):
-    """One line of the log: from here on show this figurine, or show it no more."""
+    """One line of the log: from here on show this figurine, show it move, or show it no more."""
 
     campaign = models.ForeignKey("campaign.Campaign", on_delete=models.PROTECT, related_name="+")
     epoch = models.UUIDField()

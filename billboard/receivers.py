@@ -1,4 +1,4 @@
-"""Writes the feed when a submission enters or leaves `approved`, in the same transaction."""
+"""Writes the feed within the same transaction: who goes up, who comes down, and who can move."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.dispatch import receiver
 
 from billboard import feed, nudges
 from billboard.models import EntryKind
-from campaign.enums import SubmissionState
-from campaign.signals import transitioned
+from campaign.enums import KeepsakeKind, SubmissionState
+from campaign.signals import keepsake_made, transitioned
 
 
 @receiver(transitioned, dispatch_uid="billboard.receivers.follow")
@@ -22,6 +22,18 @@ def follow(submission: Any, transition: Any, **_: object) -> None:
         kind, figurine_id = EntryKind.REMOVE, None
     else:
         return
+    _write(submission, kind=kind, figurine_id=figurine_id)
+
+
+@receiver(keepsake_made, dispatch_uid="billboard.receivers.move")
+def move(submission: Any, keepsake: Any, **_: object) -> None:
+    """The clip of a figurine that is up is there; both are campaign's rows of those names."""
+    if keepsake.kind == KeepsakeKind.CLIP and submission.state == SubmissionState.APPROVED:
+        _write(submission, kind=EntryKind.MOVE, figurine_id=keepsake.figurine_id)
+
+
+def _write(submission: Any, *, kind: EntryKind, figurine_id: int | None) -> None:
+    """The next line of the log, and on commit the nudge."""
     entry = feed.append(
         campaign_id=submission.campaign_id,
         kind=kind,

@@ -298,10 +298,9 @@ class Solid:
 
 @dataclass(frozen=True)
 class Keepsakes:
-    """All that there is to take home beside the picture. Addresses are empty until it is there."""
+    """All that there is to take home beside the picture."""
 
-    clip_url: str = ""
-    clip_webm_url: str = ""
+    clip: media.Film | None = None
     glb: Solid = Solid()
     stl: Solid = Solid()
 
@@ -326,12 +325,9 @@ def of(submission: Submission) -> Keepsakes:
     if figurine is None or submission.state not in {S.APPROVED, S.RECALLED}:
         return Keepsakes()
     rows = {keepsake.kind: keepsake for keepsake in figurine.keepsakes.all()}
-    clip = rows.get(K.CLIP)
-    is_moving = submission.state == S.APPROVED and clip is not None and clip.is_done
     given = handed_out(submission, figurine)
     return Keepsakes(
-        clip_url=_url(figurine, media.Picture.CLIP_MP4) if is_moving else "",
-        clip_webm_url=_url(figurine, media.Picture.CLIP_WEBM) if is_moving else "",
+        clip=media.film(figurine, audience=media.Audience.PARTICIPANT),
         **{kind: _solid(submission, rows.get(kind)) for kind in given},
     )
 

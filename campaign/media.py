@@ -84,6 +84,28 @@ def address(owner: Figurine | Submission, picture: Picture, *, audience: Audienc
     return reverse("campaign:media", args=[token])
 
 
+@dataclass(frozen=True)
+class Film:
+    """Addresses of a clip, the same in two encodings."""
+
+    mp4: str
+    webm: str
+
+
+def film(figurine: Figurine, *, audience: Audience) -> Film | None:
+    """Where to see it move; None where there is no clip, or not yet.
+
+    Reads `figurine.keepsakes`, which lists of figurines have fetched ahead.
+    """
+    kept = figurine.keepsakes.all()
+    if not any(one.kind == KeepsakeKind.CLIP and one.is_done for one in kept):
+        return None
+    return Film(
+        mp4=address(figurine, Picture.CLIP_MP4, audience=audience),
+        webm=address(figurine, Picture.CLIP_WEBM, audience=audience),
+    )
+
+
 def picture_of(keepsake: Keepsake) -> Picture:
     """What its first file is called in an address."""
     return next(

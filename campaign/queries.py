@@ -172,6 +172,7 @@ def on_show(campaign_id: int) -> QuerySet[Figurine]:
     return (
         chosen.exclude(cutout="")
         .select_related("submission")
+        .prefetch_related("keepsakes")
         .defer("submission__face")
         .order_by("-submission__state_since_at")
     )

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,8 +14,9 @@ from billboard import feed
 from billboard.feed import Changes, Place, Snapshot
 from billboard.models import EntryKind, Feed, FeedEntry
 from campaign import approval, lifecycle, retention
-from campaign.enums import RejectReason, SubmissionState
-from campaign.models import Campaign, Submission
+from campaign.enums import JobOutcome, RejectReason, SubmissionState
+from campaign.models import Campaign, Keepsake, Submission
+from campaign.signals import keepsake_made
 from tests.billboard.rows import approved, in_review, recall
 
 THREADS = 6
@@ -208,3 +210,73 @@ def test_reading_costs_the_same_for_one_and_for_three(
             feed.since(campaign.pk, at)
         counts.append(len(queries))
     assert counts[0] == counts[2]
+
+
+# --- what moves -----------------------------------------------------------------------------------
+def film(submission: Submission) -> Keepsake:
+    """Its clip, stored as the worker does."""
+    submission = Submission.objects.get(pk=submission.pk)
+    with transaction.atomic():
+        clip = Keepsake(figurine=submission.figurines.get(), kind="clip", outcome=JobOutcome.DONE)
+        clip.file.save("clip.mp4", ContentFile(b"mp4"), save=False)
+        clip.webm.save("clip.webm", ContentFile(b"webm"), save=False)
+        clip.save()
+        keepsake_made.send(sender=Keepsake, submission=submission, keepsake=clip)
+    return clip
+
+
+def test_clip_writes_a_line_that_says_the_same_showing_moves(
+    campaign: Campaign, client: Client
+) -> None:
+    submission = approved(campaign)
+    there = feed.head(campaign.pk)
+    film(submission)
+    assert entries(campaign)[-1] == (2, EntryKind.MOVE, submission.pk)
+    news = feed.since(campaign.pk, there)
+    assert isinstance(news, Changes)
+    (change,) = news.changes
+    assert change.item is not None
+    assert (change.seq, change.item.seq, change.item.figurine) == (
+        2,
+        1,
+        submission.figurines.get().pk,
+    )
+    assert change.item.clip is not None
+    assert b"".join(client.get(change.item.clip.mp4)) == b"mp4"
+    assert b"".join(client.get(change.item.clip.webm)) == b"webm"
+
+
+def test_clip_is_in_every_snapshot_from_then_on(campaign: Campaign) -> None:
+    submission = approved(campaign)
+    other = approved(campaign)
+    film(submission)
+    items = {item.submission: item for item in feed.snapshot(campaign.pk).items}
+    assert items[submission.pk].clip is not None
+    assert (items[submission.pk].seq, items[other.pk].clip) == (1, None)
+
+
+def test_clip_of_what_was_recalled_meanwhile_writes_nothing(campaign: Campaign) -> None:
+    submission = approved(campaign)
+    recall(submission)
+    film(submission)
+    assert [kind for _, kind, _ in entries(campaign)] == [EntryKind.ADD, EntryKind.REMOVE]
+
+
+def test_recall_is_the_last_word_on_what_moved_and_its_clip_opens_no_more(
+    campaign: Campaign, client: Client
+) -> None:
+    submission = approved(campaign)
+    there = feed.head(campaign.pk)
+    film(submission)
+    (item,) = feed.snapshot(campaign.pk).items
+    recall(submission)
+    assert changes(campaign, there) == [(3, submission.pk, False)]
+    assert item.clip is not None
+    assert client.get(item.clip.mp4).status_code == 404
+
+
+def test_model_for_the_visitor_is_no_news_for_screens(campaign: Campaign) -> None:
+    submission = approved(campaign)
+    model = Keepsake(figurine=submission.figurines.get(), kind="glb", outcome=JobOutcome.DONE)
+    keepsake_made.send(sender=Keepsake, submission=submission, keepsake=model)
+    assert len(entries(campaign)) == 1

@@ -48,7 +48,14 @@ def item(name: str, seq: int) -> dict[str, Any]:
         "plaque": name,
         "approved_at": f"2026-11-22T12:00:{seq:02}Z",
         "picture": f"/media/{name}",
+        "clip": None,
     }
+
+
+def moving(of: dict[str, Any]) -> dict[str, Any]:
+    """The same showing of the same figurine, with a clip."""
+    name = of["submission"]
+    return {**of, "clip": {"mp4": f"/media/{name}.mp4", "webm": f"/media/{name}.webm"}}
 
 
 # --- rotation ---------------------------------------------------------------------------------
@@ -169,7 +176,7 @@ def feed_after(page: Page, *frames: dict[str, Any]) -> dict[str, Any]:
         }
         return {held: [...feed.items.keys()].join(''), seq: feed.place.seq, epoch: feed.place.epoch,
             removed: news.removed.join(''), added: news.added.map((i) => i.submission).join(''),
-            isBehind: news.isBehind};
+            moving: news.moving.map((i) => i.submission).join(''), isBehind: news.isBehind};
     """
     held: dict[str, Any] = run(page, "feed", body, *frames)
     return held
@@ -182,6 +189,7 @@ def test_changes_follow_a_snapshot(page: Page) -> None:
         "epoch": "e",
         "removed": "A",
         "added": "C",
+        "moving": "",
         "isBehind": False,
     }
 
@@ -240,6 +248,39 @@ def test_figurine_made_again_beyond_a_gap_takes_the_old_one_down_for_good(page: 
     news = feed_after(page, snapshot(1, ABC[0]), again)
     assert (news["removed"], news["held"], news["isBehind"]) == ("A", "", True)
     assert feed_after(page, snapshot(1, ABC[0]), again, snapshot(1, ABC[0]))["held"] == ""
+
+
+def now_moving(seq: int, of: dict[str, Any]) -> dict[str, Any]:
+    """A frame that says so at this place of the log."""
+    frame = changes(seq - 1, seq, moving(of))
+    frame["changes"][0]["seq"] = seq
+    return frame
+
+
+@pytest.mark.parametrize(
+    "frame", [now_moving(3, ABC[0]), snapshot(3, moving(ABC[0]), ABC[1])], ids=["changes", "all"]
+)
+def test_figurine_that_moves_now_is_neither_taken_down_nor_put_up(
+    page: Page, frame: dict[str, Any]
+) -> None:
+    news = feed_after(page, snapshot(2, ABC[0], ABC[1]), frame)
+    told = [news[name] for name in ("removed", "added", "moving", "held", "seq", "isBehind")]
+    assert told == ["", "", "A", "AB", 3, False]
+    again = feed_after(page, snapshot(2, ABC[0], ABC[1]), frame, frame)
+    assert again["moving"] == "", "it is told once"
+
+
+def test_clip_of_a_figurine_that_was_missed_adds_it_with_the_clip(page: Page) -> None:
+    news = feed_after(page, snapshot(0), {**now_moving(2, ABC[0]), "after": 0})
+    assert (news["added"], news["moving"], news["held"]) == ("A", "", "A")
+
+
+def test_recall_takes_down_what_moves_and_a_late_clip_brings_nothing_back(page: Page) -> None:
+    start, late = snapshot(1, ABC[0]), now_moving(2, ABC[0])
+    gone = feed_after(page, start, late, changes(2, 3, ("A", 3)))
+    assert (gone["removed"], gone["held"]) == ("A", "")
+    assert feed_after(page, start, changes(1, 3, ("A", 3)), late)["held"] == ""
+    assert feed_after(page, start, changes(2, 3, ("A", 3)), late)["held"] == ""
 
 
 def test_snapshot_of_a_new_epoch_replaces_everything(page: Page) -> None:
@@ -395,9 +436,11 @@ PLAYER = """
     const stage = {
         prepare: async (item) => item.submission, show: (name) => shown.push(name),
         discard: () => {}, remove: (name) => shown.push(`-${name}`), lay: async () => () => {},
+        animate: async (name, url) => shown.push(`${name} moves ${url.slice(0, 4)}`),
     };
+    const clips = new Pictures({fetch, measure: async () => ({}), address: ({clip}) => clip.mp4});
     const feed = new Feed();
-    const player = new m.Player({feed, pictures: new Pictures({fetch, measure}), stage,
+    const player = new m.Player({feed, pictures: new Pictures({fetch, measure}), clips, stage,
         slotMs: 60_000, now: Date.now, ack: (ack) => acks.push(ack), onMissing: () => missing++});
     const take = (frame) => player.take(feed.apply(frame));
     const until = async (isTrue) => {
@@ -452,6 +495,56 @@ def test_addresses_that_ran_out_are_asked_for_once_and_tried_when_fresh(page: Pa
     """
     fresh = [{**one, "picture": f"{one['picture']}-fresh"} for one in ABC]
     assert play(page, body, snapshot(3, *ABC), snapshot(3, *fresh)) == [1, "C"]
+
+
+def test_hero_stands_first_and_moves_when_its_clip_comes_later(page: Page) -> None:
+    body = """
+        take(g[0]);
+        await until(() => player.hero === 'A');
+        take(g[1]);
+        await until(() => shown.length === 2);
+        return [shown, asked.filter((name) => name === 'A').length];
+    """
+    assert play(page, body, snapshot(1, ABC[0]), now_moving(2, ABC[0])) == [
+        ["A", "A moves blob"],
+        1,
+    ]
+
+
+def test_clip_that_cannot_be_had_leaves_the_picture_on(page: Page) -> None:
+    body = """
+        answers['A.mp4'] = 'gone';
+        take(g[0]);
+        await until(() => asked.includes('A.mp4') && player.hero === 'A');
+        await until(() => acks.some(({ack}) => ack === 'shown'));
+        return [shown, player.hero];
+    """
+    assert play(page, body, snapshot(1, moving(ABC[0]))) == [["A"], "A"]
+
+
+def test_clip_on_its_way_is_dropped_with_the_recall(page: Page) -> None:
+    body = """
+        let isAborted = false;
+        answers['A.mp4'] = 'waits';
+        answers.waits = (_, {signal}) => new Promise((_, reject) =>
+            signal.addEventListener('abort', () => { isAborted = true; reject(signal.reason); }));
+        take(g[0]);
+        await until(() => asked.includes('A.mp4'));
+        take(g[1]);
+        await until(() => isAborted);
+        return [shown, player.hero];
+    """
+    frames = [snapshot(1, moving(ABC[0])), changes(1, 2, ("A", 2))]
+    assert play(page, body, *frames) == [["A", "-A"], None]
+
+
+def test_next_ones_clip_is_there_before_its_turn(page: Page) -> None:
+    body = """
+        take(g[0]);
+        await until(() => asked.includes('A.mp4') && asked.includes('B.mp4'));
+        return shown[0];
+    """
+    assert play(page, body, snapshot(2, moving(ABC[0]), moving(ABC[1]))) == "B"
 
 
 # --- coming back to a page ------------------------------------------------------------------------

@@ -80,15 +80,14 @@ def lapse() -> None:
 # --- clips --------------------------------------------------------------------------------------
 def test_approval_wants_a_clip_and_the_worker_makes_it(up: Submission) -> None:
     assert one(K.CLIP).is_open
-    assert queries.status(up).keepsakes.clip_url == ""
+    assert queries.status(up).keepsakes.clip is None
     assert keepsakes.run_clip() is True
     assert keepsakes.run_clip() is False
     clip = one(K.CLIP)
     assert (clip.outcome, clip.percent, clip.attempt) == (JobOutcome.DONE, 100, 1)
     with clip.file.open() as mp4, clip.webm.open() as webm:
         assert (mp4.read(12)[4:8], webm.read(4)) == (b"ftyp", b"\x1a\x45\xdf\xa3")
-    kept = queries.status(up).keepsakes
-    assert kept.clip_url and kept.clip_webm_url
+    assert queries.status(up).keepsakes.clip is not None
 
 
 def test_campaign_without_clips_wants_none(waiting: Submission) -> None:  # noqa: F811
@@ -111,7 +110,7 @@ def test_engine_without_motion_simply_makes_no_clip(
     assert keepsakes.run_clip() is False
     clip = one(K.CLIP)
     assert (clip.outcome, clip.error_code) == (JobOutcome.CANCELLED, "not_made_by_engine")
-    assert queries.status(up).keepsakes.clip_url == ""
+    assert queries.status(up).keepsakes.clip is None
 
 
 LEAVE: dict[str, Callable[[Submission], object]] = {

@@ -16,7 +16,7 @@ STATUS: dict[str, Any] = {
     "rerolls_left": 2,
     "is_on_desk": False,
     "keepsakes": {
-        "clip_url": "",
+        "clip": None,
         "glb": {"stand": "offered", "percent": 0},
         "stl": {"stand": "", "percent": 0},
     },
@@ -46,7 +46,7 @@ def test_progress_keeps_the_scene(ask: Ask) -> None:
         {"was_shown": True},
         {"rerolls_left": 1},
         {"is_on_desk": True},
-        {"keepsakes": {**STATUS["keepsakes"], "clip_url": "/media/c"}},
+        {"keepsakes": {**STATUS["keepsakes"], "clip": {"mp4": "/media/c"}}},
         {"keepsakes": {**STATUS["keepsakes"], "glb": {"stand": "gone"}}},
     ],
 )

@@ -2,14 +2,16 @@
 
 /**
  * @typedef {{submission: string, figurine: number, seq: number, number: number, plaque: string,
- *   approved_at: string, picture: string}} Item
+ *   approved_at: string, picture: string, clip: {mp4: string, webm: string} | null}} Item
+ *   `seq` is where it was added; a later line of the log may only say that it has a clip now
  * @typedef {{epoch: string | null, seq: number}} Place
  * @typedef {Place & {type: "snapshot", items: Item[]}} Snapshot
  * @typedef {Place & {type: "changes", after: number,
  *   changes: {seq: number, submission: string, item: Item | null}[]}} Changes
- * @typedef {{removed: string[], added: Item[], isBehind: boolean}} News
+ * @typedef {{removed: string[], added: Item[], moving: Item[], isBehind: boolean}} News
  *   `removed` come before `added`: take them off before anything else is drawn. Who was withdrawn
- *   and came again, perhaps as another figurine, is in both.
+ *   and came again, perhaps as another figurine, is in both. `moving` are held already, unchanged,
+ *   and have a clip from now on.
  */
 
 /** The screen's copy of its campaign's feed. See billboard/feed.py for the server's side. */
@@ -29,7 +31,7 @@ export class Feed {
    * @returns {News}
    */
   apply(frame) {
-    if (this.#pastEpochs.has(frame.epoch)) return { removed: [], added: [], isBehind: false };
+    if (this.#pastEpochs.has(frame.epoch)) return nothing(false);
     return frame.type === "snapshot" ? this.#applySnapshot(frame) : this.#applyChanges(frame);
   }
 
@@ -43,36 +45,36 @@ export class Feed {
   /** @param {Snapshot} frame @returns {News} */
   #applySnapshot(frame) {
     const isSameEpoch = frame.epoch === this.place.epoch;
-    if (isSameEpoch && frame.seq < this.place.seq) return { removed: [], added: [], isBehind: false };
+    if (isSameEpoch && frame.seq < this.place.seq) return nothing(false);
     if (!isSameEpoch) this.#enter(frame.epoch);
     const offered = frame.items.filter((item) => this.#mayShow(item));
     const kept = new Set(offered.filter((item) => this.#isHeld(item)).map((item) => item.submission));
     const removed = [...this.items.keys()].filter((submission) => !kept.has(submission));
     removed.forEach((submission) => this.items.delete(submission));
-    return { removed, added: this.#put(offered), ...this.#arrive(frame) };
+    return { removed, ...this.#put(offered), ...this.#arrive(frame) };
   }
 
   /** @param {Changes} frame @returns {News} */
   #applyChanges(frame) {
-    if (frame.epoch !== this.place.epoch) return { removed: [], added: [], isBehind: true };
+    if (frame.epoch !== this.place.epoch) return nothing(true);
     const news = frame.changes.filter((change) => change.seq > this.place.seq);
     for (const { submission, seq, item } of news) {
       // Only the last word is told: who comes again was removed before.
-      const removedAt = item ? seq - 1 : seq;
+      const removedAt = item ? item.seq - 1 : seq;
       this.#removedAt.set(submission, Math.max(removedAt, this.#removedAt.get(submission) ?? 0));
     }
     const removed = news
       .filter(({ submission, seq, item }) => {
         const held = this.items.get(submission);
-        return held ? held.seq < seq : !item;
+        return held ? held.seq < (item ? item.seq : seq) : !item;
       })
       .map(({ submission }) => submission);
     removed.forEach((submission) => this.items.delete(submission));
     // Taking down is always safe; putting up waits until nothing between is missing.
-    if (frame.after > this.place.seq) return { removed, added: [], isBehind: true };
+    if (frame.after > this.place.seq) return { ...nothing(true), removed };
     const offered = news.flatMap((change) => (change.item ? [change.item] : []));
-    const added = this.#put(offered.filter((item) => this.#mayShow(item)));
-    return { removed, added, ...this.#arrive(frame) };
+    const put = this.#put(offered.filter((item) => this.#mayShow(item)));
+    return { removed, ...put, ...this.#arrive(frame) };
   }
 
   /** Not if it was removed after it was added. @param {Item} item */
@@ -87,11 +89,13 @@ export class Feed {
     return held?.seq === seq && held.figurine === figurine;
   }
 
-  /** @param {Item[]} items @returns {Item[]} those that are new or came again */
+  /** Those that are new or came again, and those that move now. @param {Item[]} items */
   #put(items) {
     const added = items.filter((item) => !this.#isHeld(item));
+    const held = items.filter((item) => this.#isHeld(item));
+    const moving = held.filter(({ submission, clip }) => clip && !this.items.get(submission)?.clip);
     items.forEach((item) => this.items.set(item.submission, item));
-    return added;
+    return { added, moving };
   }
 
   /** @param {Place} place */
@@ -109,4 +113,9 @@ export class Feed {
     this.place = { epoch, seq: 0 };
     this.#removedAt.clear();
   }
+}
+
+/** @param {boolean} isBehind @returns {News} */
+function nothing(isBehind) {
+  return { removed: [], added: [], moving: [], isBehind };
 }

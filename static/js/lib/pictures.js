@@ -1,4 +1,4 @@
-// Pictures of the feed, in memory only: a removal leaves nothing behind.
+// Pictures and clips of the feed, in memory only: a removal leaves nothing behind.
 
 /**
  * @typedef {import("./feed.js").Item} Item
@@ -13,26 +13,37 @@ const LOAD_MS = 8000;
 
 export class PictureGone extends Error {}
 
-/** Fetches each picture once and keeps the ones used last. */
+/**
+ * Fetches each picture once and keeps the ones used last.
+ * @template {{url: string}} [Kept=Picture]
+ */
 export class Pictures {
   /** @type {Map<string, {seq: number, isThere: boolean, abort: AbortController,
-   *   picture: Promise<Picture>}>} */
+   *   picture: Promise<Kept>}>} */
   #held = new Map();
   #fetch;
   #measure;
+  #address;
+  #most;
+  #loadMs;
 
   /**
-   * @param {{fetch: typeof fetch, measure: (blob: Blob) => Promise<Omit<Picture, "url">>}} world
+   * @param {{fetch: typeof fetch, measure: (blob: Blob) => Promise<Omit<Kept, "url">>,
+   *   address?: (item: Item) => string, most?: number, loadMs?: number}} world
+   *   `address` says which of an item's files is meant
    */
-  constructor({ fetch, measure }) {
+  constructor({ fetch, measure, address = (item) => item.picture, most = MOST, loadMs = LOAD_MS }) {
     this.#fetch = fetch;
     this.#measure = measure;
+    this.#address = address;
+    this.#most = most;
+    this.#loadMs = loadMs;
   }
 
   /**
    * Rejects with PictureGone when the server no longer gives it, or when it was dropped meanwhile.
    * @param {Item} item
-   * @returns {Promise<Picture>}
+   * @returns {Promise<Kept>}
    */
   async get(item) {
     const known = this.#held.get(item.submission);
@@ -42,7 +53,7 @@ export class Pictures {
     this.#held.delete(item.submission);
     this.#held.set(item.submission, entry);
     for (const submission of this.#held.keys()) {
-      if (this.#held.size <= MOST) break;
+      if (this.#held.size <= this.#most) break;
       this.drop(submission);
     }
     return entry.picture;
@@ -78,15 +89,15 @@ export class Pictures {
     return entry;
   }
 
-  /** @param {Item} item @param {AbortSignal} dropped @returns {Promise<Picture>} */
+  /** @param {Item} item @param {AbortSignal} dropped @returns {Promise<Kept>} */
   async #load(item, dropped) {
-    const signal = AbortSignal.any([dropped, AbortSignal.timeout(LOAD_MS)]);
+    const signal = AbortSignal.any([dropped, AbortSignal.timeout(this.#loadMs)]);
     // no-store: what is recalled must not lie in the browser's cache either.
-    const response = await this.#fetch(item.picture, { cache: "no-store", signal });
+    const response = await this.#fetch(this.#address(item), { cache: "no-store", signal });
     if (!response.ok) throw new PictureGone(item.submission);
     const blob = await response.blob();
     const measured = await this.#measure(blob);
     signal.throwIfAborted();
-    return { url: URL.createObjectURL(blob), ...measured };
+    return /** @type {Kept} */ ({ url: URL.createObjectURL(blob), ...measured });
   }
 }

@@ -11,7 +11,7 @@
  *   state: string, since: string, number: number, plaque: string, stage: string, percent: number,
  *   eta_s: number | null, ahead: number, sentence: string, advice: string,
  *   still_url: string, cutout_url: string, screens: string[], was_shown: boolean,
- *   keepsakes: {clip_url: string, clip_webm_url: string, glb: Solid, stl: Solid},
+ *   keepsakes: {clip: {mp4: string, webm: string} | null, glb: Solid, stl: Solid},
  *   can_retry: boolean, rerolls_left: number, is_on_desk: boolean, is_over: boolean,
  * }} Status
  */
@@ -26,10 +26,10 @@ const MOULDING = new Set(["queued", "generating"]);
 export function scene(status) {
   const state = MOULDING.has(status.state) ? "moulding" : status.state;
   const { cutout_url, screens, was_shown, rerolls_left, is_on_desk, keepsakes } = status;
-  const { clip_url, glb, stl } = keepsakes;
+  const { clip, glb, stl } = keepsakes;
   // Of what can be taken home, this page says only whether there is anything.
   const kept = [glb, stl].map(({ stand }) => stand === "" || stand === "gone");
-  return JSON.stringify([state, cutout_url, screens, was_shown, rerolls_left, is_on_desk, clip_url, kept]);
+  return JSON.stringify([state, cutout_url, screens, was_shown, rerolls_left, is_on_desk, clip, kept]);
 }
 
 /**

@@ -70,20 +70,52 @@ function move(status) {
   line.textContent = words.join(" · ");
 }
 
-/** Show the share button where the phone can take the picture itself. @param {Status} status */
+/**
+ * Show the share button where the phone can take the file itself: the clip once it plays, else the
+ * picture. @param {Status} status
+ */
 async function offerShare(status) {
   const button = main().querySelector("#share");
+  const clip = await playFilm(status).catch(() => null);
   if (!(button instanceof HTMLElement) || !navigator.canShare || !status.still_url) return;
-  const picture = await fetch(status.still_url).then((answer) => (answer.ok ? answer.blob() : null));
-  if (!picture) return;
-  const file = new File([picture], String(button.dataset.name), { type: picture.type });
-  const parcel = { files: [file], title: button.dataset.title };
+  const file = clip ?? (await fetched(status.still_url));
+  if (!file) return;
+  const ending = file.type.startsWith("video/") ? "mp4" : "jpg";
+  const named = new File([file], `${button.dataset.name}.${ending}`, { type: file.type });
+  const parcel = { files: [named], title: button.dataset.title };
   if (!navigator.canShare(parcel)) return;
   button.hidden = false;
   button.addEventListener("click", () => {
     // Closing the share sheet rejects; there is nothing to tell anyone.
     navigator.share(parcel).catch(() => undefined);
   });
+}
+
+/**
+ * Let the figurine move, where there is a clip and nobody minds; the picture stays under it. Returns
+ * the clip for sharing. Fetched whole: iPhones want an address of a film to answer in ranges.
+ * @param {Status} status
+ */
+async function playFilm({ keepsakes: { clip } }) {
+  const film = main().querySelector(".film");
+  if (!clip || !(film instanceof HTMLVideoElement)) return null;
+  const isPlayable = film.canPlayType('video/mp4; codecs="avc1.640028"') !== "";
+  const mp4 = await fetched(clip.mp4);
+  const shown = isPlayable ? mp4 : await fetched(clip.webm);
+  if (shown && !window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    film.src = URL.createObjectURL(shown);
+    film.addEventListener("error", () => film.remove(), { once: true });
+    film.addEventListener("playing", () => (film.dataset.isOn = ""), { once: true });
+    // A phone that saves power refuses: then the picture stands still.
+    film.play().catch(() => undefined);
+  }
+  return mp4;
+}
+
+/** @param {string} address @returns {Promise<Blob | null>} */
+async function fetched(address) {
+  const answer = await fetch(address);
+  return answer.ok ? answer.blob() : null;
 }
 
 const following = followPage({ main, onStatus: (status) => void onStatus(status) });

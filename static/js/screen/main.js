@@ -10,10 +10,16 @@ import { Renewal } from "./renewal.js";
 import { Stage } from "./stage.js";
 
 const MEASURE_PX = 128;
+/** A few megabytes each: the one that is on, the next, and the last ones seen. */
+const CLIPS_MOST = 8;
+const CLIP_LOAD_MS = 30_000;
 const FRESH_EVERY_MS = 60_000;
 
 const root = document.documentElement;
 const { slotS, version, page, socket, feedUrl, acksUrl } = document.body.dataset;
+
+/** @type {"mp4" | "webm"} */
+const playable = document.createElement("video").canPlayType('video/mp4; codecs="avc1.640028"') ? "mp4" : "webm";
 
 const feed = new Feed();
 const outbox = new Outbox();
@@ -28,6 +34,13 @@ let askedFreshMs = -FRESH_EVERY_MS;
 const player = new Player({
   feed,
   pictures: new Pictures({ fetch: (...request) => fetch(...request), measure }),
+  clips: new Pictures({
+    fetch: (...request) => fetch(...request),
+    measure: async () => ({}),
+    address: ({ clip }) => (clip ? clip[playable] : ""),
+    most: CLIPS_MOST,
+    loadMs: CLIP_LOAD_MS,
+  }),
   stage: new Stage(),
   slotMs: Number(slotS) * 1000,
   now: () => Date.now() + clockAheadMs,

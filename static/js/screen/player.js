@@ -24,6 +24,7 @@ const HOLD_MS = 3000;
 export class Player {
   #feed;
   #pictures;
+  #clips;
   #stage;
   #slotMs;
   #ack;
@@ -43,13 +44,15 @@ export class Player {
 
   /**
    * @param {{feed: import("../lib/feed.js").Feed, pictures: import("../lib/pictures.js").Pictures,
+   *   clips: import("../lib/pictures.js").Pictures<{url: string}>,
    *   stage: import("./stage.js").Stage, slotMs: number, ack: (ack: any) => void,
    *   now: () => number, onMissing: () => void}} wiring `now` is the server's time;
    *   `onMissing` asks for fresh addresses
    */
-  constructor({ feed, pictures, stage, slotMs, ack, now, onMissing }) {
+  constructor({ feed, pictures, clips, stage, slotMs, ack, now, onMissing }) {
     this.#feed = feed;
     this.#pictures = pictures;
+    this.#clips = clips;
     this.#stage = stage;
     this.#slotMs = slotMs;
     this.#ack = ack;
@@ -68,7 +71,7 @@ export class Player {
   }
 
   /** Removals first, in the same task: no frame is drawn between. @param {import("../lib/feed.js").News} news */
-  take({ removed, added }) {
+  take({ removed, added, moving }) {
     this.#heldUntilMs = 0;
     removed.forEach((submission) => this.#remove(submission));
     if (removed.length > 0) afterPaint(() => this.#tellDark(removed));
@@ -77,6 +80,8 @@ export class Player {
       this.#advance();
     }
     if (removed.length > 0 || added.length > 0) this.#layShelf();
+    const on = moving.find(({ submission }) => submission === this.hero);
+    if (on) this.#animate(on);
     // Last: what is on next comes through the wire before what may be on later.
     const soon = ranking(added, this.#history, this.hero).slice(0, AHEAD);
     soon.forEach((item) => this.#prefetch(item));
@@ -86,6 +91,7 @@ export class Player {
   #remove(submission) {
     this.#stage.remove(submission);
     this.#pictures.drop(submission);
+    this.#clips.drop(submission);
     this.#history.delete(submission);
     if (this.hero === submission) {
       this.#end();
@@ -187,7 +193,22 @@ export class Player {
     this.#history.set(submission, { times: (shown?.times ?? 0) + 1, lastMs: startedMs });
     afterPaint(() => this.#tellShown(current, null));
     this.#slot = setTimeout(() => this.#advance(), this.#slotMs);
+    this.#animate(item);
     this.#prefetchNext();
+  }
+
+  /** Lets the one that is on move, once its clip is there: the picture is on first, and stays where
+   * the clip cannot be had. @param {Item} item */
+  async #animate(item) {
+    const latest = this.#feed.items.get(item.submission) ?? item;
+    if (!latest.clip) return;
+    try {
+      const { url } = await this.#clips.get(latest);
+      const isOn = this.#current?.item.submission === item.submission;
+      if (isOn && this.#isWanted(item)) await this.#stage.animate(item.submission, url);
+    } catch {
+      // Without it the figurine stands still.
+    }
   }
 
   #end() {
@@ -211,7 +232,9 @@ export class Player {
 
   #prefetchNext() {
     const [next] = ranking(this.#playable(), this.#history, this.hero);
-    if (next) this.#pictures.get(next).catch(() => {});
+    if (!next) return;
+    this.#pictures.get(next).catch(() => {});
+    if (next.clip) this.#clips.get(next).catch(() => {});
   }
 
   async #layShelf() {

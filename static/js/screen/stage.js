@@ -53,6 +53,38 @@ export class Stage {
     this.#hero.dataset.is = "taken";
   }
 
+  /**
+   * Lets the figurine that is on move. The film lies under the picture until its first frame is
+   * there, and goes again at the first trouble; every card has its own, so that two overlap in a
+   * change as their pictures do.
+   * @param {string} submission
+   * @param {string} url
+   */
+  async animate(submission, url) {
+    const card = this.#card;
+    if (card?.dataset.submission !== submission || card.querySelector(".film")) return;
+    const film = document.createElement("video");
+    const stop = () => {
+      delete card.dataset.moves;
+      unload(film);
+      film.remove();
+    };
+    film.className = "film";
+    film.muted = film.loop = film.playsInline = true;
+    film.disableRemotePlayback = true;
+    film.addEventListener("error", stop, { once: true });
+    film.src = url;
+    element(".blister", card).prepend(film);
+    try {
+      await film.play();
+      await firstFrame(film);
+    } catch {
+      stop();
+      return;
+    }
+    if (card.isConnected && film.isConnected) card.dataset.moves = "";
+  }
+
   /** Takes a prepared card away that is not wanted any more. @param {HTMLElement} card */
   discard(card) {
     card.remove();
@@ -154,8 +186,21 @@ export class Stage {
 
 /** @param {HTMLElement} card */
 function erase(card) {
+  for (const film of card.querySelectorAll("video")) unload(film);
   figure(card).removeAttribute("src");
   card.remove();
+}
+
+/** Nothing of it is decoded or drawn any more. @param {HTMLVideoElement} film */
+function unload(film) {
+  film.pause();
+  film.removeAttribute("src");
+  film.load();
+}
+
+/** @param {HTMLVideoElement} film */
+function firstFrame(film) {
+  return new Promise((drawn) => film.requestVideoFrameCallback(drawn));
 }
 
 /** Makes an only child as large as its parent holds in one line. @param {Element} box */
