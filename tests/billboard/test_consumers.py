@@ -99,6 +99,7 @@ async def test_item_says_all_that_a_card_needs(campaign: Campaign, token: str) -
         "number": mae.number,
         "plaque": "MAE",
         "approved_at": mae.state_since_at.isoformat(),
+        "clip": None,
     }
     assert picture.startswith("/media/")
 

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -17,6 +16,7 @@ from campaign import approval, lifecycle, retention
 from campaign.enums import JobOutcome, RejectReason, SubmissionState
 from campaign.models import Campaign, Keepsake, Submission
 from campaign.signals import keepsake_made
+from tests.billboard import films
 from tests.billboard.rows import approved, in_review, recall
 
 THREADS = 6
@@ -213,24 +213,12 @@ def test_reading_costs_the_same_for_one_and_for_three(
 
 
 # --- what moves -----------------------------------------------------------------------------------
-def film(submission: Submission) -> Keepsake:
-    """Its clip, stored as the worker does."""
-    submission = Submission.objects.get(pk=submission.pk)
-    with transaction.atomic():
-        clip = Keepsake(figurine=submission.figurines.get(), kind="clip", outcome=JobOutcome.DONE)
-        clip.file.save("clip.mp4", ContentFile(b"mp4"), save=False)
-        clip.webm.save("clip.webm", ContentFile(b"webm"), save=False)
-        clip.save()
-        keepsake_made.send(sender=Keepsake, submission=submission, keepsake=clip)
-    return clip
-
-
 def test_clip_writes_a_line_that_says_the_same_showing_moves(
     campaign: Campaign, client: Client
 ) -> None:
     submission = approved(campaign)
     there = feed.head(campaign.pk)
-    film(submission)
+    films.store(submission)
     assert entries(campaign)[-1] == (2, EntryKind.MOVE, submission.pk)
     news = feed.since(campaign.pk, there)
     assert isinstance(news, Changes)
@@ -242,14 +230,14 @@ def test_clip_writes_a_line_that_says_the_same_showing_moves(
         submission.figurines.get().pk,
     )
     assert change.item.clip is not None
-    assert b"".join(client.get(change.item.clip.mp4)) == b"mp4"
-    assert b"".join(client.get(change.item.clip.webm)) == b"webm"
+    mp4, webm = (client.get(way).content for way in (change.item.clip.mp4, change.item.clip.webm))
+    assert (mp4[4:8], webm[:4]) == (b"ftyp", b"\x1a\x45\xdf\xa3")
 
 
 def test_clip_is_in_every_snapshot_from_then_on(campaign: Campaign) -> None:
     submission = approved(campaign)
     other = approved(campaign)
-    film(submission)
+    films.store(submission)
     items = {item.submission: item for item in feed.snapshot(campaign.pk).items}
     assert items[submission.pk].clip is not None
     assert (items[submission.pk].seq, items[other.pk].clip) == (1, None)
@@ -258,7 +246,7 @@ def test_clip_is_in_every_snapshot_from_then_on(campaign: Campaign) -> None:
 def test_clip_of_what_was_recalled_meanwhile_writes_nothing(campaign: Campaign) -> None:
     submission = approved(campaign)
     recall(submission)
-    film(submission)
+    films.store(submission)
     assert [kind for _, kind, _ in entries(campaign)] == [EntryKind.ADD, EntryKind.REMOVE]
 
 
@@ -267,7 +255,7 @@ def test_recall_is_the_last_word_on_what_moved_and_its_clip_opens_no_more(
 ) -> None:
     submission = approved(campaign)
     there = feed.head(campaign.pk)
-    film(submission)
+    films.store(submission)
     (item,) = feed.snapshot(campaign.pk).items
     recall(submission)
     assert changes(campaign, there) == [(3, submission.pk, False)]

@@ -69,13 +69,20 @@ async def start(tmp_path: Path, reaper: Reaper, console: Console) -> AsyncIterat
     """Start a child that runs the given Python source; stopped when the test ends."""
     children: list[Child] = []
 
-    def start(source: str, *, grace_s: float = 3.0, backoff: Backoff | None = None) -> Child:
+    def start(
+        source: str,
+        *,
+        grace_s: float = 3.0,
+        backoff: Backoff | None = None,
+        niceness: int = 0,
+    ) -> Child:
         program = Program(
             name="child",
             command=(sys.executable, "-c", source),
             environment=dict(os.environ),
             folder=tmp_path,
             grace_s=grace_s,
+            niceness=niceness,
         )
         child = Child(program, reaper=reaper, console=console, log_folder=tmp_path, backoff=backoff)
         children.append(child)

@@ -272,3 +272,9 @@ async def test_run_once_cancelled_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not is_alive(int(pid_file.read_text()))
+
+
+async def test_child_steps_back_for_the_others_as_far_as_its_program_says(start: Start) -> None:
+    own = os.nice(0)
+    child = start("import os, time; print(os.nice(0), flush=True); time.sleep(60)", niceness=3)
+    await until(lambda: list(child.tail) == [str(min(19, own + 3))])

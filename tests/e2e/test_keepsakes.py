@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from campaign import approval, generation, keepsakes, lifecycle
-from campaign.enums import KeepsakeKind, SubmissionState
+from campaign.enums import KeepsakeKind, RecallReason, SubmissionState
 from campaign.models import Campaign, Figurine, Keepsake, Submission
 from tests import shelf
+from tests.billboard import films
 from tests.browser import chromium
 from tests.e2e import phone
 from tests.moving import MovingEngine
@@ -178,3 +179,71 @@ def test_about_turn_fits_the_window(
     assert box["height"] >= 56
     assert page.evaluate("document.documentElement.scrollWidth") == size[0]
     context.close()
+
+
+# --- the clip -------------------------------------------------------------------------------------
+@pytest.fixture
+def lively(browser: Browser, complaints: list[str]) -> Iterator[Page]:
+    """A phone whose owner likes things to move, and which can share."""
+    context = browser.new_context(viewport=phone.SIZE, has_touch=True)
+    context.add_init_script(
+        """navigator.canShare = () => true;
+        navigator.share = async ({files}) => { window.shared = [files[0].name, files[0].type]; };"""
+    )
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
+
+
+def test_clip_plays_in_place_of_the_picture_and_is_what_is_shared(
+    lively: Page, live_server: LiveServer, up: Submission
+) -> None:
+    page = lively
+    page.goto(at(live_server, up))
+    expect(page.get_by_role("button", name="Share")).to_be_visible()
+    expect(page.get_by_role("link", name="Keep the clip")).to_be_hidden()
+
+    films.store(up)
+    film = page.locator(".film[data-is-on]")
+    expect(film).to_be_visible(timeout=15_000)
+    before = film.evaluate("film => film.currentTime")
+    page.wait_for_function(
+        "before => document.querySelector('.film').currentTime !== before", arg=before
+    )
+    page.get_by_role("button", name="Share").click()
+    page.wait_for_function("window.shared")
+    assert page.evaluate("window.shared") == ["diorama-00001-mae.mp4", "video/mp4"]
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Keep the clip").click()
+    assert saved.value.suggested_filename == "diorama-00001-mae.mp4"
+
+
+def test_clip_is_gone_from_the_page_with_the_recall(
+    lively: Page, live_server: LiveServer, up: Submission
+) -> None:
+    films.store(up)
+    lively.goto(at(live_server, up))
+    expect(lively.locator(".film[data-is-on]")).to_be_visible(timeout=15_000)
+    approval.recall(up, actor=lifecycle.SYSTEM, reason=RecallReason.PRODUCER)
+    expect(lively.get_by_role("heading", name="Back in barracks")).to_be_visible(timeout=15_000)
+    expect(lively.locator("video")).to_have_count(0)
+    expect(lively.get_by_role("link", name="Keep the clip")).to_be_hidden()
+
+
+def test_clip_that_does_not_play_leaves_the_picture(
+    lively: Page, live_server: LiveServer, up: Submission
+) -> None:
+    films.store(up, broken=True)
+    lively.goto(at(live_server, up))
+    expect(lively.locator("video")).to_have_count(0, timeout=15_000)
+    expect(lively.locator(".billboard .figurine")).to_be_visible()
+
+
+def test_clip_stands_still_for_whoever_wants_less_motion(
+    page: Page, live_server: LiveServer, up: Submission
+) -> None:
+    films.store(up)
+    page.goto(at(live_server, up))
+    expect(page.get_by_role("link", name="Keep the clip")).to_be_visible()
+    assert page.locator(".film").evaluate("film => film.paused && !film.src")

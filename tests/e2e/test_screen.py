@@ -21,6 +21,7 @@ from billboard import pairing
 from billboard.models import Ack, EntryKind, Feed, Play, Screen
 from campaign import queries
 from campaign.models import Campaign, Submission
+from tests.billboard import films
 from tests.billboard.rows import approved, in_review, recall
 from tests.browser import chromium
 from tests.stack import free_port, wait_until
@@ -339,3 +340,74 @@ def test_feed_of_nobody_shows_the_empty_box(
     expect(page.locator(".hero .card.is-idle .name")).to_have_text("You?")
     assert page.locator(".card[data-submission]").count() == 0
     assert Feed.objects.count() == 0
+
+
+# --- what moves -----------------------------------------------------------------------------------
+PINK = (200, 40, 120)
+
+
+def moves(page: Page) -> None:
+    page.wait_for_selector("[data-moves] .film", timeout=SHOWN_MS)
+
+
+def test_clip_comes_while_the_picture_is_on_plays_and_goes_with_the_recall(
+    campaign: Campaign, key: str, open_screen: Open, aside: Aside
+) -> None:
+    mae = aside(approved, campaign, plaque="MAE", colour=colour(GREEN))
+    page = open_screen(key)
+    on(page, mae)
+    still = settled(page)
+    assert (count(still, PINK), count(still, GREEN) > 20_000) == (0, True)
+
+    aside(films.store, mae, rgb=PINK)
+    moves(page)
+    moving = settled(page)
+    assert count(moving, PINK) > 20_000
+    assert count(moving, GREEN) < count(still, GREEN) / 4, "the picture is not seen beside it"
+    film = page.locator(".film")
+    told = film.evaluate("film => [film.muted, film.loop, film.paused, film.currentTime]")
+    assert told[:3] == [True, True, False]
+    page.wait_for_function(
+        "before => document.querySelector('.film').currentTime !== before", arg=told[3]
+    )
+    assert page.locator("html").get_attribute("data-hero") == str(mae.pk)
+
+    aside(recall, mae)
+    on(page, None)
+    assert page.locator("video").count() == 0
+    assert page.locator("[data-submission]").count() == 0
+    assert count(settled(page), PINK) == 0
+    assert Ack.objects.filter(entry__kind=EntryKind.REMOVE).count() == 1
+
+
+def test_clip_that_does_not_play_leaves_the_picture(
+    campaign: Campaign, key: str, open_screen: Open, aside: Aside
+) -> None:
+    mae = aside(approved, campaign, plaque="MAE", colour=colour(GREEN))
+    clip = aside(films.store, mae, broken=True)
+    page = open_screen(key)
+    asked: list[int] = []
+    page.on(
+        "response", lambda answer: asked.append(answer.status) if "/media/" in answer.url else None
+    )
+    page.reload()
+    on(page, mae)
+    wait_until(lambda: page.evaluate("1") and len(asked) >= 2, within_s=10, what="it is fetched")
+    page.wait_for_selector(".film", state="detached")
+    assert page.locator("[data-moves]").count() == 0
+    assert count(settled(page), GREEN) > 20_000
+    assert clip.is_done
+
+
+def test_next_one_moves_as_soon_as_it_is_on(
+    campaign: Campaign, key: str, open_screen: Open, aside: Aside
+) -> None:
+    """Its clip was loaded ahead, so there are two films for the moment of the change."""
+    names = [aside(approved, campaign, plaque=name) for name in ("MAE", "SALLY")]
+    for submission in names:
+        aside(films.store, submission, rgb=PINK)
+    page = open_screen(key)
+    on(page, names[1])
+    moves(page)
+    on(page, names[0], within_ms=10_000)
+    page.wait_for_selector(f'[data-submission="{names[0].pk}"][data-moves]', timeout=2000)

@@ -67,14 +67,18 @@ export class Stage {
     const stop = () => {
       delete card.dataset.moves;
       unload(film);
-      film.remove();
+      film.parentElement?.remove();
     };
+    const pane = document.createElement("div");
+    pane.className = "pane";
+    pane.append(film);
     film.className = "film";
     film.muted = film.loop = film.playsInline = true;
     film.disableRemotePlayback = true;
     film.addEventListener("error", stop, { once: true });
     film.src = url;
-    element(".blister", card).prepend(film);
+    element(".blister", card).prepend(pane);
+    this.#arrangeCard(card);
     try {
       await film.play();
       await firstFrame(film);
@@ -176,8 +180,11 @@ export class Stage {
       width: floor.clientWidth,
       height: floor.clientHeight,
     });
+    // The film is taken as the picture was: where one stands, so does the other.
+    const film = card.querySelector(".film");
     for (const [side, length] of Object.entries(place)) {
       figure(card).style.setProperty(side, `${length}px`);
+      if (film instanceof HTMLElement) film.style.setProperty(side, `${length}px`);
     }
     fit(element(".name", card));
     fit(element(".brand", card));
