@@ -1,8 +1,8 @@
 """What there is to take home beside the picture: a clip, a model to turn around, a file to print.
 
 Made once more from the figurine's own recipe and seed and from the selfie, so only while the selfie
-lives. A clip is made after approval by a worker that gives way to everything else; solids are made
-when a visitor asks, by the workers that make figurines, and never before a waiting figurine.
+lives. A clip is made after approval, by a worker that gives way to everything else; solids are made
+when a visitor asks, by a worker of their own and never before a waiting figurine.
 
 What has left the screens has no clip: it is deleted in the transaction that takes the figurine
 down, and one that is being made finds its lease gone.

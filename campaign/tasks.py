@@ -32,11 +32,17 @@ def screen(submission_id: str) -> None:
 
 @shared_task
 def generate() -> None:
-    """Make figurines until nothing is ready, then solids: a lost bell is healed by the next one.
+    """Make figurines until nothing is ready: a lost bell is healed by the next one."""
+    while generation.run_ready(limit=settings.GENERATION_BATCH):
+        pass
+    if keepsakes.ready(SOLID).exists():  # they have waited for the figurines
+        ring(cast.delay)
 
-    After each solid the figurines come first again.
-    """
-    while generation.run_ready(limit=settings.GENERATION_BATCH) or keepsakes.run_solid():
+
+@shared_task
+def cast() -> None:
+    """Make solids until none is wanted, or a figurine waits."""
+    while keepsakes.run_solid():
         pass
 
 
@@ -50,8 +56,10 @@ def film() -> None:
 @shared_task
 def sweep() -> None:
     """Ring again for whatever is ready, lapsed, or stuck."""
-    if generation.ready_jobs().exists() or keepsakes.ready(SOLID).exists():
+    if generation.ready_jobs().exists():
         ring(generate.delay)
+    elif keepsakes.ready(SOLID).exists():
+        ring(cast.delay)
     if keepsakes.ready({KeepsakeKind.CLIP}).exists():
         ring_film()
     for submission_id in queries.stuck_in_screening():
@@ -97,5 +105,5 @@ def ring_on_commit(submission: Submission, transition: Transition, **_: object) 
 
 @receiver(signals.keepsake_wanted, sender=Keepsake, dispatch_uid="campaign.tasks.ring_for_keepsake")
 def ring_for_keepsake(keepsake: Keepsake, **_: object) -> None:
-    bell = ring_film if keepsake.kind == KeepsakeKind.CLIP else partial(ring, generate.delay)
+    bell = ring_film if keepsake.kind == KeepsakeKind.CLIP else partial(ring, cast.delay)
     transaction.on_commit(bell, robust=True)

@@ -38,9 +38,10 @@ app.conf.update(
         "interval_step": 0.05,
     },
     task_default_queue="default",
-    task_queues=[Queue("default"), Queue("generation"), Queue("clips")],  # type: ignore[no-untyped-call]
+    task_queues=[Queue(name) for name in ("default", "generation", "solids", "clips")],  # type: ignore[no-untyped-call]
     task_routes={
         "campaign.tasks.generate": {"queue": "generation"},
+        "campaign.tasks.cast": {"queue": "solids"},
         "campaign.tasks.film": {"queue": "clips"},
     },
     beat_schedule={
@@ -61,7 +62,7 @@ def ring_own_bell(sender: Any, **_: Any) -> None:
     """Whatever became ready while no worker was there, or lapses with its dead predecessor's lease.
 
     The generation worker warms its engine up first: the first visitor need not wait for it. The
-    clip worker does not: where no clip is ever made, it stays small.
+    keepsakes' workers do not: where none is ever made, they stay small.
     """
     from campaign import generation, leases, tasks  # noqa: PLC0415 - Django must be set up first
 

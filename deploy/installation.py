@@ -188,6 +188,7 @@ async def _start(
     web = supervisor.start(programs.web(*listening.options, environment=environment))
     supervisor.start(programs.generation_worker(environment=environment))
     supervisor.start(programs.default_worker(environment=environment))
+    supervisor.start(programs.solid_worker(environment=environment))
     supervisor.start(programs.clip_worker(environment=environment))
     supervisor.start(programs.beat(environment=environment, schedule=var.run / "beat"))
 

@@ -11,8 +11,8 @@ from deploy.supervisor import Program
 
 ROOT: Final = Path(__file__).parent.parent
 
-CLIP_NICENESS: Final = 15
-"""Of 19. A visitor's figurine beside it gets thirty times its share of a core.
+SOLID_NICENESS, CLIP_NICENESS = 5, 15
+"""Of 19. A figurine made beside them gets three and thirty times their share of a core.
 Source: Linux, sched(7): each step is a factor of about 1.25."""
 
 
@@ -39,6 +39,15 @@ def generation_worker(*, environment: Mapping[str, str]) -> Program:
     """One process, one figurine at a time: `solo`, because a fork breaks CUDA."""
     return _worker(
         "generation", "-Q", "generation", "-c", "1", "-P", "solo", environment=environment
+    )
+
+
+def solid_worker(*, environment: Mapping[str, str]) -> Program:
+    """3D models and print files, beside the figurines and not between them."""
+    return _worker(
+        *("solids", "-Q", "solids", "-c", "1", "-P", "solo"),
+        environment=environment,
+        niceness=SOLID_NICENESS,
     )
 
 

@@ -199,26 +199,30 @@ def test_solid_is_made_once_when_asked(up: Submission, kind: KeepsakeKind, magic
 
 
 def test_figurines_come_before_solids(
-    up: Submission, receive: Callable[..., Submission], engine: MovingEngine
+    up: Submission,
+    receive: Callable[..., Submission],
+    engine: MovingEngine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(tasks.cast, "delay", lambda: rung.append("cast"))
     keepsakes.ask(up, kind=K.STL)
     other = receive()
     lifecycle.transition(other, S.QUEUED, actor=lifecycle.SYSTEM)
     other.jobs.create(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
-    assert keepsakes.run_solid() is False
-    made = engine.calls
+    tasks.cast()
+    assert (engine.made, rung) == ([], [])
     tasks.generate()
-    assert (engine.calls, engine.made) == (made + 1, ["stl"])
-    assert now(other).state == S.REVIEW
+    assert (now(other).state, engine.made, rung) == (S.REVIEW, [], ["cast"])
+    tasks.cast()
+    assert engine.made == ["stl"]
 
 
-def test_solid_is_not_made_by_the_clip_worker_nor_a_clip_by_the_others(
-    up: Submission, engine: MovingEngine
-) -> None:
+def test_each_worker_makes_its_own(up: Submission, engine: MovingEngine) -> None:
     keepsakes.ask(up, kind=K.GLB)
     tasks.film()
     assert engine.made == ["clip"]
-    tasks.generate()
+    tasks.cast()
     assert engine.made == ["clip", "glb"]
 
 
@@ -369,12 +373,12 @@ def test_lost_bells_are_healed_by_the_sweep(
     up: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung: list[str] = []
-    monkeypatch.setattr(tasks.generate, "delay", lambda: rung.append("generate"))
+    monkeypatch.setattr(tasks.cast, "delay", lambda: rung.append("cast"))
     monkeypatch.setattr(tasks.film, "apply_async", lambda **_: rung.append("film"))
     tasks.sweep()
     keepsakes.ask(up, kind=K.GLB)
     tasks.sweep()
-    assert rung == ["film", "generate", "film"]
+    assert rung == ["film", "cast", "film"]
 
 
 # --- who may have it ------------------------------------------------------------------------------
@@ -388,7 +392,7 @@ def test_address_opens_only_for_its_audience_while_the_state_allows(
 
     keepsakes.ask(up, kind=K.GLB)
     keepsakes.ask(up, kind=K.STL)
-    tasks.generate()
+    tasks.cast()
     tasks.film()
     Submission.objects.filter(pk=up.pk).update(state=state)
     address = media.address(up.figurines.get(), picture, audience=audience)

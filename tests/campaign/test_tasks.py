@@ -77,10 +77,11 @@ def test_dead_broker_costs_nobody_their_submission(
     assert Submission.objects.get(pk=submission.pk).state == S.SCREENING
 
 
-def test_generation_and_clips_have_queues_of_their_own() -> None:
+def test_figurines_solids_and_clips_have_queues_of_their_own() -> None:
     routes = app.conf.task_routes
     assert routes == {
         "campaign.tasks.generate": {"queue": "generation"},
+        "campaign.tasks.cast": {"queue": "solids"},
         "campaign.tasks.film": {"queue": "clips"},
     }
     assert (app.conf.task_acks_late, app.conf.worker_prefetch_multiplier) == (True, 1)
