@@ -81,7 +81,7 @@ def drawn(page: Page, *, degrees: int) -> NDArray[np.uint8]:
     """What the viewer has on its canvas from there: (H, W, 4)."""
     told = page.locator("model-viewer").evaluate(
         """async (model, degrees) => {
-            model.cameraOrbit = `${degrees}deg 82deg 97%`;
+            model.cameraOrbit = `${degrees}deg 82deg 101%`;
             await model.updateComplete;
             model.jumpCameraToGoal();
             await model.updateComplete;

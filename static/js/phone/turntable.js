@@ -9,7 +9,7 @@ const SIGHT = {
   ar: "",
   "ar-modes": "webxr scene-viewer quick-look",
   "camera-controls": "",
-  "camera-orbit": "0deg 82deg 97%",
+  "camera-orbit": "0deg 82deg 101%",
   "disable-pan": "",
   exposure: "0.85",
   "field-of-view": "24deg",
