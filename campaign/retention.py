@@ -57,9 +57,12 @@ def purge_at(campaign: Campaign, *, received_at: datetime) -> datetime:
 def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "asked") -> Receipt:
     """Delete every picture and every personal word of a submission, and take it off the screens."""
     with transaction.atomic():
+        kept = Keepsake.objects.filter(figurine__submission=submission)
+        files = len(_files_of(kept))  # some go with the move, the others with the figurine
         lifecycle.transition(submission, S.ERASED, actor=actor, reason=reason)
+        files -= len(_files_of(kept))
         submission.refresh_from_db()
-        files = _forget(submission)
+        files += _forget(submission)
     number = hashlib.sha256(f"{submission.pk}{submission.state_since_at}".encode()).hexdigest()[:10]
     log.info("submission erased", submission=str(submission.pk), receipt=number, files=files)
     return Receipt(number.upper(), submission.state_since_at, files)
@@ -202,9 +205,13 @@ def forget_keepsakes(keepsakes: QuerySet[Keepsake]) -> int:
 
     Call it with the submission locked, as whoever stores one does.
     """
-    names = [name for pair in keepsakes.values_list("file", "webm") for name in pair if name]
+    names = _files_of(keepsakes)
     leases.close(keepsakes, outcome=JobOutcome.CANCELLED)
     keepsakes.filter(outcome=JobOutcome.DONE).update(outcome=JobOutcome.CANCELLED, file="", webm="")
     for name in names:
         _delete_on_commit(name)
     return len(names)
+
+
+def _files_of(keepsakes: QuerySet[Keepsake]) -> list[str]:
+    return [name for pair in keepsakes.values_list("file", "webm") for name in pair if name]

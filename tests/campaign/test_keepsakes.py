@@ -401,6 +401,15 @@ def test_address_opens_only_for_its_audience_while_the_state_allows(
     assert (found is not None) is (is_for and state in media.MAY_SEE[audience])
 
 
+def test_receipt_counts_every_file(up: Submission) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    tasks.cast()
+    tasks.film()
+    assert len(files()) == 3
+    receipt = retention.erase(up, actor=lifecycle.PARTICIPANT)
+    assert receipt.files == 3 + 3, "selfie, still and cut-out; clip twice, and the model"
+
+
 def test_orphans_hour_spares_what_a_keepsake_names(up: Submission) -> None:
     keepsakes.run_clip()
     later = timezone.now() + retention.ORPHAN_AGE + timedelta(minutes=1)
