@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from campaign import views
+from campaign import door, views
 from campaign.consumers import TOKEN
 
 app_name = "campaign"
@@ -28,7 +28,7 @@ urlpatterns = [
     path("s/<token:token>/another/", views.another, name="another"),
     path("s/<token:token>/about-turn/", views.about_turn, name="about-turn"),
     path("s/<token:token>/retry/", views.retry, name="retry"),
-    path("media/<str:token>", views.media_file, name="media"),
+    path("media/<str:token>", door.media_file, name="media"),
     # The viewers that phones hand a model over to ask for a name that ends in .glb.
-    path("media/<str:token>/<str:name>.glb", views.media_file, name="media-model"),
+    path("media/<str:token>/<str:name>.glb", door.media_file, name="media-model"),
 ]

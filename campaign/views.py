@@ -1,27 +1,22 @@
-"""The phone's pages: enlist, wait, keep, leave. And the door to private pictures."""
+"""The phone's pages: enlist, wait, keep, leave."""
 
 from __future__ import annotations
 
 import json
-import mimetypes
-import re
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from csp.decorators import csp_update
-from django.conf import settings
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
-from django.utils.http import content_disposition_header
 from django.utils.text import slugify
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -39,7 +34,6 @@ from campaign import (
     intake,
     keepsakes,
     lifecycle,
-    media,
     offers,
     queries,
     rerolls,
@@ -59,23 +53,13 @@ log = structlog.get_logger(__name__)
 
 Refusal = IntakeError | FigurineError
 
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
-SOLIDS: Final = {"glb": "model/gltf-binary", "stl": "model/stl"}
-"""Python knows them from 3.13 and 3.14 on. Source: IANA, media types of the group `model`."""
 THEME_MAX_AGE_S: Final = 60
-PICTURE_MAX_AGE_S: Final = 600
-REDIRECT_MAX_AGE_S: Final = 30
-"""Half of what a presigned address lives (settings.PRIVATE_STORAGE, querystring_expire)."""
-
 VIEWER_POLICY: Final = {
     "connect-src": ["blob:"],
     "style-src": ["'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='"],
 }
 """What <model-viewer> needs beyond the strict policy: it unpacks textures into blobs and fetches
 them, and has one style sheet in its shadow, named by its hash."""
-
-NO_STORE: Final = "private, no-store"
-"""For selfies: no browser's disk may keep a face past its day."""
 
 
 # --- enlist -----------------------------------------------------------------------------------
@@ -370,49 +354,3 @@ def retry(request: HttpRequest, submission: Submission) -> HttpResponse:
     with suppress(IllegalTransition):
         approval.retry(submission, actor=lifecycle.PARTICIPANT)
     return redirect("campaign:status", submission.token)
-
-
-# --- private pictures -------------------------------------------------------------------------
-
-
-@require_safe
-def media_file(request: HttpRequest, token: str, name: str = "") -> HttpResponse:
-    """The file behind a signed address. `?download=name.jpg` saves it under that name."""
-    found = media.resolve(token, user=request.user)
-    if found is None:
-        raise Http404
-    file = found.file
-    is_selfie = found.picture == media.Picture.SELFIE
-    saved_as = request.GET.get("download", "")
-    wants_copy = bool(FILE_NAME.fullmatch(saved_as))
-    disposition = content_disposition_header(wants_copy, saved_as if wants_copy else "") or "inline"
-    if settings.S3_BUCKET:
-        # The S3 storage alone takes parameters; the presigned address carries them signed.
-        presigned: Any = file.storage
-        asked = {
-            "ResponseContentDisposition": disposition,
-            "ResponseCacheControl": (
-                NO_STORE if is_selfie else f"private, max-age={PICTURE_MAX_AGE_S}"
-            ),
-        }
-        response: HttpResponse = redirect(presigned.url(file.name, parameters=asked))
-        max_age_s = REDIRECT_MAX_AGE_S
-    else:
-        ending = str(file.name).rpartition(".")[2]
-        kind = SOLIDS.get(ending) or mimetypes.guess_type(str(file.name))[0]
-        try:
-            with file.open() as stored:
-                response = HttpResponse(
-                    stored.read(), content_type=kind or "application/octet-stream"
-                )
-        except FileNotFoundError as error:  # purged since the row was read
-            raise Http404 from error
-        response["Content-Disposition"] = disposition
-        response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-        response["X-Content-Type-Options"] = "nosniff"
-        max_age_s = PICTURE_MAX_AGE_S
-    if is_selfie:
-        response["Cache-Control"] = NO_STORE
-    else:
-        patch_cache_control(response, private=True, max_age=max_age_s)
-    return response
