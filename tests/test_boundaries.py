@@ -137,7 +137,7 @@ def test_state_is_written_by_lifecycle_alone() -> None:
 def test_environment_is_read_by_settings_alone() -> None:
     # The sculptor asks drjit's own variable whether there is an LLVM; it is none of ours.
     elsewhere = {name for name in calls("environ") if not name.startswith("deploy/")}
-    assert elsewhere == {"figurine/engines/sculpt/scene.py"}
+    assert elsewhere == {"figurine/engines/sculpt/backend.py"}
 
 
 def test_web_process_loads_no_heavy_library() -> None:
