@@ -201,10 +201,10 @@ def still(figure: Figure, backdrop: Array, *, seed: int) -> tuple[Pixels, Pixels
     """The figure on its backdrop, (H, W, 3), and alone, (H, W, 4) with straight alpha."""
     shown = develop(figure.light)
     cover = cv2.convertScaleAbs(figure.alpha, alpha=255)
-    alpha = cv2.merge([cover.astype(np.float32) / 255] * 3)
+    alpha = np.dstack([cover.astype(np.float32) / 255] * 3)
     # Half a step of noise keeps the backdrop's slow gradient from banding.
     grain = (np.random.default_rng(seed).random(cover.shape, np.float32) - 0.5) / 255
-    behind = backdrop + cv2.merge([grain] * 3)
+    behind = backdrop + grain[..., None]
     on_backdrop = shown * alpha + behind * (1 - alpha)
     alone = cv2.copyTo(cv2.convertScaleAbs(shown, alpha=255), cover)
     return (
