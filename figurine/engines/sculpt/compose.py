@@ -203,8 +203,8 @@ def still(figure: Figure, backdrop: Array, *, seed: int) -> tuple[Pixels, Pixels
     cover = cv2.convertScaleAbs(figure.alpha, alpha=255)
     alpha = np.dstack([cover.astype(np.float32) / 255] * 3)
     # Half a step of noise keeps the backdrop's slow gradient from banding.
-    grain = (np.random.default_rng(seed).random(cover.shape, np.float32) - 0.5) / 255
-    behind = backdrop + grain[..., None]
+    chance = np.random.default_rng(seed).random((*cover.shape, 1), np.float32)
+    behind = backdrop + (chance - 0.5) / 255
     on_backdrop = shown * alpha + behind * (1 - alpha)
     alone = cv2.copyTo(cv2.convertScaleAbs(shown, alpha=255), cover)
     return (
