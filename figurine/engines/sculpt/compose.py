@@ -184,6 +184,12 @@ def with_face(plates: Plates, crop: Array, box: tuple[int, int, int, int]) -> Fi
     return Figure(light=light, alpha=alpha)
 
 
+def traced(picture: Array) -> Figure:
+    """A figure traced whole (H, W, 4), premultiplied."""
+    alpha = np.ascontiguousarray(picture[..., 3])
+    return Figure(light=bled(picture[..., :3], alpha), alpha=alpha)
+
+
 def with_skin(plates: Plates, finish: Finish, skin_row: int, skin: Array) -> Plates:
     """Hands and whatever else is bare outside the crop, in the visitor's tone."""
     if plates.skin is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ _MARGIN, _AWAY, _COARSE_CELL = 0.012, -0.3, 0.022
 not seen, nor bends the shading of what is; and the grid of unseen triangles, in units."""
 _SWATCH = 16
 _LAYER_GLOSS = 0.6
+_LAMPS_KEPT = 64
+"""Of five lamps at each size of studio."""
 _PALETTE_KEYS = tuple(
     f"bsdf.{nested}{kind}_reflectance.data"
     for kind in ("diffuse", "specular")
@@ -259,11 +261,13 @@ def stage(
     crop_px: Box | None = None,
     table: Array | None = None,
     sampler: str = "independent",
+    scale: float = 1.0,
 ) -> Any:
     """A scene ready to be traced: `size_px` is width, height;
 
     Without a `table` the figure floats in the lamps' light before nothing: alpha is its outline.
-    sampler: mitsuba's; "multijitter" spreads a few samples better.
+    sampler: mitsuba's; "multijitter" spreads a few samples better. scale: of the whole studio, for
+    what is wider than a figure: lamps twice as large and as far light it the same.
     """
     mi = mitsuba()
     at = mi.ScalarTransform4f
@@ -292,14 +296,14 @@ def stage(
         **shapes,
     }
     lamps = STUDIO if table is not None else (*STUDIO, _BOUNCE)
-    scene.update({f"lamp{number}": _lamp(lamp) for number, lamp in enumerate(lamps)})
+    scene.update({f"lamp{number}": _lamp(lamp, scale) for number, lamp in enumerate(lamps)})
     if table is not None:
-        scene.update(_table(table))
+        scene.update(_table(table, scale))
     return mi.load_dict(scene)
 
 
-@cache
-def _lamp(lamp: Lamp) -> Any:
+@lru_cache(maxsize=_LAMPS_KEPT)
+def _lamp(lamp: Lamp, scale: float) -> Any:
     """Made beforehand: those that `load_dict` makes come out in the order of their addresses, and
     with them the samples drawn from each."""
     mi = mitsuba()
@@ -307,14 +311,15 @@ def _lamp(lamp: Lamp) -> Any:
     return mi.load_dict(
         {
             "type": "rectangle",
-            "to_world": at().look_at(list(lamp.at), list(lamp.towards), [0, 1, 0.001])
+            "to_world": at().scale(scale)
+            @ at().look_at(list(lamp.at), list(lamp.towards), [0, 1, 0.001])
             @ at().scale(lamp.half_size),
             "emitter": {"type": "area", "radiance": {"type": "rgb", "value": list(lamp.radiance)}},
         }
     )
 
 
-def _table(colour: Array) -> dict[str, Any]:
+def _table(colour: Array, scale: float) -> dict[str, Any]:
     """A sheet of card, curving up behind the figure."""
     run = np.linspace(0, 1, 240)
     bend = np.clip((run - 0.45) / 0.25, 0, 1) * np.pi / 2
@@ -324,7 +329,8 @@ def _table(colour: Array) -> dict[str, Any]:
     points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], z[:, None]), axis=-1)
     return {
         "table": _grid(
-            points, {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}}
+            points * scale,
+            {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}},
         )
     }
 

@@ -1,0 +1,289 @@
+"""Several people of one selfie as one toy: a figurine a face on a wide base, left to right.
+
+Up to two stand side by side; from three on, every second one stands on a hill behind, in the gap
+between two of the first row: all stay in the selfie's order, and the picture stays tall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from figurine.engines.sculpt import backdrop, bust, compose, engraving, scene, terrain
+from figurine.engines.sculpt.terrain import Place, Plan
+from figurine.kits import Camera, Finish, Kit, body
+from figurine.kits.body import Body
+from figurine.types import Array, Pixels, Selfie
+
+MOST: Final = 6
+SPP: Final = 4
+"""Denoised at full size they leave as little grain as a single figure's few, since more of what a
+pixel shows is cloth; faces are traced again with a single figure's."""
+_ROWS_FROM = 3
+_DEPTH = 0.60
+"""How far the second row stands behind the first."""
+_HILL = 0.40
+"""How much higher: its chins clear the first row's helmets."""
+_YAW_DEG = 4.0
+"""How far the outermost turn towards the middle."""
+_GROWTH = 0.09
+"""By how much plinth and plaque grow with each figure, for the name to be read from as far."""
+_MARGIN = (0.035, 0.05)
+"""Of the picture, left free at the sides and above and below."""
+_NARROW, _WIDE, _STEP = 0.80, 1.04, 0.02
+"""Distances between neighbours that are tried, closest first."""
+_VOXEL, _TOUCH = 0.04, 14
+"""Bodies may share this many cells of that size: sleeves that touch."""
+_CELL_PX = 1.7
+"""Triangles of a body, in pixels."""
+_FINE_PX = 150
+"""Faces narrower than this are sketched: finer detail would not be seen."""
+_BACKDROP_PX, _BACKDROP_SPP = (216, 270), 48
+
+
+@dataclass(frozen=True)
+class Troop:
+    """A squad without faces, as it is kept between visitors: kit, finish, size and count."""
+
+    kit: Kit
+    """With the squad's camera and plaque."""
+    plan: Plan
+    stances: tuple[Kit, ...]
+    """A figure each: the kit in its pose."""
+    bodies: tuple[Any, ...]
+    base: Any
+    size_px: tuple[int, int]
+    scale: float
+    """Of the studio."""
+    backdrop: Array
+    """(H, W, 3) display sRGB, with the squad's shadow and without the squad."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    still: Pixels
+    cutout: Pixels
+
+
+def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
+    """Line up the bodies of a squad, its base and its backdrop. Raises MissingModel."""
+    # 1. Who stands where, and how: a kit's poses take turns, from the recipe's own.
+    poses = list(kit.poses) or [""]
+    start = poses.index(kit.pose)
+    stances = tuple(
+        kit.posed(pose) for pose in islice(cycle(poses[start:] + poses[:start]), count)
+    )
+    loaded = {stance.pose: body.load(stance.baked("body.xz")) for stance in stances}
+    plan = plan_of(count, spacing=_spacing([loaded[stance.pose] for stance in stances]))
+
+    # 2. The camera, drawn back until all are in the picture.
+    size_px = (width_px, round(width_px * compose.PLATE_PX[1] / compose.PLATE_PX[0]))
+    placed = [
+        terrain.standing(plan, number, stance, loaded[stance.pose])
+        for number, stance in enumerate(stances)
+    ]
+    ground = terrain.base(plan, stances, [loaded[stance.pose] for stance in stances])
+    camera = framed(kit.camera, [*(each.vertices[::16] for each in placed), ground.vertices[::16]])
+    scale = _distance(camera) / _distance(kit.camera)
+    ours = replace(kit, camera=camera, plaque=plan.plaque(kit.plaque))
+
+    # 3. Shapes.
+    pixel = 2 * _distance(camera) * np.tan(np.radians(camera.fov_y_deg) / 2) / size_px[1]
+    whole = (0, 0, *size_px)
+    thin = [
+        scene.thinned(
+            each.coarser(np.ones(len(each.faces), np.bool_), cell=_CELL_PX * pixel),
+            camera, size_px, whole,
+        )
+        for each in placed
+    ]  # fmt: skip
+    troop = Troop(
+        kit=ours,
+        plan=plan,
+        stances=stances,
+        bodies=tuple(scene.body_shape(each, finish) for each in thin),
+        base=scene.body_shape(ground, finish),
+        size_px=size_px,
+        scale=scale,
+        backdrop=np.zeros(0),
+    )
+    return replace(troop, backdrop=_backdrop(troop, finish))
+
+
+def plan_of(count: int, *, spacing: float) -> Plan:
+    """The places of a squad of two to MOST, `spacing` apart in a row, and its base's measures."""
+    rows = 2 if count >= _ROWS_FROM else 1
+    step = spacing / rows
+    growth = 1 + _GROWTH * (count - 1)
+    side = 0.13 * growth
+    middle = (count - 1) / 2
+    places = []
+    for number in range(count):
+        back = rows == 2 and number % 2 == 1
+        places.append(
+            Place(
+                x=(number - middle) * step,
+                y=side - 0.13 + (_HILL if back else 0.0),
+                z=-_DEPTH if back else 0.0,
+                yaw_deg=-_YAW_DEG * (number - middle) / middle,
+            )
+        )
+    half_depth = _DEPTH / 2 * (rows - 1)
+    return Plan(
+        places=tuple(places),
+        half_width=middle * step,
+        half_depth=half_depth,
+        middle_z=-half_depth,
+        side=side,
+        plaque_scale=growth,
+        hill=_HILL if rows == 2 else 0.0,
+    )
+
+
+def framed(camera: Camera, points: Sequence[Array]) -> Camera:
+    """The camera moved along its gaze and sideways until the points just fit the picture."""
+    cloud = np.concatenate(points)
+    towards = camera.eye - camera.target
+    towards = towards / np.linalg.norm(towards)
+    right = np.cross([0, 1, 0], towards)
+    right /= np.linalg.norm(right)
+    up = np.cross(towards, right)
+    width, height = compose.PLATE_PX
+    room = 1 - 2 * np.asarray(_MARGIN)
+    target, distance = cloud.mean(axis=0), _distance(camera)
+    for _ in range(12):
+        moved = Camera(target + towards * distance, target, camera.fov_y_deg)
+        seen = moved.project(cloud, compose.PLATE_PX) / (width, height)
+        low, high = seen.min(axis=0), seen.max(axis=0)
+        unit = 2 * distance * np.tan(np.radians(camera.fov_y_deg) / 2)
+        off = (low + high) / 2 - 0.5
+        target = target + right * off[0] * unit * width / height - up * off[1] * unit
+        distance *= float(((high - low) / room).max())
+    return Camera(
+        (target + towards * distance).astype(np.float32),
+        target.astype(np.float32),
+        camera.fov_y_deg,
+    )
+
+
+def paint(
+    troop: Troop,
+    finish: Finish,
+    selfie: Selfie,
+    *,
+    name: str,
+    spp: int,
+    seed: int,
+    progress: Callable[[str, float], None],
+    lap: Callable[[str], None],
+) -> Picture:
+    """A figurine of each of the selfie's faces, on one base. Raises BadPlaque.
+
+    `progress` hears stage and share done, and may raise to stop; `lap` hears that a stage is over.
+    """
+    # 1. Measure and sculpt each head.
+    count = len(troop.stances)
+    skin_row = troop.kit.materials.index("skin")
+    shapes: dict[str, Any] = {"base": troop.base}
+    for number, face in enumerate(selfie.faces):
+        stance, place = troop.stances[number], troop.plan.places[number]
+        progress("measuring", 0.10 * number / count)
+        head = bust.measure(face, stance)
+        lap("measuring")
+        progress("sculpting", 0.10 * (number + 0.5) / count)
+        sketch = face_width_px(troop, number) < _FINE_PX
+        made = bust.make(selfie, head, stance, finish, sketch=sketch)
+        lap("sculpting")
+        palette = finish.palette.copy()
+        palette[skin_row] = made.skin
+        scene.recolour(troop.bodies[number], palette)
+        shapes[f"body{number}"] = troop.bodies[number]
+        shapes[f"head{number}"] = scene.head_shape(
+            place.put(made.clay), made.albedo, finish, gloss=made.gloss
+        )
+
+    # 2. Cast: set up the studio.
+    progress("casting", 0.12)
+    studio = scene.stage(
+        shapes, troop.kit.camera, size_px=troop.size_px, sampler="multijitter", scale=troop.scale
+    )
+    lap("casting")
+
+    # 3. Light it.
+    progress("painting", 0.25)
+    traced = scene.trace(
+        studio,
+        spp=spp,
+        seed=seed,
+        step=lambda done: progress("painting", 0.25 + 0.60 * done),
+        finish=finish,
+    )
+    lap("painting")
+
+    # 4. The name on, onto the backdrop.
+    progress("finishing", 0.88)
+    figure = compose.traced(traced)
+    figure = engraving.engrave(figure, name, troop.kit, finish)
+    room = compose.room(troop.backdrop, figure.light, figure.alpha, finish)
+    still, cutout = compose.still(figure, room, seed=seed)
+    lap("finishing")
+    progress("finishing", 1.0)
+    return Picture(still=still, cutout=cutout)
+
+
+def face_width_px(troop: Troop, number: int) -> float:
+    """How wide a figure's face is in the picture."""
+    place, face = troop.plan.places[number], troop.stances[number].face
+    half = np.asarray([face.width / 2, 0, 0], np.float32)
+    left, right = troop.kit.camera.project(
+        place.put(np.stack([face.origin - half, face.origin + half])), troop.size_px
+    )
+    return float(np.linalg.norm(right - left))
+
+
+def _spacing(bodies: Sequence[Body]) -> float:
+    """How far apart neighbours in a row stand for their arms not to cross."""
+    filled = [np.unique(np.round(each.vertices[each.vertices[:, 1] > 0.3] / _VOXEL)
+                        .astype(np.int64) @ (1, 1 << 20, 1 << 40)) for each in bodies]  # fmt: skip
+    gap = 2 if len(bodies) >= _ROWS_FROM else 1
+    pairs = list(zip(filled, filled[gap:], strict=False))
+    for apart in np.arange(_NARROW, _WIDE, _STEP):
+        shift = round(float(apart) / _VOXEL)
+        if all(len(np.intersect1d(a, b + shift)) <= _TOUCH for a, b in pairs):
+            return float(apart)
+    return _WIDE
+
+
+def _distance(camera: Camera) -> float:
+    return float(np.linalg.norm(camera.eye - camera.target))
+
+
+def _backdrop(troop: Troop, finish: Finish) -> Array:
+    """The table with the squad's shadow, as a kit's own is baked."""
+    shapes: dict[str, Any] = {"base": troop.base}
+    for number, (stance, place) in enumerate(zip(troop.stances, troop.plan.places, strict=True)):
+        shapes[f"body{number}"] = troop.bodies[number]
+        shapes[f"head{number}"] = backdrop.plain_head(
+            stance, finish, bust.template(stance), put=place.put
+        )
+    camera = troop.kit.camera
+    floating = scene.trace(
+        scene.stage(shapes, camera, size_px=_BACKDROP_PX, scale=troop.scale),
+        spp=1,
+        seed=1,
+        step=lambda done: None,
+    )
+    table = backdrop.lit(
+        shapes,
+        camera,
+        size_px=_BACKDROP_PX,
+        spp=_BACKDROP_SPP,
+        alpha=floating[..., 3],
+        scale=troop.scale,
+    )
+    return np.clip(cv2.resize(table, troop.size_px, interpolation=cv2.INTER_CUBIC), 0, 1)

@@ -1,0 +1,328 @@
+"""The wide base under a squad: plinth, ground and plaque, made out of the kit's own narrow one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from figurine.kits import Kit
+from figurine.kits.body import Body
+from figurine.types import Array
+
+ROUND = (0.6, 0.4615)
+"""Half axes of a kit's plinth: the corners of the wide one."""
+_SIDE = 0.13
+"""Height of a plinth's side."""
+_GROUND_AT, _INSET, _ROUNDING = 0.145, 0.04, 0.022
+"""Level ground of a kit, how far inside the plinth's edge it ends, and both edges' radius."""
+_STEP = 0.011
+"""Between the ground's vertices, in units: the grain takes four."""
+_CELL = 0.012
+"""Of the height map of a kit's ground."""
+_REACH = 0.86
+"""Of a kit's ground ellipse, how much a figure brings with it; beyond, all grounds blend."""
+_SLOPE = 0.17
+"""How far back the hill under the second row takes to rise."""
+_SHELF = 0.29
+"""How far before its middle a figure of the second row needs level ground."""
+_PLAQUE_BOX = (0.348, 0.425, 0.124, 0.464)
+"""A kit's plaque lies within this |x|, beyond this z and, below this height, beyond that z."""
+_PROUD = 0.003
+"""How far the plaque's back stands off the plinth, so that no two surfaces coincide."""
+_FAR, _TALL, _ELBOW = 0.34, 0.30, 0.62
+"""A figure's accessories stay where they are this far from every other's middle; where they are
+taller than that, only beyond this, at an end of the squad."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a figure stands: its middle, the ground under it, and which way it turns."""
+
+    x: float
+    y: float
+    z: float
+    yaw_deg: float
+
+    def turn(self) -> Array:
+        c, s = np.cos(np.radians(self.yaw_deg)), np.sin(np.radians(self.yaw_deg))
+        return np.asarray([[c, 0, s], [0, 1, 0], [-s, 0, c]], np.float32)
+
+    def put(self, points: Array) -> Array:
+        """Points (…, 3) of a figure, in its place."""
+        at = np.asarray([self.x, self.y, self.z], np.float32)
+        return np.asarray(points @ self.turn().T + at, np.float32)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A wide plinth's measures, in units: a rectangle of half width and depth around a middle,
+    rounded by a kit's plinth."""
+
+    places: tuple[Place, ...]
+    half_width: float
+    half_depth: float
+    middle_z: float
+    side: float
+    """Height of its side."""
+    plaque_scale: float
+    hill: float
+    """How much higher the second row stands."""
+
+    @property
+    def front_z(self) -> float:
+        return self.middle_z + self.half_depth
+
+    def lifted(self) -> float:
+        return self.side - _SIDE
+
+    def plaque(self, corners: Array) -> Array:
+        """Points of a kit's plaque (…, 3), in its place on the wide plinth."""
+        scale = self.plaque_scale
+        about = np.asarray([0, 0, ROUND[1]], np.float32)
+        to = np.asarray([0, 0, ROUND[1] + self.front_z + _PROUD], np.float32)
+        return np.asarray((corners - about) * scale + to, np.float32)
+
+
+def base(plan: Plan, kits: Sequence[Kit], bodies: Sequence[Body]) -> Body:
+    """Plinth, ground and plaque under the bodies, each from its kit, as one mesh of many shells."""
+    kit = kits[0]
+    soil, stand = kit.materials.index("ground"), kit.materials.index("base")
+    maps = {each.pose: _heights(body, soil) for each, body in zip(kits, bodies, strict=True)}
+    ground = _ground(plan, [maps[each.pose] for each in kits])
+    plaque, plaque_faces = _plaque(bodies[0], stand)
+    shells = [(_plinth(plan), stand), (ground, soil), ((plan.plaque(plaque), plaque_faces), stand)]
+    counts = np.cumsum([0, *(len(points) for (points, _), _ in shells)])
+    material = np.concatenate(
+        [np.full(len(points), row, np.uint8) for (points, _), row in shells]
+    )
+    return Body(
+        vertices=np.concatenate([points for (points, _), _ in shells]).astype(np.float32),
+        faces=np.concatenate(
+            [faces + first for ((_, faces), _), first in zip(shells, counts, strict=False)]
+        ).astype(np.int32),
+        material=material,
+        other_material=material,
+        share=np.full(len(material), 255, np.uint8),
+    )
+
+
+def standing(plan: Plan, number: int, kit: Kit, body: Body) -> Body:
+    """A figure without its plinth, in its place, with what of its accessories has room there."""
+    own = [kit.materials.index("ground"), kit.materials.index("base")]
+    under = np.isin(body.material, own) & (body.share > 127)
+    kept = body.faces[~under[body.faces].all(axis=1)]
+    place = plan.places[number]
+    vertices = place.put(body.vertices)
+    others = [(each.x, each.z) for each in plan.places if each is not place]
+
+    # 1. Its pieces: the figure is the largest.
+    ends = np.concatenate([kept[:, [0, 1]], kept[:, [1, 2]]])
+    links = coo_matrix((np.ones(len(ends), np.bool_), ends.T), shape=(len(vertices),) * 2)
+    _, piece = connected_components(links, directed=False)
+    sizes = np.bincount(piece[kept[:, 0]])
+    figure = int(sizes.argmax())
+
+    # 2. Those of the others that stand free: on level ground, and in nobody's way.
+    stays = np.zeros(len(sizes), np.bool_)
+    stays[figure] = True
+    order = np.argsort(piece[kept[:, 0]], kind="stable")
+    for faces in np.split(kept[order], np.cumsum(sizes)[:-1]):
+        if not len(faces) or piece[faces[0, 0]] == figure:
+            continue
+        points = vertices[faces.ravel()]
+        low, high = points.min(axis=0), points.max(axis=0)
+        away = [_away(low, high, other) for other in others]
+        tall = high[1] - place.y > _TALL
+        on_hill = place.y <= plan.lifted() or high[2] < place.z + _SHELF
+        stays[piece[faces[0, 0]]] = on_hill and min(away) > (_ELBOW if tall else _FAR)
+    faces = kept[stays[piece[kept[:, 0]]]]
+    used, index = np.unique(faces, return_inverse=True)
+    return Body(
+        vertices=vertices[used],
+        faces=index.reshape(-1, 3).astype(np.int32),
+        material=body.material[used],
+        other_material=body.other_material[used],
+        share=body.share[used],
+    )
+
+
+def _away(low: Array, high: Array, point: tuple[float, float]) -> float:
+    """From a point on the ground (x, z) to a box."""
+    x, z = point
+    return float(np.hypot(max(low[0] - x, x - high[0], 0), max(low[2] - z, z - high[2], 0)))
+
+
+def outline(plan: Plan) -> tuple[Array, Array]:
+    """The plinth seen from above: its edge (K, 2) as x, z, and the points (K, 2) on its spine that
+    face them. Evenly spaced along the edge."""
+    a, b = ROUND
+    quarter = np.linspace(0, np.pi / 2, 160)
+    corner = np.stack([a * np.cos(quarter), b * np.sin(quarter)], axis=1)
+    w, d = plan.half_width, plan.half_depth
+    right = corner + (w, d)
+    half = np.concatenate([right, (right * (-1, 1))[::-1]])
+    edge = np.concatenate([half, (half * (1, -1))[::-1]])
+    edge = np.concatenate([edge, edge[:1]])
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(edge, axis=0), axis=1))])
+    at = np.linspace(0, along[-1], int(along[-1] / _STEP), endpoint=False)
+    even = np.stack([np.interp(at, along, edge[:, i]) for i in range(2)], axis=1)
+    # The spine is short of the rounded ends, so that spokes fan out there.
+    spine = np.stack([np.clip(even[:, 0], -w, w), np.zeros(len(even))], axis=1)
+    shift = (0, plan.middle_z)
+    return (even + shift).astype(np.float32), (spine + shift).astype(np.float32)
+
+
+def _plinth(plan: Plan) -> tuple[Array, Array]:
+    bend = np.linspace(0, np.pi / 2, 6)
+    r, top = _ROUNDING, plan.side
+    profile = [
+        *((r * (1 - np.sin(t)), r * (1 - np.cos(t))) for t in bend),
+        *((r * (1 - np.cos(t)), top - r * (1 - np.sin(t))) for t in bend),
+        (0.2, top),
+    ]
+    edge, _ = outline(plan)
+    rings = []
+    for inset, y in profile:
+        x, z = _shrunk(plan, edge, inset).T
+        rings.append(np.stack([x, np.full(len(x), y), z], axis=1))
+    return _lofted(rings)
+
+
+def _shrunk(plan: Plan, edge: Array, inset: float) -> Array:
+    """An edge moved inwards: exactly on straight sides, and as the ellipse shrinks in corners."""
+    shift = np.asarray([0, plan.middle_z], np.float32)
+    local = edge - shift
+    core = np.clip(local, (-plan.half_width, -plan.half_depth), (plan.half_width, plan.half_depth))
+    a, b = ROUND
+    round_ = (local - core) * ((a - inset) / a, (b - inset) / b)
+    return np.asarray(core + round_ + shift, np.float32)
+
+
+def _lofted(rings: Sequence[Array]) -> tuple[Array, Array]:
+    """A skin through rings of equally many points, from below to above."""
+    count, points = len(rings), len(rings[0])
+    index = np.arange(count * points).reshape(count, points)
+    here, there = index, np.roll(index, -1, axis=1)
+    a, b, c, d = here[:-1], there[:-1], here[1:], there[1:]
+    faces = [np.stack(each, -1).reshape(-1, 3) for each in ((a, c, b), (b, c, d))]
+    return np.concatenate(rings), np.concatenate(faces)
+
+
+def _ground(plan: Plan, maps: Sequence[Array]) -> tuple[Array, Array]:
+    edge, spine = outline(plan)
+    edge = _shrunk(plan, edge, _INSET)
+    reach = np.linalg.norm(edge - spine, axis=1)
+    count = int(np.percentile(reach, 90) / _STEP)
+    # Close together at the edge, where the ground rounds off into its side.
+    shares = np.concatenate([np.linspace(0, 0.97, count), np.linspace(0.972, 1, 8)])
+    rings = []
+    for share in shares[::-1]:
+        here = spine + (edge - spine) * share
+        inside = (1 - share) * reach
+        y = _height(plan, here, inside, maps)
+        rings.append(np.stack([here[:, 0], y, here[:, 1]], axis=1))
+    foot = rings[0].copy()
+    foot[:, 1] = plan.side - 0.02
+    return _lofted([foot, *rings])
+
+
+def _height(plan: Plan, here: Array, inside: Array, maps: Sequence[Array]) -> Array:
+    """Of the ground at points (K, 2) that lie so far inside its edge."""
+    x, z = here.T
+    level = _GROUND_AT + plan.lifted()
+    # 1. The hill: up behind the first row, down again before the edge.
+    rise = np.zeros(len(x), np.float32)
+    if plan.hill:
+        back = min(place.z for place in plan.places)
+        foot = back + _SHELF + _SLOPE + 0.03 * _noise(x, z, 0.5) + 0.02 * _noise(z, x, 0.21)
+        rise = _ramp((foot - z) / _SLOPE)
+        ends = [place.x for place in plan.places if place.y > plan.lifted()]
+        side = 0.03 * _noise(z, x, 0.4)
+        left, right = min(ends) - _SHELF - _SLOPE + side, max(ends) + _SHELF + _SLOPE + side
+        rise = rise * _ramp((x - left) / _SLOPE) * _ramp((right - x) / _SLOPE)
+        rise = rise * _ramp(inside / 0.09)
+    steep = 4 * rise * (1 - rise)
+    rocks = 0.030 * _noise(x + 0.3 * z, z, 0.16) + 0.014 * _noise(z, x, 0.07)
+
+    # 2. Its texture: each figure's own ground around it, plain lumps elsewhere.
+    lumps = 0.008 * _noise(x, z, 0.42) + 0.003 * _noise(z, x, 0.17)
+    grain = 0.004 * _noise(x, z, 0.052) * _noise(z + 0.6 * x, x, 0.043)
+    total, shares = (lumps + grain) * 0.15, np.full(len(x), 0.15, np.float32)
+    for place, heights in zip(plan.places, maps, strict=True):
+        local = np.stack([x - place.x, np.zeros(len(x)), z - place.z], axis=1) @ place.turn()
+        u, v = local[:, 0], local[:, 2]
+        far = np.hypot(u / ROUND[0], v / ROUND[1])
+        share = np.exp(-((far / 0.62) ** 6)) * (far < _REACH)
+        same = np.abs(rise * plan.hill - (place.y - plan.lifted())) < 0.1
+        total = total + share * same * _looked_up(heights, u, v)
+        shares = shares + share * same
+    texture = total / shares
+    y = level + rise * plan.hill + texture * (1 - steep) + steep * rocks
+
+    # 3. Rounded off at the edge.
+    drop = np.clip(1 - inside / _ROUNDING, 0, 1)
+    return np.asarray(y - _ROUNDING * (1 - np.sqrt(np.clip(1 - drop**2, 0, 1))), np.float32)
+
+
+def _heights(body: Body, soil: int) -> Array:
+    """A kit's ground over its level as a map: rows are z, columns x, _CELL apart, 0 in the middle.
+
+    Under feet and stones, where there is none, as around them."""
+    x, y, z = body.vertices[(body.material == soil) & (body.vertices[:, 1] > 0.09)].T
+    columns, rows = (2 * int(side / _CELL) + 1 for side in ROUND)
+    i, j = (np.clip(np.round(v / _CELL).astype(int) + n // 2, 0, n - 1)
+            for v, n in ((z, rows), (x, columns)))  # fmt: skip
+    count, total = np.zeros((rows, columns)), np.zeros((rows, columns))
+    np.add.at(count, (i, j), 1.0)
+    np.add.at(total, (i, j), y - _GROUND_AT)
+    known = total / np.maximum(count, 1)
+    seen = (count > 0).astype(np.float32)
+    filled = known.astype(np.float32)
+    for sigma in (8, 4, 2, 1):
+        near = cv2.GaussianBlur(seen, (0, 0), sigma)
+        spread = cv2.GaussianBlur((known * seen).astype(np.float32), (0, 0), sigma)
+        filled = np.where(seen > 0, known, np.where(near > 0.08, spread / (near + 1e-6), filled))
+    return np.asarray(np.clip(filled, -0.05, 0.06), np.float32)
+
+
+def _looked_up(heights: Array, x: Array, z: Array) -> Array:
+    rows, columns = heights.shape
+    column = (x / _CELL + columns // 2).astype(np.float32)
+    row = (z / _CELL + rows // 2).astype(np.float32)
+    found = cv2.remap(
+        heights, column[None], row[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(found[0])
+
+
+def _plaque(body: Body, stand: int) -> tuple[Array, Array]:
+    """The plaque's part of a kit's plinth: points, faces."""
+    x, y, z = body.vertices.T
+    wide, top, low, front = _PLAQUE_BOX
+    inside = (np.abs(x) < wide) & (z > top) & ((y > low) | (z > front)) & (body.material == stand)
+    faces = body.faces[inside[body.faces].all(axis=1)]
+    used, index = np.unique(faces, return_inverse=True)
+    return body.vertices[used], index.reshape(-1, 3).astype(np.int32)
+
+
+def _ramp(t: Array) -> Array:
+    t = np.clip(t, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def _noise(x: Array, z: Array, size: float) -> Array:
+    """As `solids.noise` has it, in the plane."""
+    u, v = x * (2 * np.pi / size), z * (2 * np.pi / size)
+    return np.asarray(
+        (
+            np.sin(u * 0.81 + np.sin(v * 0.63 + 1.7) * 1.3)
+            + np.sin(v * 0.93 + np.sin(u * 0.71 + 0.4) * 1.3)
+        )
+        / 2,
+        np.float32,
+    )
