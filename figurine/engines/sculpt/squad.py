@@ -1,7 +1,7 @@
 """Several people of one selfie as one toy: a figurine a face on a wide base, left to right.
 
-Up to two stand side by side; from three on, every second one stands on a hill behind, in the gap
-between two of the first row: all stay in the selfie's order, and the picture stays tall.
+Two stand side by side; of more, some stand on a hill behind, in the gaps between those before
+them: all stay in the selfie's order, and the squad is as tall as the picture.
 """
 
 from __future__ import annotations
@@ -24,21 +24,27 @@ MOST: Final = 6
 SPP: Final = 4
 """Denoised at full size they leave as little grain as a single figure's few, since more of what a
 pixel shows is cloth; faces are traced again with a single figure's."""
-_ROWS_FROM = 3
-_DEPTH = 0.60
-"""How far the second row stands behind the first."""
-_HILL = 0.40
-"""How much higher: its chins clear the first row's helmets."""
+_ROWS: Final = {
+    2: (0, 0), 3: (0, 1, 0), 4: (0, 1, 0, 1), 5: (0, 1, 2, 1, 0), 6: (0, 2, 1, 0, 2, 1),
+}  # fmt: skip
+"""Which row each stands in, from left to right; 0 is in front. Of what fits a picture of 4 : 5, this
+makes faces largest."""
+_RISE: Final = {1: 0.0, 2: 0.42, 3: 0.54}
+"""How much higher each row stands, by rows: chins clear the helmets before them."""
+_NEAR: Final = {1: 1.0, 2: 0.5, 3: 0.36}
+"""How far apart neighbours of different rows stand, of a row's spacing, by rows."""
+_DEPTH = 0.62
+"""How far a row stands behind the one before it."""
 _YAW_DEG = 4.0
 """How far the outermost turn towards the middle."""
 _GROWTH = 0.09
 """By how much plinth and plaque grow with each figure, for the name to be read from as far."""
 _MARGIN = (0.035, 0.05)
 """Of the picture, left free at the sides and above and below."""
-_NARROW, _WIDE, _STEP = 0.80, 1.04, 0.02
-"""Distances between neighbours that are tried, closest first."""
-_VOXEL, _TOUCH = 0.04, 14
-"""Bodies may share this many cells of that size: sleeves that touch."""
+_WAIST, _VOXEL, _TOUCH = 0.65, 0.04, 14
+"""Height from which bodies may share so few cells of that size: sleeves that touch."""
+_NARROW, _WIDE = 20, 26
+"""Distances between neighbours in a row that are tried, in such cells."""
 _CELL_PX = 1.7
 """Triangles of a body, in pixels."""
 _FINE_PX = 150
@@ -117,32 +123,42 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
 
 def plan_of(count: int, *, spacing: float) -> Plan:
     """The places of a squad of two to MOST, `spacing` apart in a row, and its base's measures."""
-    rows = 2 if count >= _ROWS_FROM else 1
-    step = spacing / rows
+    rows = _ROWS[count]
+    depth = max(rows) + 1
     growth = 1 + _GROWTH * (count - 1)
-    side = 0.13 * growth
-    middle = (count - 1) / 2
-    places = []
-    for number in range(count):
-        back = rows == 2 and number % 2 == 1
-        places.append(
-            Place(
-                x=(number - middle) * step,
-                y=side - 0.13 + (_HILL if back else 0.0),
-                z=-_DEPTH if back else 0.0,
-                yaw_deg=-_YAW_DEG * (number - middle) / middle,
-            )
-        )
-    half_depth = _DEPTH / 2 * (rows - 1)
+    side = terrain.SIDE * growth
+    # Packed to the left and packed to the right, and between the two.
+    left = _packed(rows, near=spacing * _NEAR[depth], apart=spacing)
+    right = _packed(rows[::-1], near=spacing * _NEAR[depth], apart=spacing)
+    x = (np.asarray(left) - np.asarray(right)[::-1]) / 2
+    half_depth = _DEPTH / 2 * (depth - 1)
     return Plan(
-        places=tuple(places),
-        half_width=middle * step,
+        places=tuple(
+            Place(
+                x=float(x[number]),
+                y=side - terrain.SIDE + row * _RISE[depth],
+                z=-row * _DEPTH,
+                yaw_deg=float(-_YAW_DEG * x[number] / x[-1]),
+            )
+            for number, row in enumerate(rows)
+        ),
+        half_width=float(x[-1]),
         half_depth=half_depth,
         middle_z=-half_depth,
         side=side,
         plaque_scale=growth,
-        hill=_HILL if rows == 2 else 0.0,
+        rise=_RISE[depth],
     )
+
+
+def _packed(rows: Sequence[int], *, near: float, apart: float) -> list[float]:
+    """Places from 0 on, as close as may be: to the one before, and to the last of the same row."""
+    x: list[float] = []
+    for number, row in enumerate(rows):
+        least = [x[-1] + near] if x else [0.0]
+        least += [x[other] + apart for other in range(number) if rows[other] == row]
+        x.append(max(least))
+    return x
 
 
 def framed(camera: Camera, points: Sequence[Array]) -> Camera:
@@ -248,15 +264,20 @@ def face_width_px(troop: Troop, number: int) -> float:
 
 def _spacing(bodies: Sequence[Body]) -> float:
     """How far apart neighbours in a row stand for their arms not to cross."""
-    filled = [np.unique(np.round(each.vertices[each.vertices[:, 1] > 0.3] / _VOXEL)
-                        .astype(np.int64) @ (1, 1 << 20, 1 << 40)) for each in bodies]  # fmt: skip
-    gap = 2 if len(bodies) >= _ROWS_FROM else 1
-    pairs = list(zip(filled, filled[gap:], strict=False))
-    for apart in np.arange(_NARROW, _WIDE, _STEP):
-        shift = round(float(apart) / _VOXEL)
-        if all(len(np.intersect1d(a, b + shift)) <= _TOUCH for a, b in pairs):
-            return float(apart)
-    return _WIDE
+    filled = []
+    for each in bodies:
+        cells = np.round(each.vertices[each.vertices[:, 1] > _WAIST] / _VOXEL).astype(np.int64)
+        filled.append(np.unique(cells @ (1, 1 << 20, 1 << 40)))
+    rows = _ROWS[len(bodies)]
+    pairs = [
+        (filled[number], filled[number + 1 + rows[number + 1 :].index(row)])
+        for number, row in enumerate(rows)
+        if row in rows[number + 1 :]
+    ]
+    for steps in range(_NARROW, _WIDE):
+        if all(len(np.intersect1d(a, b + steps)) <= _TOUCH for a, b in pairs):
+            return steps * _VOXEL
+    return _WIDE * _VOXEL
 
 
 def _distance(camera: Camera) -> float:

@@ -16,7 +16,7 @@ from figurine.types import Array
 
 ROUND = (0.6, 0.4615)
 """Half axes of a kit's plinth: the corners of the wide one."""
-_SIDE = 0.13
+SIDE = 0.13
 """Height of a plinth's side."""
 _GROUND_AT, _INSET, _ROUNDING = 0.145, 0.04, 0.022
 """Level ground of a kit, how far inside the plinth's edge it ends, and both edges' radius."""
@@ -26,14 +26,16 @@ _CELL = 0.012
 """Of the height map of a kit's ground."""
 _REACH = 0.86
 """Of a kit's ground ellipse, how much a figure brings with it; beyond, all grounds blend."""
-_SLOPE = 0.17
-"""How far back the hill under the second row takes to rise."""
-_SHELF = 0.29
-"""How far before its middle a figure of the second row needs level ground."""
+_SLOPE = 0.14
+"""How far back the hill takes to rise by a row."""
+_SHELF = 0.30
+"""How far around its middle a figure on the hill needs level ground."""
 _PLAQUE_BOX = (0.348, 0.425, 0.124, 0.464)
 """A kit's plaque lies within this |x|, beyond this z and, below this height, beyond that z."""
 _PROUD = 0.003
 """How far the plaque's back stands off the plinth, so that no two surfaces coincide."""
+_RISING = 0.25
+"""Pieces that begin higher over a figure's zero are worn: helmets, not grass."""
 _FAR, _TALL, _ELBOW = 0.34, 0.30, 0.62
 """A figure's accessories stay where they are this far from every other's middle; where they are
 taller than that, only beyond this, at an end of the squad."""
@@ -70,15 +72,15 @@ class Plan:
     side: float
     """Height of its side."""
     plaque_scale: float
-    hill: float
-    """How much higher the second row stands."""
+    rise: float
+    """How much higher each row stands than the one before it."""
 
     @property
     def front_z(self) -> float:
         return self.middle_z + self.half_depth
 
     def lifted(self) -> float:
-        return self.side - _SIDE
+        return self.side - SIDE
 
     def plaque(self, corners: Array) -> Array:
         """Points of a kit's plaque (…, 3), in its place on the wide plinth."""
@@ -120,7 +122,7 @@ def standing(plan: Plan, number: int, kit: Kit, body: Body) -> Body:
     vertices = place.put(body.vertices)
     others = [(each.x, each.z) for each in plan.places if each is not place]
 
-    # 1. Its pieces: the figure is the largest.
+    # 1. Its pieces: those that rise from the ground, but for the largest, are accessories.
     ends = np.concatenate([kept[:, [0, 1]], kept[:, [1, 2]]])
     links = coo_matrix((np.ones(len(ends), np.bool_), ends.T), shape=(len(vertices),) * 2)
     _, piece = connected_components(links, directed=False)
@@ -128,14 +130,15 @@ def standing(plan: Plan, number: int, kit: Kit, body: Body) -> Body:
     figure = int(sizes.argmax())
 
     # 2. Those of the others that stand free: on level ground, and in nobody's way.
-    stays = np.zeros(len(sizes), np.bool_)
-    stays[figure] = True
+    stays = np.ones(len(sizes), np.bool_)
     order = np.argsort(piece[kept[:, 0]], kind="stable")
     for faces in np.split(kept[order], np.cumsum(sizes)[:-1]):
         if not len(faces) or piece[faces[0, 0]] == figure:
             continue
         points = vertices[faces.ravel()]
         low, high = points.min(axis=0), points.max(axis=0)
+        if low[1] > place.y + _RISING:
+            continue
         away = [_away(low, high, other) for other in others]
         tall = high[1] - place.y > _TALL
         on_hill = place.y <= plan.lifted() or high[2] < place.z + _SHELF
@@ -235,19 +238,8 @@ def _height(plan: Plan, here: Array, inside: Array, maps: Sequence[Array]) -> Ar
     """Of the ground at points (K, 2) that lie so far inside its edge."""
     x, z = here.T
     level = _GROUND_AT + plan.lifted()
-    # 1. The hill: up behind the first row, down again before the edge.
-    rise = np.zeros(len(x), np.float32)
-    if plan.hill:
-        back = min(place.z for place in plan.places)
-        foot = back + _SHELF + _SLOPE + 0.03 * _noise(x, z, 0.5) + 0.02 * _noise(z, x, 0.21)
-        rise = _ramp((foot - z) / _SLOPE)
-        ends = [place.x for place in plan.places if place.y > plan.lifted()]
-        side = 0.03 * _noise(z, x, 0.4)
-        left, right = min(ends) - _SHELF - _SLOPE + side, max(ends) + _SHELF + _SLOPE + side
-        rise = rise * _ramp((x - left) / _SLOPE) * _ramp((right - x) / _SLOPE)
-        rise = rise * _ramp(inside / 0.09)
-    steep = 4 * rise * (1 - rise)
-    rocks = 0.030 * _noise(x + 0.3 * z, z, 0.16) + 0.014 * _noise(z, x, 0.07)
+    # 1. The hill: up behind each row, down again before the edge.
+    rise, steep = _hill(plan, x, z, inside)
 
     # 2. Its texture: each figure's own ground around it, plain lumps elsewhere.
     lumps = 0.008 * _noise(x, z, 0.42) + 0.003 * _noise(z, x, 0.17)
@@ -258,15 +250,38 @@ def _height(plan: Plan, here: Array, inside: Array, maps: Sequence[Array]) -> Ar
         u, v = local[:, 0], local[:, 2]
         far = np.hypot(u / ROUND[0], v / ROUND[1])
         share = np.exp(-((far / 0.62) ** 6)) * (far < _REACH)
-        same = np.abs(rise * plan.hill - (place.y - plan.lifted())) < 0.1
+        same = np.abs(rise - (place.y - plan.lifted())) < 0.1
         total = total + share * same * _looked_up(heights, u, v)
         shares = shares + share * same
     texture = total / shares
-    y = level + rise * plan.hill + texture * (1 - steep) + steep * rocks
+    y = level + rise + texture * (1 - steep)
 
     # 3. Rounded off at the edge.
     drop = np.clip(1 - inside / _ROUNDING, 0, 1)
     return np.asarray(y - _ROUNDING * (1 - np.sqrt(np.clip(1 - drop**2, 0, 1))), np.float32)
+
+
+def _hill(plan: Plan, x: Array, z: Array, inside: Array) -> tuple[Array, Array]:
+    """How far the ground rises at points above its level, and how steeply, 0..1."""
+    rise, steep = np.zeros(len(x), np.float32), np.zeros(len(x), np.float32)
+    crags = 0.060 * _ridged(x + 0.2 * z, z, 0.31) + 0.026 * _ridged(x, 2 * z, 0.113)
+    crags = crags + 0.010 * _ridged(x, 3 * z + 7, 0.045)
+    for height in sorted({place.y for place in plan.places} - {plan.lifted()}):
+        on_it = [place for place in plan.places if place.y >= height]
+        front = max(place.z for place in on_it) + _SHELF
+        left, right = (end(place.x for place in on_it) for end in (min, max))
+        beyond = np.maximum(z - front, np.maximum(left - _SHELF - x, x - right - _SHELF))
+        part = _ramp(1 - (beyond + crags) / _SLOPE) * _ramp((inside - 0.02) / 0.12)
+        # Ledges, as of layers of stone.
+        part = part + 0.05 * np.sin(part * 6 * np.pi) * np.clip(part * (1 - part) * 6, 0, 1)
+        rise = rise + plan.rise * part
+        steep = np.maximum(steep, np.clip(5 * part * (1 - part), 0, 1))
+    return rise, steep
+
+
+def _ridged(x: Array, z: Array, size: float) -> Array:
+    """Noise in -0.5..0.5 with sharp ridges."""
+    return np.asarray(np.abs(_noise(x, z, size)) - 0.5)
 
 
 def _heights(body: Body, soil: int) -> Array:
