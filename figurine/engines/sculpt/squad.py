@@ -49,7 +49,7 @@ _CELL_PX = 1.7
 """Triangles of a body, in pixels."""
 _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
-_BACKDROP_PX, _BACKDROP_SPP = (216, 270), 48
+_BACKDROP_PX, _BACKDROP_SPP = (216, 270), 16
 
 
 @dataclass(frozen=True)
@@ -89,25 +89,33 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
 
     # 2. The camera, drawn back until all are in the picture.
     size_px = (width_px, round(width_px * compose.PLATE_PX[1] / compose.PLATE_PX[0]))
-    placed = [
-        terrain.standing(plan, number, stance, loaded[stance.pose])
-        for number, stance in enumerate(stances)
-    ]
+    pieces = {
+        pose: terrain.parted(kit.posed(pose), whole) for pose, whole in loaded.items()
+    }
     ground = terrain.base(plan, stances, [loaded[stance.pose] for stance in stances])
-    camera = framed(kit.camera, [*(each.vertices[::16] for each in placed), ground.vertices[::16]])
+    reached = [
+        place.put(pieces[stance.pose].figure.vertices[::16])
+        for place, stance in zip(plan.places, stances, strict=True)
+    ]
+    camera = framed(kit.camera, [*reached, ground.vertices[::16]])
     scale = _distance(camera) / _distance(kit.camera)
     ours = replace(kit, camera=camera, plaque=plan.plaque(kit.plaque))
 
-    # 3. Shapes.
+    # 3. Shapes, as fine as the picture shows them.
     pixel = 2 * _distance(camera) * np.tan(np.radians(camera.fov_y_deg) / 2) / size_px[1]
-    whole = (0, 0, *size_px)
+    coarse = {
+        pose: terrain.Pieces(
+            _coarser(each.figure, _CELL_PX * pixel),
+            tuple(_coarser(piece, _CELL_PX * pixel) for piece in each.accessories),
+        )
+        for pose, each in pieces.items()
+    }
     thin = [
         scene.thinned(
-            each.coarser(np.ones(len(each.faces), np.bool_), cell=_CELL_PX * pixel),
-            camera, size_px, whole,
+            terrain.standing(plan, number, coarse[stance.pose]), camera, size_px, (0, 0, *size_px)
         )
-        for each in placed
-    ]  # fmt: skip
+        for number, stance in enumerate(stances)
+    ]
     troop = Troop(
         kit=ours,
         plan=plan,
@@ -260,6 +268,10 @@ def face_width_px(troop: Troop, number: int) -> float:
         place.put(np.stack([face.origin - half, face.origin + half])), troop.size_px
     )
     return float(np.linalg.norm(right - left))
+
+
+def _coarser(whole: Body, cell: float) -> Body:
+    return whole.coarser(np.ones(len(whole.faces), np.bool_), cell=cell)
 
 
 def _spacing(bodies: Sequence[Body]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -36,6 +36,8 @@ _PROUD = 0.003
 """How far the plaque's back stands off the plinth, so that no two surfaces coincide."""
 _RISING = 0.25
 """Pieces that begin higher over a figure's zero are worn: helmets, not grass."""
+_CRUMB = 40
+"""Triangles: pieces of fewer are what is left of moss or dust on the ground."""
 _FAR, _TALL, _ELBOW = 0.34, 0.30, 0.62
 """A figure's accessories stay where they are this far from every other's middle; where they are
 taller than that, only beyond this, at an end of the squad."""
@@ -97,60 +99,85 @@ def base(plan: Plan, kits: Sequence[Kit], bodies: Sequence[Body]) -> Body:
     maps = {each.pose: _heights(body, soil) for each, body in zip(kits, bodies, strict=True)}
     ground = _ground(plan, [maps[each.pose] for each in kits])
     plaque, plaque_faces = _plaque(bodies[0], stand)
-    shells = [(_plinth(plan), stand), (ground, soil), ((plan.plaque(plaque), plaque_faces), stand)]
-    counts = np.cumsum([0, *(len(points) for (points, _), _ in shells)])
-    material = np.concatenate(
-        [np.full(len(points), row, np.uint8) for (points, _), row in shells]
+    return joined(
+        [
+            _plain(*_plinth(plan), stand),
+            _plain(*ground, soil),
+            _plain(plan.plaque(plaque), plaque_faces, stand),
+        ]
     )
+
+
+def _plain(points: Array, faces: Array, material: int) -> Body:
+    row = np.full(len(points), material, np.uint8)
     return Body(
-        vertices=np.concatenate([points for (points, _), _ in shells]).astype(np.float32),
-        faces=np.concatenate(
-            [faces + first for ((_, faces), _), first in zip(shells, counts, strict=False)]
-        ).astype(np.int32),
-        material=material,
-        other_material=material,
-        share=np.full(len(material), 255, np.uint8),
+        vertices=points.astype(np.float32),
+        faces=faces.astype(np.int32),
+        material=row,
+        other_material=row,
+        share=np.full(len(points), 255, np.uint8),
     )
 
 
-def standing(plan: Plan, number: int, kit: Kit, body: Body) -> Body:
-    """A figure without its plinth, in its place, with what of its accessories has room there."""
+@dataclass(frozen=True)
+class Pieces:
+    """A kit's body taken apart, without its plinth and ground."""
+
+    figure: Body
+    accessories: tuple[Body, ...]
+    """What stands beside it on its ground: grass, stones, a flag."""
+
+
+def parted(kit: Kit, whole: Body) -> Pieces:
+    """Take a body apart: what rises from the ground beside the figure is an accessory."""
     own = [kit.materials.index("ground"), kit.materials.index("base")]
-    under = np.isin(body.material, own) & (body.share > 127)
-    kept = body.faces[~under[body.faces].all(axis=1)]
+    under = np.isin(whole.material, own) & (whole.share > 127)
+    faces = whole.faces[~under[whole.faces].all(axis=1)]
+    count = len(whole.vertices)
+    pairs = np.concatenate([faces[:, :2], faces[:, 1:]]).T
+    links = coo_matrix((np.ones(len(pairs[0]), np.bool_), pairs), shape=(count, count))
+    number, piece = connected_components(links, directed=False)
+    of_face = piece[faces[:, 0]]
+    sizes = np.bincount(of_face, minlength=number)
+    lowest = np.full(number, np.inf, np.float32)
+    np.minimum.at(lowest, piece, whole.vertices[:, 1])
+    rising = (lowest < _RISING) & (sizes > _CRUMB)
+    rising[sizes.argmax()] = False
+    worn = (lowest >= _RISING) | (np.arange(number) == sizes.argmax())
+    return Pieces(
+        figure=whole.part(faces[worn[of_face]]),
+        accessories=tuple(whole.part(faces[of_face == each]) for each in np.flatnonzero(rising)),
+    )
+
+
+def standing(plan: Plan, number: int, pieces: Pieces) -> Body:
+    """A figure in its place, with what of its accessories has room there."""
     place = plan.places[number]
-    vertices = place.put(body.vertices)
     others = [(each.x, each.z) for each in plan.places if each is not place]
-
-    # 1. Its pieces: those that rise from the ground, but for the largest, are accessories.
-    ends = np.concatenate([kept[:, [0, 1]], kept[:, [1, 2]]])
-    links = coo_matrix((np.ones(len(ends), np.bool_), ends.T), shape=(len(vertices),) * 2)
-    _, piece = connected_components(links, directed=False)
-    sizes = np.bincount(piece[kept[:, 0]])
-    figure = int(sizes.argmax())
-
-    # 2. Those of the others that stand free: on level ground, and in nobody's way.
-    stays = np.ones(len(sizes), np.bool_)
-    order = np.argsort(piece[kept[:, 0]], kind="stable")
-    for faces in np.split(kept[order], np.cumsum(sizes)[:-1]):
-        if not len(faces) or piece[faces[0, 0]] == figure:
-            continue
-        points = vertices[faces.ravel()]
+    staying = [pieces.figure]
+    for each in pieces.accessories:
+        points = place.put(each.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
-        if low[1] > place.y + _RISING:
-            continue
-        away = [_away(low, high, other) for other in others]
+        on_level = place.y <= plan.lifted() or high[2] < place.z + _SHELF
         tall = high[1] - place.y > _TALL
-        on_hill = place.y <= plan.lifted() or high[2] < place.z + _SHELF
-        stays[piece[faces[0, 0]]] = on_hill and min(away) > (_ELBOW if tall else _FAR)
-    faces = kept[stays[piece[kept[:, 0]]]]
-    used, index = np.unique(faces, return_inverse=True)
+        if on_level and min(_away(low, high, other) for other in others) > (
+            _ELBOW if tall else _FAR
+        ):
+            staying.append(each)
+    return replace(joined(staying), vertices=place.put(joined(staying).vertices))
+
+
+def joined(bodies: Sequence[Body]) -> Body:
+    """Bodies of one kit as one."""
+    first = np.cumsum([0, *(len(each.vertices) for each in bodies)])
     return Body(
-        vertices=vertices[used],
-        faces=index.reshape(-1, 3).astype(np.int32),
-        material=body.material[used],
-        other_material=body.other_material[used],
-        share=body.share[used],
+        vertices=np.concatenate([each.vertices for each in bodies]),
+        faces=np.concatenate(
+            [each.faces + start for each, start in zip(bodies, first, strict=False)]
+        ).astype(np.int32),
+        material=np.concatenate([each.material for each in bodies]),
+        other_material=np.concatenate([each.other_material for each in bodies]),
+        share=np.concatenate([each.share for each in bodies]),
     )
 
 
