@@ -184,10 +184,18 @@ def with_face(plates: Plates, crop: Array, box: tuple[int, int, int, int]) -> Fi
     return Figure(light=light, alpha=alpha)
 
 
-def traced(picture: Array) -> Figure:
-    """A figure traced whole (H, W, 4), premultiplied."""
-    alpha = np.ascontiguousarray(picture[..., 3])
-    return Figure(light=bled(picture[..., :3], alpha), alpha=alpha)
+def traced(
+    crop: Array, box: tuple[int, int, int, int], size_px: tuple[int, int]
+) -> Figure:
+    """A figure that is all in a traced crop (h, w, 4), premultiplied."""
+    x, y, w, h = box
+    width, height = size_px
+    light = np.zeros((height, width, 3), np.float32)
+    alpha = np.zeros((height, width), np.float32)
+    here = np.s_[y : y + h, x : x + w]
+    cover = np.ascontiguousarray(crop[..., 3])
+    light[here], alpha[here] = bled(crop[..., :3], cover), cover
+    return Figure(light=light, alpha=alpha)
 
 
 def with_skin(plates: Plates, finish: Finish, skin_row: int, skin: Array) -> Plates:

@@ -45,11 +45,11 @@ _WAIST, _VOXEL, _TOUCH = 0.65, 0.04, 14
 """Height from which bodies may share so few cells of that size: sleeves that touch."""
 _NARROW, _WIDE = 20, 26
 """Distances between neighbours in a row that are tried, in such cells."""
-_CELL_PX = 1.7
-"""Triangles of a body, in pixels."""
+_SPARE_PX = 4
+"""Around the squad in what is traced, so that no outline is cut."""
 _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
-_BACKDROP_PX, _BACKDROP_SPP = (216, 270), 16
+_BACKDROP_PX, _BACKDROP_SPP = (216, 270), 32
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Troop:
     bodies: tuple[Any, ...]
     base: Any
     size_px: tuple[int, int]
+    crop_px: scene.Box
+    """All of the picture that the squad takes."""
     scale: float
     """Of the studio."""
     backdrop: Array
@@ -101,28 +103,22 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     scale = _distance(camera) / _distance(kit.camera)
     ours = replace(kit, camera=camera, plaque=plan.plaque(kit.plaque))
 
-    # 3. Shapes, as fine as the picture shows them.
-    pixel = 2 * _distance(camera) * np.tan(np.radians(camera.fov_y_deg) / 2) / size_px[1]
-    coarse = {
-        pose: terrain.Pieces(
-            _coarser(each.figure, _CELL_PX * pixel),
-            tuple(_coarser(piece, _CELL_PX * pixel) for piece in each.accessories),
-        )
-        for pose, each in pieces.items()
-    }
-    thin = [
-        scene.thinned(
-            terrain.standing(plan, number, coarse[stance.pose]), camera, size_px, (0, 0, *size_px)
-        )
-        for number, stance in enumerate(stances)
+    # 3. Shapes.
+    placed = [
+        terrain.standing(plan, number, pieces[stance.pose]) for number, stance in enumerate(stances)
     ]
+    crop_px = _bounds([*(each.vertices for each in placed), ground.vertices], camera, size_px)
     troop = Troop(
         kit=ours,
         plan=plan,
         stances=stances,
-        bodies=tuple(scene.body_shape(each, finish) for each in thin),
+        bodies=tuple(
+            scene.body_shape(scene.thinned(each, camera, size_px, (0, 0, *size_px)), finish)
+            for each in placed
+        ),
         base=scene.body_shape(ground, finish),
         size_px=size_px,
+        crop_px=crop_px,
         scale=scale,
         backdrop=np.zeros(0),
     )
@@ -234,7 +230,12 @@ def paint(
     # 2. Cast: set up the studio.
     progress("casting", 0.12)
     studio = scene.stage(
-        shapes, troop.kit.camera, size_px=troop.size_px, sampler="multijitter", scale=troop.scale
+        shapes,
+        troop.kit.camera,
+        size_px=troop.size_px,
+        crop_px=troop.crop_px,
+        sampler="multijitter",
+        scale=troop.scale,
     )
     lap("casting")
 
@@ -251,7 +252,7 @@ def paint(
 
     # 4. The name on, onto the backdrop.
     progress("finishing", 0.88)
-    figure = compose.traced(traced)
+    figure = compose.traced(traced, troop.crop_px, troop.size_px)
     figure = engraving.engrave(figure, name, troop.kit, finish)
     room = compose.room(troop.backdrop, figure.light, figure.alpha, finish)
     still, cutout = compose.still(figure, room, seed=seed)
@@ -270,8 +271,12 @@ def face_width_px(troop: Troop, number: int) -> float:
     return float(np.linalg.norm(right - left))
 
 
-def _coarser(whole: Body, cell: float) -> Body:
-    return whole.coarser(np.ones(len(whole.faces), np.bool_), cell=cell)
+def _bounds(points: Sequence[Array], camera: Camera, size_px: tuple[int, int]) -> scene.Box:
+    """The part of the picture that the points take, and some pixels more."""
+    seen = np.concatenate([camera.project(each, size_px) for each in points])
+    left, top = np.maximum(np.floor(seen.min(axis=0)).astype(int) - _SPARE_PX, 0).tolist()
+    right, bottom = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + _SPARE_PX, size_px).tolist()
+    return left, top, right - left, bottom - top
 
 
 def _spacing(bodies: Sequence[Body]) -> float:

@@ -28,6 +28,8 @@ _REACH = 0.86
 """Of a kit's ground ellipse, how much a figure brings with it; beyond, all grounds blend."""
 _SLOPE = 0.14
 """How far back the hill takes to rise by a row."""
+_BLOCK, _STEEP = 0.19, 3.2
+"""Size of the hill's blocks of rock, and how much higher than deep its slope is."""
 _SHELF = 0.30
 """How far around its middle a figure on the hill needs level ground."""
 _PLAQUE_BOX = (0.348, 0.425, 0.124, 0.464)
@@ -291,8 +293,8 @@ def _height(plan: Plan, here: Array, inside: Array, maps: Sequence[Array]) -> Ar
 def _hill(plan: Plan, x: Array, z: Array, inside: Array) -> tuple[Array, Array]:
     """How far the ground rises at points above its level, and how steeply, 0..1."""
     rise, steep = np.zeros(len(x), np.float32), np.zeros(len(x), np.float32)
-    crags = 0.060 * _ridged(x + 0.2 * z, z, 0.31) + 0.026 * _ridged(x, 2 * z, 0.113)
-    crags = crags + 0.010 * _ridged(x, 3 * z + 7, 0.045)
+    crags = 0.05 * _noise(x + 0.2 * z, z, 0.55) + 0.010 * _noise(x, 3 * z + 7, 0.06)
+    crags = crags + _blocks(x, _STEEP * z)
     for height in sorted({place.y for place in plan.places} - {plan.lifted()}):
         on_it = [place for place in plan.places if place.y >= height]
         front = max(place.z for place in on_it) + _SHELF
@@ -306,9 +308,19 @@ def _hill(plan: Plan, x: Array, z: Array, inside: Array) -> tuple[Array, Array]:
     return rise, steep
 
 
-def _ridged(x: Array, z: Array, size: float) -> Array:
-    """Noise in -0.5..0.5 with sharp ridges."""
-    return np.asarray(np.abs(_noise(x, z, size)) - 0.5)
+def _blocks(x: Array, z: Array) -> Array:
+    """How far blocks of rock stand back, in units. Source: S. Worley, "A cellular texture basis
+    function", 1996, with softened borders."""
+    total, shares = np.zeros(len(x)), np.zeros(len(x))
+    u, v = x / _BLOCK, z / _BLOCK
+    for i, j in np.ndindex(3, 3):
+        column, row = np.floor(u) + i - 1, np.floor(v) + j - 1
+        seed = column * 127.1 + row * 311.7
+        across, along, out = (np.sin(seed * k) * 43758.5453 % 1 for k in (1.0, 1.37, 1.91))
+        share = np.exp(-14 * np.hypot(column + across - u, row + along - v)) + 1e-9
+        total += share * out
+        shares += share
+    return np.asarray(0.07 * (0.5 - total / shares), np.float32)
 
 
 def _heights(body: Body, soil: int) -> Array:
