@@ -74,7 +74,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     # database connection meanwhile
     if not connection.in_atomic_block:
         connection.close()
-    upload = sandbox.inspect_upload(photo)
+    upload = sandbox.inspect_upload(photo, most_faces=campaign.most_faces)
 
     # 4. One transaction: number, submission, consent, first moves
     now = timezone.now()
@@ -87,7 +87,8 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         kit=kit,
         finish=finish,
         language=request.language[:12],
-        face=upload.face.as_json(),
+        face=upload.faces[0].as_json(),
+        other_faces=[face.as_json() for face in upload.faces[1:]],
         selfie_purge_at=retention.purge_at(campaign, received_at=now),
         created_at=now,
     )

@@ -66,6 +66,11 @@ class Campaign(models.Model):
     offers_prints = models.BooleanField(
         default=True, help_text=_("Visitors may have a file for a 3D printer (STL).")
     )
+    most_faces = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(6)],
+        help_text=_("Squads: up to this many faces in a selfie, all on one base. 1: solo only."),
+    )
     consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
     consent_text = models.TextField(default=CONSENT_TEXT)
     nsfw_hold = models.FloatField(
@@ -163,6 +168,12 @@ class Submission(models.Model):
     )
     selfie_purge_at = models.DateTimeField()
     face = models.JSONField(null=True, blank=True, editable=False)
+    other_faces = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_("Of a squad, those to the right of the first."),
+    )
     nsfw_score = models.FloatField(null=True, blank=True, editable=False)
     hold_reason = models.CharField(max_length=20, choices=HoldReason, blank=True, editable=False)
     reason = models.CharField(

@@ -30,6 +30,7 @@ TRANSIENT: Final = 4
 INTERRUPTED: Final = 130
 
 ENGINE: Final = "sculpt"
+MOST_FACES: Final = 6
 MODELS: Final = {f".{name}": name for name in FORMATS}
 BAR_CELLS: Final = 28
 LOOKING: Final = 0.05
@@ -120,7 +121,7 @@ def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> C
     )
     recipes.check(recipe)
     progress("looking at the selfie", 0.0)
-    selfie = admit(decode(data))
+    selfie = admit(decode(data), most_faces=options.faces)
 
     def step(stage: str, done: float) -> None:
         progress(stage, LOOKING + (1 - LOOKING) * done)
@@ -169,6 +170,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("selfie", type=Path, help="JPEG, PNG, WebP or HEIC; - reads standard input")
     parser.add_argument("-o", "--output", type=Path, required=True, help="a .png, .glb or .stl")
     parser.add_argument("--cutout", type=Path, help="the figurine alone, with alpha, a .png")
+    parser.add_argument(
+        "--faces",
+        type=int,
+        default=1,
+        choices=range(1, MOST_FACES + 1),
+        help="how many may be in the selfie: more than one make a squad (%(default)s)",
+    )
     parser.add_argument("--kit", default="soldier", help="what it wears (%(default)s)")
     parser.add_argument("--pose", default="", help=f"how it stands ({_poses()}; the first)")
     parser.add_argument("--finish", default="painted", choices=_finishes(), help="(%(default)s)")

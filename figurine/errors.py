@@ -48,6 +48,14 @@ class ManyFaces(FigurineError):
     advice = "Solo portraits only: step away from the squad and take it again."
 
 
+class BigSquad(FigurineError):
+    """More faces than a campaign's squads may have."""
+
+    code = "big_squad"
+    sentence = "That squad is too big for one base."
+    advice = "Split up: send half of you first, then the other half."
+
+
 class FaceTooSmall(FigurineError):
     code = "face_too_small"
     sentence = "Your face is too far away to sculpt."

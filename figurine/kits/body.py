@@ -33,7 +33,7 @@ class Body:
     def part(self, faces: NDArray[np.int32]) -> Body:
         """What some of its triangles (N, 3) are of it."""
         used, index = np.unique(faces, return_inverse=True)
-        return self._of(used, index)
+        return self._of(used.astype(np.int64), index.astype(np.int64))
 
     def coarser(self, where: NDArray[np.bool_], *, cell: float) -> Body:
         """The same body with these triangles (F,) made large: their corners move to the first

@@ -12,7 +12,7 @@ import numpy as np
 from figurine import kits, lettering, recipes
 from figurine.engines.base import Format, Progress, silent
 from figurine.engines.sculpt import bust, compose, engraving, geometry, scene, squad
-from figurine.errors import ManyFaces, NoFace
+from figurine.errors import BigSquad, NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Recipe, Selfie
 
@@ -67,7 +67,8 @@ class SculptEngine:
         """One figurine a seed: of the selfie's face, or of all of them as a squad on one base.
 
         Options: `pose`, `width_px` (the height follows), `spp` in all.
-        Raises NoFace, ManyFaces, UnknownKit, BadPlaque, MissingModel, and whatever `progress` raises.
+        Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
+        raises.
         """
         kit, finish = _checked(selfie, recipe)
         candidates: list[Candidate] = []
@@ -237,11 +238,11 @@ class SculptEngine:
 
 
 def _checked(selfie: Selfie, recipe: Recipe) -> tuple[Kit, Finish]:
-    """What to make, before any work. Raises NoFace, ManyFaces, UnknownKit, BadPlaque."""
+    """What to make, before any work. Raises NoFace, BigSquad, UnknownKit, BadPlaque."""
     if not selfie.faces:
         raise NoFace("the selfie has no face")
     if len(selfie.faces) > squad.MOST:
-        raise ManyFaces(f"{len(selfie.faces)} faces")
+        raise BigSquad(f"{len(selfie.faces)} faces")
     kit = recipes.posed(recipe)
     finish = kit.finish(recipe.finish)
     lettering.letters(recipe.plaque)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from figurine import kits
-from figurine.engines.sculpt import bust, compose, scene, surface
+from figurine.engines.sculpt import compose, scene, surface
 from figurine.kits import Camera, Finish, Kit
 from figurine.types import Array
 

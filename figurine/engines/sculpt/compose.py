@@ -184,9 +184,7 @@ def with_face(plates: Plates, crop: Array, box: tuple[int, int, int, int]) -> Fi
     return Figure(light=light, alpha=alpha)
 
 
-def traced(
-    crop: Array, box: tuple[int, int, int, int], size_px: tuple[int, int]
-) -> Figure:
+def traced(crop: Array, box: tuple[int, int, int, int], size_px: tuple[int, int]) -> Figure:
     """A figure that is all in a traced crop (h, w, 4), premultiplied."""
     x, y, w, h = box
     width, height = size_px

@@ -27,8 +27,8 @@ pixel shows is cloth; faces are traced again with a single figure's."""
 _ROWS: Final = {
     2: (0, 0), 3: (0, 1, 0), 4: (0, 1, 0, 1), 5: (0, 1, 2, 1, 0), 6: (0, 2, 1, 0, 2, 1),
 }  # fmt: skip
-"""Which row each stands in, from left to right; 0 is in front. Of what fits a picture of 4 : 5, this
-makes faces largest."""
+"""Which row each stands in, from left to right; 0 is in front. Of what fits a picture of 4 : 5,
+this makes faces largest."""
 _RISE: Final = {1: 0.0, 2: 0.42, 3: 0.54}
 """How much higher each row stands, by rows: chins clear the helmets before them."""
 _NEAR: Final = {1: 1.0, 2: 0.5, 3: 0.36}
@@ -49,7 +49,7 @@ _SPARE_PX = 4
 """Around the squad in what is traced, so that no outline is cut."""
 _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
-_BACKDROP_PX, _BACKDROP_SPP = (216, 270), 32
+_BACKDROP_PX, _BACKDROP_SPP = (432, 540), 10
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,13 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     # 1. Who stands where, and how: a kit's poses take turns, from the recipe's own.
     poses = list(kit.poses) or [""]
     start = poses.index(kit.pose)
-    stances = tuple(
-        kit.posed(pose) for pose in islice(cycle(poses[start:] + poses[:start]), count)
-    )
+    stances = tuple(kit.posed(pose) for pose in islice(cycle(poses[start:] + poses[:start]), count))
     loaded = {stance.pose: body.load(stance.baked("body.xz")) for stance in stances}
     plan = plan_of(count, spacing=_spacing([loaded[stance.pose] for stance in stances]))
 
     # 2. The camera, drawn back until all are in the picture.
     size_px = (width_px, round(width_px * compose.PLATE_PX[1] / compose.PLATE_PX[0]))
-    pieces = {
-        pose: terrain.parted(kit.posed(pose), whole) for pose, whole in loaded.items()
-    }
+    pieces = {pose: terrain.parted(kit.posed(pose), whole) for pose, whole in loaded.items()}
     ground = terrain.base(plan, stances, [loaded[stance.pose] for stance in stances])
     reached = [
         place.put(pieces[stance.pose].figure.vertices[::16])

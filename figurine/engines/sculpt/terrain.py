@@ -196,9 +196,9 @@ def outline(plan: Plan) -> tuple[Array, Array]:
     quarter = np.linspace(0, np.pi / 2, 160)
     corner = np.stack([a * np.cos(quarter), b * np.sin(quarter)], axis=1)
     w, d = plan.half_width, plan.half_depth
-    right = corner + (w, d)
-    half = np.concatenate([right, (right * (-1, 1))[::-1]])
-    edge = np.concatenate([half, (half * (1, -1))[::-1]])
+    right = corner + np.asarray([w, d])
+    half = np.concatenate([right, (right * [-1, 1])[::-1]])
+    edge = np.concatenate([half, (half * [1, -1])[::-1]])
     edge = np.concatenate([edge, edge[:1]])
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(edge, axis=0), axis=1))])
     at = np.linspace(0, along[-1], int(along[-1] / _STEP), endpoint=False)
