@@ -101,7 +101,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
             )
             submission.save(force_insert=True)
             agreed, _ = ConsentText.objects.get_or_create(
-                sha256=text_sha256(campaign.consent_text), defaults={"text": campaign.consent_text}
+                sha256=text_sha256(campaign.terms), defaults={"text": campaign.terms}
             )
             Consent.objects.create(
                 submission=submission,
@@ -140,7 +140,7 @@ def _check_request(campaign: Campaign, request: Request, photo: bytes) -> None:
         raise CampaignClosed
     if not request.consent_sha256:
         raise ConsentMissing
-    if not constant_time_compare(request.consent_sha256, text_sha256(campaign.consent_text)):
+    if not constant_time_compare(request.consent_sha256, text_sha256(campaign.terms)):
         raise ConsentOutdated
     if not photo:
         raise NoPhoto

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaign import storage
-from campaign.consent import CONSENT_TEXT, CONSENT_VERSION
+from campaign.consent import CONSENT_TEXT, CONSENT_VERSION, SQUAD_TEXT
 from campaign.enums import HoldReason, JobOutcome, KeepsakeKind, SubmissionState
 from campaign.theme import validate_theme
 
@@ -115,6 +115,13 @@ class Campaign(models.Model):
     def clean(self) -> None:
         if self.nsfw_hold > self.nsfw_reject:
             raise ValidationError({"nsfw_hold": _("Must not be above the reject score.")})
+
+    @property
+    def terms(self) -> str:
+        """Every word that people agree to."""
+        if self.most_faces == 1:
+            return self.consent_text
+        return f"{self.consent_text}\n\n{SQUAD_TEXT}"
 
     @property
     def is_open(self) -> bool:

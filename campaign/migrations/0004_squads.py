@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaign', '0002_offers_and_rerolls'),
+        ('campaign', '0003_keepsakes'),
     ]
 
     operations = [

@@ -25,7 +25,7 @@ LUMA = np.asarray([0.299, 0.587, 0.114])
 
 def recipe(finish: str = "painted", *, plaque: str = "", **options: int | str) -> Recipe:
     return Recipe(
-        "sculpt", "soldier", finish, plaque, options={"width_px": 324, "spp": 2, **options}
+        "sculpt", "soldier", finish, plaque, options={"width_px": 270, "spp": 2, **options}
     )
 
 
@@ -55,8 +55,8 @@ def faces_luma(picture: Array) -> list[float]:
 
 
 def test_squad_stands_as_in_the_selfie(pair: Selfie, made: Candidate) -> None:
-    assert made.still.shape == (405, 324, 3)
-    assert made.cutout.shape == (405, 324, 4)
+    assert made.still.shape == (338, 270, 3)
+    assert made.cutout.shape == (338, 270, 4)
     bright, dark = faces_luma(made.still)
     assert bright > 1.3 * dark
     assert pair.faces[0].luma > 1.5 * pair.faces[1].luma
@@ -90,7 +90,7 @@ def test_squad_then_one_alone_is_as_if_alone(engine: SculptEngine, made: Candida
 
 def test_squad_of_six_shows_every_face(engine: SculptEngine) -> None:
     six = admit(group_photo(6), most_faces=6)
-    still = engine.generate(six, recipe(width_px=540), seeds=[1])[0].still
+    still = engine.generate(six, recipe(width_px=432), seeds=[1])[0].still
     assert len(find_faces(still, closely=True)) == 6
 
 

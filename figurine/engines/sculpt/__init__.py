@@ -12,7 +12,7 @@ import numpy as np
 from figurine import kits, lettering, recipes
 from figurine.engines.base import Format, Progress, silent
 from figurine.engines.sculpt import bust, compose, engraving, geometry, scene, squad
-from figurine.errors import BigSquad, NoFace
+from figurine.errors import BigSquad, NoFace, NoModelOfSquad
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Recipe, Selfie
 
@@ -89,12 +89,15 @@ class SculptEngine:
         format: Format,
         progress: Progress = silent,
     ) -> bytes:
-        """The figurine of the selfie's first face as a file: "glb" for screens, "stl" for printers.
+        """The figurine of the selfie's face as a file: "glb" for screens, "stl" for printers.
 
         No chance is in it, so it takes no seed: the same selfie and recipe give the same bytes.
-        Raises NoFace, UnknownKit, BadPlaque, MissingModel, NotSolid, and what `progress` raises.
+        Raises NoFace, NoModelOfSquad, UnknownKit, BadPlaque, MissingModel, NotSolid, and what
+        `progress` raises.
         """
         kit, finish = _checked(selfie, recipe)
+        if len(selfie.faces) > 1:
+            raise NoModelOfSquad(f"{len(selfie.faces)} faces")
         progress("measuring", 0.0)
         head = bust.measure(selfie.faces[0], kit)
         progress("sculpting", 0.05)

@@ -49,7 +49,8 @@ _SPARE_PX = 4
 """Around the squad in what is traced, so that no outline is cut."""
 _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
-_BACKDROP_PX, _BACKDROP_SPP = (432, 540), 10
+_BACKDROP, _BACKDROP_SPP = 0.4, 10
+"""Size of the traced table, of the picture's: it is soft all over."""
 
 
 @dataclass(frozen=True)
@@ -306,8 +307,10 @@ def _backdrop(troop: Troop, finish: Finish) -> Array:
             stance, finish, bust.template(stance), put=place.put
         )
     camera = troop.kit.camera
+    width, height = troop.size_px
+    size_px = (round(width * _BACKDROP), round(height * _BACKDROP))
     floating = scene.trace(
-        scene.stage(shapes, camera, size_px=_BACKDROP_PX, scale=troop.scale),
+        scene.stage(shapes, camera, size_px=size_px, scale=troop.scale),
         spp=1,
         seed=1,
         step=lambda done: None,
@@ -315,7 +318,7 @@ def _backdrop(troop: Troop, finish: Finish) -> Array:
     table = backdrop.lit(
         shapes,
         camera,
-        size_px=_BACKDROP_PX,
+        size_px=size_px,
         spp=_BACKDROP_SPP,
         alpha=floating[..., 3],
         scale=troop.scale,
