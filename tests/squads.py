@@ -28,7 +28,8 @@ def group_photo(
     for number in range(count):
         person = head[:, ::-1] if number % 2 else head
         factor = heights[number] if heights else 1.0
-        person = cv2.resize(person, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        size = (round(person.shape[1] * factor), round(person.shape[0] * factor))
+        person = cv2.resize(person, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
         if tones:
             person = np.clip(person * tones[number], 0, 255).astype(np.uint8)
         people.append(person)
