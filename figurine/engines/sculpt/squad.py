@@ -49,8 +49,9 @@ _SPARE_PX = 4
 """Around the squad in what is traced, so that no outline is cut."""
 _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
-_BACKDROP, _BACKDROP_SPP = 0.4, 10
-"""Size of the traced table, of the picture's: it is soft all over."""
+_BACKDROP, _BACKDROP_SPP, _SHADOW_CELL = 0.3, 9, 0.03
+"""Size of the traced table, of the picture's, and of triangles that throw shadows on it, in units:
+it is soft all over."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
         scale=scale,
         backdrop=np.zeros(0),
     )
-    return replace(troop, backdrop=_backdrop(troop, finish))
+    return replace(troop, backdrop=_backdrop(troop, finish, [*placed, ground]))
 
 
 def plan_of(count: int, *, spacing: float) -> Plan:
@@ -298,29 +299,31 @@ def _distance(camera: Camera) -> float:
     return float(np.linalg.norm(camera.eye - camera.target))
 
 
-def _backdrop(troop: Troop, finish: Finish) -> Array:
-    """The table with the squad's shadow, as a kit's own is baked."""
-    shapes: dict[str, Any] = {"base": troop.base}
+def _backdrop(troop: Troop, finish: Finish, solids: Sequence[Body]) -> Array:
+    """The table with the squad's shadow, as a kit's own is baked. A shadow is soft: so may be what
+    throws it."""
+    size_px = (round(troop.size_px[0] * _BACKDROP), round(troop.size_px[1] * _BACKDROP))
+    shapes: dict[str, Any] = {}
+    hidden = np.zeros(size_px[::-1], np.uint8)
+    for number, each in enumerate(solids):
+        rough = each.coarser(np.ones(len(each.faces), np.bool_), cell=_SHADOW_CELL)
+        shapes[f"solid{number}"] = scene.body_shape(rough, finish)
+        x, y = troop.kit.camera.project(each.vertices, size_px).round().astype(int).T
+        hidden[np.clip(y, 0, size_px[1] - 1), np.clip(x, 0, size_px[0] - 1)] = 1
     for number, (stance, place) in enumerate(zip(troop.stances, troop.plan.places, strict=True)):
-        shapes[f"body{number}"] = troop.bodies[number]
         shapes[f"head{number}"] = backdrop.plain_head(
             stance, finish, bust.template(stance), put=place.put
         )
-    camera = troop.kit.camera
-    width, height = troop.size_px
-    size_px = (round(width * _BACKDROP), round(height * _BACKDROP))
-    floating = scene.trace(
-        scene.stage(shapes, camera, size_px=size_px, scale=troop.scale),
-        spp=1,
-        seed=1,
-        step=lambda done: None,
-    )
+        x, y = troop.kit.camera.project(place.put(stance.face.centre[None]), size_px).T
+        radius = round(0.6 * face_width_px(troop, number) * _BACKDROP)
+        cv2.circle(hidden, (round(float(x[0])), round(float(y[0]))), radius, 1, -1)
+    closed = cv2.morphologyEx(hidden, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     table = backdrop.lit(
         shapes,
-        camera,
+        troop.kit.camera,
         size_px=size_px,
         spp=_BACKDROP_SPP,
-        alpha=floating[..., 3],
+        alpha=closed.astype(np.float32),
         scale=troop.scale,
     )
     return np.clip(cv2.resize(table, troop.size_px, interpolation=cv2.INTER_CUBIC), 0, 1)
