@@ -77,7 +77,14 @@ def body_shape(body: Body, finish: Finish) -> Any:
     )
 
 
-def thinned(body: Body, camera: Camera, size_px: tuple[int, int], crop_px: Box) -> Body:
+def thinned(
+    body: Body,
+    camera: Camera,
+    size_px: tuple[int, int],
+    crop_px: Box,
+    *,
+    cell: float = _COARSE_CELL,
+) -> Body:
     """A body for one view: fine where a crop of the picture shows it, coarse where it only throws
     shadows and light. A third of the triangles, and of the time to find one's way among them."""
     corner = body.vertices[body.faces]
@@ -92,7 +99,7 @@ def thinned(body: Body, camera: Camera, size_px: tuple[int, int], crop_px: Box) 
     margin = _MARGIN * size_px[0]
     inside = (x > left - margin) & (x < left + width + margin)
     inside &= (y > top - margin) & (y < top + height + margin)
-    return body.coarser(~inside | (facing < _AWAY), cell=_COARSE_CELL)
+    return body.coarser(~inside | (facing < _AWAY), cell=cell)
 
 
 def recolour(body: Any, palette: Array) -> None:

@@ -49,6 +49,8 @@ _SPARE_PX = 4
 """Around the squad in what is traced, so that no outline is cut."""
 _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
+_UNSEEN_CELL = 0.012
+"""Of triangles that face away, in units: larger ones would poke through thin straps."""
 _BACKDROP, _BACKDROP_SPP, _SHADOW_CELL = 0.3, 9, 0.03
 """Size of the traced table, of the picture's, and of triangles that throw shadows on it, in units:
 it is soft all over."""
@@ -111,7 +113,9 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
         plan=plan,
         stances=stances,
         bodies=tuple(
-            scene.body_shape(scene.thinned(each, camera, size_px, (0, 0, *size_px)), finish)
+            scene.body_shape(
+                scene.thinned(each, camera, size_px, (0, 0, *size_px), cell=_UNSEEN_CELL), finish
+            )
             for each in placed
         ),
         base=scene.body_shape(ground, finish),

@@ -40,6 +40,8 @@ _RISING = 0.25
 """Pieces that begin higher over a figure's zero are worn: helmets, not grass."""
 _CRUMB = 40
 """Triangles: pieces of fewer are what is left of moss or dust on the ground."""
+_UNEVEN = 0.03
+"""How much higher or lower than a figure the ground under its accessories may be."""
 _FAR, _TALL, _ELBOW = 0.34, 0.30, 0.62
 """A figure's accessories stay where they are this far from every other's middle; where they are
 taller than that, only beyond this, at an end of the squad."""
@@ -160,7 +162,9 @@ def standing(plan: Plan, number: int, pieces: Pieces) -> Body:
     for each in pieces.accessories:
         points = place.put(each.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
-        on_level = place.y <= plan.lifted() or high[2] < place.z + _SHELF
+        corners = np.asarray([(x, z) for x in (low[0], high[0]) for z in (low[2], high[2])])
+        rise, _ = _hill(plan, *corners.T, np.full(4, np.inf))
+        on_level = bool((np.abs(rise - (place.y - plan.lifted())) < _UNEVEN).all())
         tall = high[1] - place.y > _TALL
         if on_level and min(_away(low, high, other) for other in others) > (
             _ELBOW if tall else _FAR
@@ -249,7 +253,8 @@ def _ground(plan: Plan, maps: Sequence[Array]) -> tuple[Array, Array]:
     edge, spine = outline(plan)
     edge = _shrunk(plan, edge, _INSET)
     reach = np.linalg.norm(edge - spine, axis=1)
-    count = int(np.percentile(reach, 90) / _STEP)
+    # Twice as many on a hill, whose slopes they climb.
+    count = int(np.percentile(reach, 90) / _STEP * (2 if plan.rise else 1))
     # Close together at the edge, where the ground rounds off into its side.
     shares = np.concatenate([np.linspace(0, 0.97, count), np.linspace(0.972, 1, 8)])
     rings = []
