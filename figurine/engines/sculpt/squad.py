@@ -29,7 +29,7 @@ _ROWS: Final = {
 }  # fmt: skip
 """Which row each stands in, from left to right; 0 is in front. Of what fits a picture of 4 : 5,
 this makes faces largest."""
-_RISE: Final = {1: 0.0, 2: 0.42, 3: 0.54}
+_RISE: Final = {1: 0.0, 2: 0.52, 3: 0.55}
 """How much higher each row stands, by rows: chins clear the helmets before them."""
 _NEAR: Final = {1: 1.0, 2: 0.5, 3: 0.36}
 """How far apart neighbours of different rows stand, of a row's spacing, by rows."""

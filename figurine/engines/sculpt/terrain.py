@@ -277,7 +277,7 @@ def _height(plan: Plan, here: Array, inside: Array, maps: Sequence[Array]) -> Ar
 
     # 2. Its texture: each figure's own ground around it, plain lumps elsewhere.
     lumps = 0.008 * _noise(x, z, 0.42) + 0.003 * _noise(z, x, 0.17)
-    grain = 0.004 * _noise(x, z, 0.052) * _noise(z + 0.6 * x, x, 0.043)
+    grain = 0.002 * _noise(x, z, 0.052) * _noise(z + 0.6 * x, x, 0.043)
     total, shares = (lumps + grain) * 0.15, np.full(len(x), 0.15, np.float32)
     for place, heights in zip(plan.places, maps, strict=True):
         local = np.stack([x - place.x, np.zeros(len(x)), z - place.z], axis=1) @ place.turn()
