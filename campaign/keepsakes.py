@@ -71,7 +71,8 @@ def ask(submission: Submission, *, kind: KeepsakeKind) -> bool:
 
 
 def handed_out(submission: Submission, figurine: Figurine) -> frozenset[KeepsakeKind]:
-    """The solids that this campaign gives its visitors and this figurine's engine can make. None of a squad.
+    """The solids that this campaign gives its visitors and this figurine's engine can make: none of
+    a squad.
 
     The submission comes with its campaign.
     """

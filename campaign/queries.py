@@ -65,7 +65,7 @@ def status(submission: Submission) -> Status:
     submission = (
         Submission.objects.select_related("campaign")
         .prefetch_related("figurines__keepsakes")
-        .defer("face", "other_faces")
+        .defer("face")
         .get(pk=submission.pk)
     )
     state = S(submission.state)

@@ -162,8 +162,8 @@ def standing(plan: Plan, number: int, pieces: Pieces) -> Body:
     for each in pieces.accessories:
         points = place.put(each.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
-        corners = np.asarray([(x, z) for x in (low[0], high[0]) for z in (low[2], high[2])])
-        rise, _ = _hill(plan, *corners.T, np.full(4, np.inf))
+        x, z = np.meshgrid([low[0], high[0]], [low[2], high[2]])
+        rise, _ = _hill(plan, x.ravel(), z.ravel(), np.full(4, np.inf))
         on_level = bool((np.abs(rise - (place.y - plan.lifted())) < _UNEVEN).all())
         tall = high[1] - place.y > _TALL
         if on_level and min(_away(low, high, other) for other in others) > (
