@@ -103,28 +103,28 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     scale = _distance(camera) / _distance(kit.camera)
     ours = replace(kit, camera=camera, plaque=plan.plaque(kit.plaque))
 
-    # 3. Shapes.
-    placed = [
-        terrain.standing(plan, number, pieces[stance.pose]) for number, stance in enumerate(stances)
-    ]
-    crop_px = _bounds([*(each.vertices for each in placed), ground.vertices], camera, size_px)
+    # 3. Shapes, one after the other: a body as it is baked takes much memory.
+    shadow = _Shadow(camera, size_px)
+    shadow.add(ground, finish)
+    shapes = []
+    for number, stance in enumerate(stances):
+        placed = terrain.standing(plan, number, pieces[stance.pose])
+        shadow.add(placed, finish)
+        thin = scene.thinned(placed, camera, size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
+        shapes.append(scene.body_shape(thin, finish))
+    del loaded, pieces, placed, thin
     troop = Troop(
         kit=ours,
         plan=plan,
         stances=stances,
-        bodies=tuple(
-            scene.body_shape(
-                scene.thinned(each, camera, size_px, (0, 0, *size_px), cell=_UNSEEN_CELL), finish
-            )
-            for each in placed
-        ),
+        bodies=tuple(shapes),
         base=scene.body_shape(ground, finish),
         size_px=size_px,
-        crop_px=crop_px,
+        crop_px=shadow.bounds_px(),
         scale=scale,
         backdrop=np.zeros(0),
     )
-    return replace(troop, backdrop=_backdrop(troop, finish, [*placed, ground]))
+    return replace(troop, backdrop=_backdrop(troop, finish, shadow))
 
 
 def plan_of(count: int, *, spacing: float) -> Plan:
@@ -273,14 +273,6 @@ def face_width_px(troop: Troop, number: int) -> float:
     return float(np.linalg.norm(right - left))
 
 
-def _bounds(points: Sequence[Array], camera: Camera, size_px: tuple[int, int]) -> scene.Box:
-    """The part of the picture that the points take, and some pixels more."""
-    seen = np.concatenate([camera.project(each, size_px) for each in points])
-    left, top = np.maximum(np.floor(seen.min(axis=0)).astype(int) - _SPARE_PX, 0).tolist()
-    right, bottom = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + _SPARE_PX, size_px).tolist()
-    return left, top, right - left, bottom - top
-
-
 def _spacing(bodies: Sequence[Body]) -> float:
     """How far apart neighbours in a row stand for their arms not to cross."""
     filled = []
@@ -303,29 +295,48 @@ def _distance(camera: Camera) -> float:
     return float(np.linalg.norm(camera.eye - camera.target))
 
 
-def _backdrop(troop: Troop, finish: Finish, solids: Sequence[Body]) -> Array:
-    """The table with the squad's shadow, as a kit's own is baked. A shadow is soft: so may be what
-    throws it."""
-    size_px = (round(troop.size_px[0] * _BACKDROP), round(troop.size_px[1] * _BACKDROP))
-    shapes: dict[str, Any] = {}
-    hidden = np.zeros(size_px[::-1], np.uint8)
-    for number, each in enumerate(solids):
-        rough = each.coarser(np.ones(len(each.faces), np.bool_), cell=_SHADOW_CELL)
-        shapes[f"solid{number}"] = scene.body_shape(rough, finish)
-        x, y = troop.kit.camera.project(each.vertices, size_px).round().astype(int).T
-        hidden[np.clip(y, 0, size_px[1] - 1), np.clip(x, 0, size_px[0] - 1)] = 1
+class _Shadow:
+    """What throws a squad's shadow, coarse as shadows are soft, and what it hides of the table."""
+
+    def __init__(self, camera: Camera, size_px: tuple[int, int]) -> None:
+        self.shapes: dict[str, Any] = {}
+        self.size_px = (round(size_px[0] * _BACKDROP), round(size_px[1] * _BACKDROP))
+        self.hidden = np.zeros(self.size_px[::-1], np.uint8)
+        self._camera, self._whole_px = camera, size_px
+        self._low, self._high = np.full(2, np.inf), np.full(2, -np.inf)
+
+    def add(self, solid: Body, finish: Finish) -> None:
+        rough = solid.coarser(np.ones(len(solid.faces), np.bool_), cell=_SHADOW_CELL)
+        self.shapes[f"solid{len(self.shapes)}"] = scene.body_shape(rough, finish)
+        seen = self._camera.project(solid.vertices, self._whole_px)
+        self._low = np.minimum(self._low, seen.min(axis=0))
+        self._high = np.maximum(self._high, seen.max(axis=0))
+        x, y = np.clip((seen * _BACKDROP).astype(int), 0, np.asarray(self.size_px) - 1).T
+        self.hidden[y, x] = 1
+
+    def bounds_px(self) -> scene.Box:
+        """The part of the picture that all of them take, and some pixels more."""
+        low = np.maximum(np.floor(self._low).astype(int) - _SPARE_PX, 0)
+        high = np.minimum(np.ceil(self._high).astype(int) + _SPARE_PX, self._whole_px)
+        (left, top), (right, bottom) = low.tolist(), high.tolist()
+        return left, top, right - left, bottom - top
+
+
+def _backdrop(troop: Troop, finish: Finish, shadow: _Shadow) -> Array:
+    """The table with the squad's shadow, as a kit's own is baked."""
+    shapes, hidden = dict(shadow.shapes), shadow.hidden.copy()
     for number, (stance, place) in enumerate(zip(troop.stances, troop.plan.places, strict=True)):
         shapes[f"head{number}"] = backdrop.plain_head(
             stance, finish, bust.template(stance), put=place.put
         )
-        x, y = troop.kit.camera.project(place.put(stance.face.centre[None]), size_px).T
+        x, y = troop.kit.camera.project(place.put(stance.face.centre[None]), shadow.size_px).T
         radius = round(0.6 * face_width_px(troop, number) * _BACKDROP)
         cv2.circle(hidden, (round(float(x[0])), round(float(y[0]))), radius, 1, -1)
     closed = cv2.morphologyEx(hidden, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     table = backdrop.lit(
         shapes,
         troop.kit.camera,
-        size_px=size_px,
+        size_px=shadow.size_px,
         spp=_BACKDROP_SPP,
         alpha=closed.astype(np.float32),
         scale=troop.scale,
