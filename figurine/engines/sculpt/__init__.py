@@ -11,7 +11,7 @@ import numpy as np
 
 from figurine import kits, lettering, recipes
 from figurine.engines.base import Format, Progress, silent
-from figurine.engines.sculpt import bust, compose, engraving, geometry, scene
+from figurine.engines.sculpt import backend, bust, compose, engraving, geometry, scene
 from figurine.errors import NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Recipe, Selfie
@@ -40,7 +40,7 @@ class _Mould:
 
 class SculptEngine:
     name = "sculpt"
-    version = "1"
+    version = "2"
 
     def __init__(self) -> None:
         self._moulds: dict[tuple[str, str, str, int], _Mould] = {}
@@ -165,7 +165,7 @@ class SculptEngine:
             cutout=cutout,
             recipe=recipe,
             seed=seed,
-            engine_version=f"{self.version}+{kit.name}.{kit.version}",
+            engine_version=f"{self.version}+{kit.name}.{kit.version}.{backend.variant()}",
             timings_ms=watch.laps_ms,
         )
 

@@ -260,7 +260,7 @@ def stage(
     table: Array | None = None,
     sampler: str = "independent",
 ) -> Any:
-    """A scene ready to be traced: `size_px` is width, height;
+    """A scene ready to be traced: `size_px` is width and height, `crop_px` what is traced of it.
 
     Without a `table` the figure floats in the lamps' light before nothing: alpha is its outline.
     sampler: mitsuba's; "multijitter" spreads a few samples better.
