@@ -115,6 +115,16 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A figurine that moves: the same seamless loop, encoded twice."""
+
+    mp4: bytes
+    """H.264, for phones and for sharing."""
+    webm: bytes
+    """For browsers without H.264."""
+
+
+@dataclass(frozen=True)
 class SafetyScores:
     """What the safety model says. 0..1, higher is worse. Decides nothing."""
 

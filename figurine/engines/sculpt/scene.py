@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from figurine.engines.sculpt import coating
 from figurine.engines.sculpt.backend import mitsuba
-from figurine.kits import Camera, Finish, Layer
+from figurine.kits import Camera, Finish, Layer, turned
 from figurine.kits.body import Body
 from figurine.types import Array
 
@@ -42,6 +42,13 @@ class Lamp:
     towards: tuple[float, float, float]
     half_size: float
     radiance: tuple[float, float, float]
+
+    def turned(self, turn_deg: float) -> Lamp:
+        """The lamp carried around the figure, as a camera is turned."""
+        at, towards = (
+            turned(np.asarray(end), turn_deg).tolist() for end in (self.at, self.towards)
+        )
+        return replace(self, at=tuple(at), towards=tuple(towards))
 
 
 STUDIO = (
@@ -75,22 +82,25 @@ def body_shape(body: Body, finish: Finish) -> Any:
     )
 
 
-def thinned(body: Body, camera: Camera, size_px: tuple[int, int], crop_px: Box) -> Body:
-    """A body for one view: fine where a crop of the picture shows it, coarse where it only throws
-    shadows and light. A third of the triangles, and of the time to find one's way among them."""
+def thinned(body: Body, cameras: Sequence[Camera], size_px: tuple[int, int], crop_px: Box) -> Body:
+    """A body for a few views: fine where a crop of the picture shows it, coarse where it only
+    throws shadows and light. For one view of the face, a third of the triangles, and of the time to
+    find one's way among them."""
     corner = body.vertices[body.faces]
     middle = corner.mean(axis=1)
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    towards = camera.eye - middle
-    facing = np.einsum("ij,ij->i", normal, towards) / (
-        np.linalg.norm(normal, axis=1) * np.linalg.norm(towards, axis=1) + 1e-12
-    )
-    x, y = camera.project(middle, size_px).T
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
     left, top, width, height = crop_px
     margin = _MARGIN * size_px[0]
-    inside = (x > left - margin) & (x < left + width + margin)
-    inside &= (y > top - margin) & (y < top + height + margin)
-    return body.coarser(~inside | (facing < _AWAY), cell=_COARSE_CELL)
+    seen = np.zeros(len(middle), np.bool_)
+    for camera in cameras:
+        towards = camera.eye - middle
+        towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+        x, y = camera.project(middle, size_px).T
+        inside = (x > left - margin) & (x < left + width + margin)
+        inside &= (y > top - margin) & (y < top + height + margin)
+        seen |= inside & (np.einsum("ij,ij->i", normal, towards) >= _AWAY)
+    return body.coarser(~seen, cell=_COARSE_CELL)
 
 
 def recolour(body: Any, palette: Array) -> None:
@@ -259,14 +269,17 @@ def stage(
     crop_px: Box | None = None,
     table: Array | None = None,
     sampler: str = "independent",
+    turn_deg: float = 0.0,
 ) -> Any:
     """A scene ready to be traced: `size_px` is width, height;
 
     Without a `table` the figure floats in the lamps' light before nothing: alpha is its outline.
     sampler: mitsuba's; "multijitter" spreads a few samples better.
+    turn_deg: how far camera, lamps and table have gone around the figure; what one sees is the
+    figure turning the other way in a studio that stands still.
     """
     mi = mitsuba()
-    at = mi.ScalarTransform4f
+    view = camera.turned(turn_deg)
     film: dict[str, Any] = {
         "type": "hdrfilm",
         "width": size_px[0],
@@ -282,9 +295,11 @@ def stage(
         "integrator": {"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True},
         "sensor": {
             "type": "perspective",
-            "fov": camera.fov_y_deg,
+            "fov": view.fov_y_deg,
             "fov_axis": "y",
-            "to_world": at().look_at(camera.eye.tolist(), camera.target.tolist(), [0, 1, 0]),
+            "to_world": mi.ScalarTransform4f().look_at(
+                view.eye.tolist(), view.target.tolist(), [0, 1, 0]
+            ),
             "film": film,
             "sampler": {"type": sampler},
         },
@@ -292,13 +307,14 @@ def stage(
         **shapes,
     }
     lamps = STUDIO if table is not None else (*STUDIO, _BOUNCE)
-    scene.update({f"lamp{number}": _lamp(lamp) for number, lamp in enumerate(lamps)})
+    for number, lamp in enumerate(lamps):
+        scene[f"lamp{number}"] = _lamp(lamp.turned(turn_deg) if turn_deg else lamp)
     if table is not None:
-        scene.update(_table(table))
+        scene.update(_table(table, turn_deg=turn_deg))
     return mi.load_dict(scene)
 
 
-@cache
+@lru_cache(maxsize=2 * len(STUDIO))
 def _lamp(lamp: Lamp) -> Any:
     """Made beforehand: those that `load_dict` makes come out in the order of their addresses, and
     with them the samples drawn from each."""
@@ -314,7 +330,7 @@ def _lamp(lamp: Lamp) -> Any:
     )
 
 
-def _table(colour: Array) -> dict[str, Any]:
+def _table(colour: Array, *, turn_deg: float) -> dict[str, Any]:
     """A sheet of card, curving up behind the figure."""
     run = np.linspace(0, 1, 240)
     bend = np.clip((run - 0.45) / 0.25, 0, 1) * np.pi / 2
@@ -324,7 +340,8 @@ def _table(colour: Array) -> dict[str, Any]:
     points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], z[:, None]), axis=-1)
     return {
         "table": _grid(
-            points, {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}}
+            turned(points, turn_deg) if turn_deg else points,
+            {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}},
         )
     }
 
@@ -336,10 +353,11 @@ def trace(
     seed: int,
     step: Callable[[float], None],
     finish: Finish | None = None,
+    quality: str = "high",
 ) -> Array:
     """Trace and denoise: (H, W, 4) float32 linear RGB, premultiplied, and alpha.
 
-    With a `finish`, in its room and with its light from inside.
+    With a `finish`, in its room and with its light from inside. `quality` is the denoiser's.
 
     `step` hears the share done, and may raise to stop.
     """
@@ -350,7 +368,7 @@ def trace(
 
     # 2. Albedo and normals, apart: nested in one integrator they cost three times as much.
     guide = _guide(scene, seed=seed)
-    colour = denoised(total[..., :3], guide[..., :3], guide[..., 3:6])
+    colour = denoised(total[..., :3], guide[..., :3], guide[..., 3:6], quality=quality)
     alpha = np.clip(total[..., 3:4], 0, 1)
     if finish is not None:
         straight = colour / np.maximum(alpha, 0.01)
@@ -377,8 +395,9 @@ def _guide(scene: Any, *, seed: int) -> Array:
         drjit.set_thread_count(threads)
 
 
-def denoised(colour: Array, albedo: Array, normal: Array) -> Array:
-    """Colour without grain. Where no denoiser is built (Linux arm64), colour as it is."""
+def denoised(colour: Array, albedo: Array, normal: Array, *, quality: str = "high") -> Array:
+    """Colour without grain; `quality` is OIDN's. Where no denoiser is built (Linux arm64), colour
+    as it is."""
     try:
         import pyoidn  # noqa: PLC0415 - no wheel for every platform
     except ImportError:
@@ -389,6 +408,7 @@ def denoised(colour: Array, albedo: Array, normal: Array) -> Array:
             albedo=np.ascontiguousarray(np.clip(albedo, 0, 1)),
             normal=np.ascontiguousarray(np.clip(normal, -1, 1)),
             hdr=True,
+            quality=quality,
         ),
         np.float32,
     )
