@@ -18,6 +18,7 @@ from figurine.types import Array
 
 __all__ = [
     "MIXED",
+    "TABLE",
     "Camera",
     "FacePlace",
     "Finish",
@@ -30,6 +31,8 @@ __all__ = [
     "turned",
 ]
 
+TABLE = "#c6a47c"
+"""The card that figures stand on and before."""
 _ROOT = Path(__file__).parent
 
 

@@ -6,13 +6,16 @@ is a figure on a turntable in a studio that stands still.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+import cv2
 import numpy as np
 
-from figurine.engines.sculpt import compose, engraving, scene
+from figurine import kits
+from figurine.engines.sculpt import compose, engraving, guide, scene
 from figurine.engines.sculpt.bust import Bust
 from figurine.kits import Finish, Kit
 from figurine.kits.body import Body
@@ -23,6 +26,12 @@ FPS: Final = 24
 SWAY_DEG: Final = 20.0
 """To either side."""
 SPP: Final = 4
+_MOST_PX: Final = 320_000
+"""Denoised at a time."""
+_SHADE_PX, _SHADE_SPP, _SHADE_CELL = (216, 270), 16, 0.015
+"""The table with the figure's shadow: soft, so small and of large triangles."""
+_TOUCHED, _DARK, _SOFT = 0.01, 0.02, 1.0
+"""Coverage from which a pixel is the figure's; least brightness divided by; blur in those."""
 _SOME, _VIEWS, _MARGIN = 7, 9, 0.006
 """To find where the figure reaches: every so many vertices, from so many sides; and so much, of the
 picture's width, around what that found."""
@@ -45,7 +54,7 @@ def sway(*, fps: int) -> Sway:
     """
     count = round(LENGTH_S * fps / 4) * 4
     phase = np.arange(count) / count * 2 * np.pi
-    turns = np.round(SWAY_DEG * np.sin(phase) ** 3, 3) + 0.0
+    turns = np.round(SWAY_DEG * np.sin(phase) ** 3, 1) + 0.0
     poses, order = np.unique(turns, return_inverse=True)
     return Sway(tuple(poses.tolist()), tuple(order.tolist()))
 
@@ -64,18 +73,20 @@ def film(
     progress: Callable[[float], None],
 ) -> Iterator[Pixels]:
     """The pictures (H, W, 3) of a figurine in these turns, with the name on its plaque."""
-    # 1. The figurine, as fine as it is seen from somewhere.
+    # 1. The figurine, in light and without, and its shadow.
     box = _reach(body, kit, plates.size_px, turns_deg)
-    views = [kit.camera.turned(turn) for turn in (min(turns_deg), 0.0, max(turns_deg))]
     palette = finish.palette.copy()
     palette[kit.materials.index("skin")] = made.skin
     coated = replace(finish, palette=palette)
+    guides = guide.of(body, made, coated)
     shapes = {
-        "body": scene.body_shape(scene.thinned(body, views, plates.size_px, box), coated),
+        "body": scene.body_shape(body, coated),
         "head": scene.head_shape(made.clay, made.albedo, finish, gloss=made.gloss),
     }
+    shade = _shade(body, shapes["head"], guides, kit, coated, max(turns_deg), seed=seed)
 
-    # 2. Pictures of it.
+    # 2. Pictures of it, all of the same seed: grain that stands still is less seen than grain that
+    # dances.
     for number, turn_deg in enumerate(turns_deg):
 
         def step(done: float, number: int = number) -> None:
@@ -89,20 +100,79 @@ def film(
             sampler="multijitter",
             turn_deg=turn_deg,
         )
-        # The same seed: grain that stands still is less seen than grain that dances.
-        traced = scene.trace(studio, spp=spp, seed=seed, step=step, finish=finish, quality="fast")
-        figure = _set(traced, box, plates.size_px)
+        known, alpha = guides.seen(
+            kit.camera.turned(turn_deg), size_px=plates.size_px, crop_px=box, seed=seed
+        )
+        traced = scene.trace(
+            studio,
+            spp=spp,
+            seed=seed,
+            step=step,
+            finish=finish,
+            guide=known,
+            quality="fast",
+            most_px=_MOST_PX,
+        )
+        del studio  # two at a time would be too large
+        figure = _set(traced, alpha, box, plates.size_px)
         turned = replace(kit, camera=kit.camera.turned(turn_deg))
         figure = engraving.engrave(figure, name, turned, finish)
-        yield compose.still(figure, plates.backdrop, seed=seed)[0]
+        backdrop = _shaded(plates.backdrop, shade, turn_deg)
+        yield compose.still(figure, backdrop, seed=seed)[0]
 
 
-def _set(traced: Array, box: scene.Box, size_px: tuple[int, int]) -> compose.Figure:
-    """A traced crop (h, w, 4), premultiplied, in a picture of this width and height."""
+def _shade(
+    body: Body,
+    head: Any,
+    guides: guide.Guide,
+    kit: Kit,
+    finish: Finish,
+    reach_deg: float,
+    *,
+    seed: int,
+) -> dict[float, Array]:
+    """How much brighter the backdrop is than the still's, (h, w, 3) at a few turns."""
+    whole = (0, 0, *_SHADE_PX)
+    coarse = body.coarser(np.ones(len(body.faces), np.bool_), cell=_SHADE_CELL)
+    shapes = {"body": scene.body_shape(coarse, finish), "head": head}
+    seen = {}
+    for turn_deg in (0.0, -reach_deg, -reach_deg / 2, reach_deg / 2, reach_deg):
+        camera = kit.camera.turned(turn_deg)
+        known, alpha = guides.seen(camera, size_px=_SHADE_PX, crop_px=whole, seed=seed)
+        del known
+        stage = scene.stage(
+            shapes,
+            kit.camera,
+            size_px=_SHADE_PX,
+            table=kits.linear(kits.TABLE),
+            sampler="multijitter",
+            turn_deg=turn_deg,
+        )
+        picture = scene.trace(stage, spp=_SHADE_SPP, seed=seed, step=lambda done: None)[..., :3]
+        seen[turn_deg] = compose.filled(compose.develop(picture), alpha > _TOUCHED)
+    return {turn: shown / np.maximum(seen[0.0], _DARK) for turn, shown in seen.items()}
+
+
+def _shaded(backdrop: Array, shade: Mapping[float, Array], turn_deg: float) -> Array:
+    """The still's backdrop with the shadow of a figure turned so far."""
+    turns = sorted(shade)
+    above = min(bisect_left(turns, turn_deg), len(turns) - 1)
+    below = max(above - 1, 0)
+    span = turns[above] - turns[below]
+    share = (turn_deg - turns[below]) / span if span else 0.0
+    small = shade[turns[below]] * (1 - share) + shade[turns[above]] * share
+    size = backdrop.shape[1::-1]
+    soft = cv2.resize(cv2.GaussianBlur(small, (0, 0), _SOFT), size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(backdrop * soft, 0, 1), np.float32)
+
+
+def _set(traced: Array, outline: Array, box: scene.Box, size_px: tuple[int, int]) -> compose.Figure:
+    """A traced crop (h, w, 4), premultiplied, in a picture of this width and height, cut out along
+    a finer outline (h, w)."""
     x, y, w, h = box
     light = np.zeros((size_px[1], size_px[0], 3), np.float32)
     alpha = np.zeros(light.shape[:2], np.float32)
-    alpha[y : y + h, x : x + w] = traced[..., 3]
+    alpha[y : y + h, x : x + w] = outline
     light[y : y + h, x : x + w] = compose.bled(traced[..., :3], traced[..., 3])
     return compose.Figure(light=light, alpha=alpha)
 
