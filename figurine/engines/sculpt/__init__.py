@@ -119,7 +119,7 @@ class SculptEngine:
         pictures = motion.film(
             made,
             body.load(kit.baked("body.xz")),
-            compose.load_plates(kit, finish, width_px=width_px),
+            compose.load_plates(kit, finish, width_px=width_px).backdrop,
             kit,
             finish,
             name=recipe.plaque,
@@ -128,13 +128,14 @@ class SculptEngine:
             seed=seed,
             progress=lambda done: progress("filming", 0.02 + 0.83 * done),
         )
-        frames = [reel.frame(picture) for picture in pictures]
-        return reel.encode(
-            frames,
-            order=sway.order,
-            fps=fps,
-            step=lambda done: progress("encoding", 0.85 + 0.15 * done),
-        )
+        with reel.Reel() as frames:
+            for picture in pictures:
+                frames.add(picture)
+            return frames.encoded(
+                order=sway.order,
+                fps=fps,
+                step=lambda done: progress("encoding", 0.85 + 0.15 * done),
+            )
 
     def _figurine(
         self,

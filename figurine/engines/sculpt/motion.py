@@ -26,7 +26,7 @@ FPS: Final = 24
 SWAY_DEG: Final = 20.0
 """To either side."""
 SPP: Final = 4
-_MOST_PX: Final = 320_000
+_MOST_PX: Final = 220_000
 """Denoised at a time."""
 _SHADE_PX, _SHADE_SPP, _SHADE_CELL = (216, 270), 16, 0.015
 """The table with the figure's shadow: soft, so small and of large triangles."""
@@ -62,7 +62,7 @@ def sway(*, fps: int) -> Sway:
 def film(
     made: Bust,
     body: Body,
-    plates: compose.Plates,
+    backdrop: Array,
     kit: Kit,
     finish: Finish,
     *,
@@ -72,9 +72,11 @@ def film(
     seed: int,
     progress: Callable[[float], None],
 ) -> Iterator[Pixels]:
-    """The pictures (H, W, 3) of a figurine in these turns, with the name on its plaque."""
+    """The pictures (H, W, 3) of a figurine in these turns, with the name on its plaque, before the
+    still's backdrop (H, W, 3)."""
+    size_px = backdrop.shape[1], backdrop.shape[0]
     # 1. The figurine, in light and without, and its shadow.
-    box = _reach(body, kit, plates.size_px, turns_deg)
+    box = _reach(body, kit, size_px, turns_deg)
     palette = finish.palette.copy()
     palette[kit.materials.index("skin")] = made.skin
     coated = replace(finish, palette=palette)
@@ -84,6 +86,7 @@ def film(
         "head": scene.head_shape(made.clay, made.albedo, finish, gloss=made.gloss),
     }
     shade = _shade(body, shapes["head"], guides, kit, coated, max(turns_deg), seed=seed)
+    del body
 
     # 2. Pictures of it, all of the same seed: grain that stands still is less seen than grain that
     # dances.
@@ -92,16 +95,16 @@ def film(
         def step(done: float, number: int = number) -> None:
             progress((number + done) / len(turns_deg))
 
+        known, alpha = guides.seen(
+            kit.camera.turned(turn_deg), size_px=size_px, crop_px=box, seed=seed
+        )
         studio = scene.stage(
             shapes,
             kit.camera,
-            size_px=plates.size_px,
+            size_px=size_px,
             crop_px=box,
             sampler="multijitter",
             turn_deg=turn_deg,
-        )
-        known, alpha = guides.seen(
-            kit.camera.turned(turn_deg), size_px=plates.size_px, crop_px=box, seed=seed
         )
         traced = scene.trace(
             studio,
@@ -114,11 +117,11 @@ def film(
             most_px=_MOST_PX,
         )
         del studio  # two at a time would be too large
-        figure = _set(traced, alpha, box, plates.size_px)
+        figure = _set(traced, alpha, box, size_px)
         turned = replace(kit, camera=kit.camera.turned(turn_deg))
         figure = engraving.engrave(figure, name, turned, finish)
-        backdrop = _shaded(plates.backdrop, shade, turn_deg)
-        yield compose.still(figure, backdrop, seed=seed)[0]
+        behind = _shaded(backdrop, shade, turn_deg)
+        yield compose.still(figure, behind, seed=seed)[0]
 
 
 def _shade(
