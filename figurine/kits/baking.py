@@ -20,7 +20,6 @@ from figurine.types import Array
 _PLATE_SPP = 24
 _BACKDROP_PX = (432, 540)
 _BACKDROP_SPP = 96
-_TABLE = "#c6a47c"
 _VIGNETTE = 0.22
 """How much darker the corners are."""
 _LOSSY = 94
@@ -145,7 +144,7 @@ def _backdrop(kit: Kit, finish: Finish, whole: body.Body, template: Array, alpha
             _shapes(kit, finish, whole, template),
             kit.camera,
             size_px=_BACKDROP_PX,
-            table=kits.linear(_TABLE),
+            table=kits.linear(kits.TABLE),
         ),
         spp=_BACKDROP_SPP,
         seed=1,
@@ -156,21 +155,7 @@ def _backdrop(kit: Kit, finish: Finish, whole: body.Body, template: Array, alpha
     falloff = 1 - _VIGNETTE * np.clip(x**2 * 0.7 + (y + 0.1) ** 2 * 0.7, 0, 1.2)
     shown = compose.develop(picture) * falloff[..., None].astype(np.float32)
     hidden = cv2.resize(alpha, _BACKDROP_PX, interpolation=cv2.INTER_AREA) > 0.01
-    hidden = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return _filled(shown, hidden)
-
-
-def _filled(image: Array, hidden: np.ndarray) -> Array:
-    """The hidden part painted over smoothly from its surroundings."""
-    result = image.copy()
-    result[hidden] = 0
-    for sigma in (96, 48, 24, 12, 6, 3, 1.5):
-        seen = cv2.GaussianBlur((~hidden).astype(np.float32), (0, 0), sigma)
-        spread = cv2.GaussianBlur(np.where(hidden[..., None], 0, image), (0, 0), sigma)
-        trust = np.clip(seen * 4, 0, 1)[..., None]
-        guess = spread / np.maximum(seen, 1e-4)[..., None]
-        result = np.where(hidden[..., None], result * (1 - trust) + guess * trust, image)
-    return np.asarray(result, np.float32)
+    return compose.filled(shown, hidden)
 
 
 def _save(image: np.ndarray, path: Path, *, lossless: bool) -> None:
