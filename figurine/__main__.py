@@ -1,6 +1,7 @@
 """`python -m figurine SELFIE -o OUT.png`: a figurine from one photo, without Django.
 
-`-o OUT.glb` makes it a model to look at from all sides, `-o OUT.stl` one to print.
+`-o OUT.glb` makes it a model to look at from all sides, `-o OUT.stl` one to print, `-o OUT.mp4` or
+`-o OUT.webm` a clip in which it moves.
 `python -m figurine sheet PHOTOS`: a contact sheet of a folder of them.
 
 Exit codes: 0 made · 2 wrong usage · 3 refused for good (no face, too dark …) · 4 failed for now,
@@ -32,6 +33,7 @@ INTERRUPTED: Final = 130
 ENGINE: Final = "sculpt"
 MOST_FACES: Final = 6
 MODELS: Final = {f".{name}": name for name in FORMATS}
+CLIPS: Final = (".mp4", ".webm")
 BAR_CELLS: Final = 28
 LOOKING: Final = 0.05
 """Share of the whole that reading and checking the selfie is taken for."""
@@ -100,15 +102,15 @@ def _size(made: Candidate | bytes) -> str:
 
 def _check_outputs(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Refuse what cannot be written, before any work is done."""
-    kinds = (".png", *MODELS)
+    kinds = (".png", *MODELS, *CLIPS)
     if options.output.suffix.lower() not in kinds or not options.output.parent.is_dir():
         known = ", ".join(kinds)
         parser.error(f"cannot write {options.output}: give one of {known} in a folder that exists")
     cutout = options.cutout
     if cutout and (cutout.suffix.lower() != ".png" or not cutout.parent.is_dir()):
         parser.error(f"cannot write {cutout}: give a .png in a folder that exists")
-    if cutout and options.output.suffix.lower() in MODELS:
-        parser.error("a model has no cut-out")
+    if cutout and options.output.suffix.lower() != ".png":
+        parser.error("only a picture has a cut-out")
 
 
 def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> Candidate | bytes:
@@ -126,11 +128,15 @@ def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> C
     def step(stage: str, done: float) -> None:
         progress(stage, LOOKING + (1 - LOOKING) * done)
 
-    model = MODELS.get(options.output.suffix.lower())
-    if model:
+    kind = options.output.suffix.lower()
+    if kind in MODELS or kind in CLIPS:
         from figurine.engines.sculpt import SculptEngine  # noqa: PLC0415 - heavy, and only here
 
-        return SculptEngine().geometry(selfie, recipe, format=model, progress=step)
+        sculptor = SculptEngine()
+        if kind in MODELS:
+            return sculptor.geometry(selfie, recipe, format=MODELS[kind], progress=step)
+        clip = sculptor.clip(selfie, recipe, seed=options.seed, progress=step)
+        return clip.mp4 if kind == ".mp4" else clip.webm
     engine = engines.load(ENGINE)
     return engine.generate(selfie, recipe, seeds=[options.seed], progress=step)[0]
 
@@ -168,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 made, 2 wrong usage, 3 refused for good, 4 failed for now",
     )
     parser.add_argument("selfie", type=Path, help="JPEG, PNG, WebP or HEIC; - reads standard input")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="a .png, .glb or .stl")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="a .png, .glb, .stl, .mp4 or .webm"
+    )
     parser.add_argument("--cutout", type=Path, help="the figurine alone, with alpha, a .png")
     parser.add_argument(
         "--faces",

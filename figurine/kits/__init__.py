@@ -18,6 +18,7 @@ from figurine.types import Array
 
 __all__ = [
     "MIXED",
+    "TABLE",
     "Camera",
     "FacePlace",
     "Finish",
@@ -27,8 +28,11 @@ __all__ = [
     "linear",
     "load",
     "names",
+    "turned",
 ]
 
+TABLE = "#c6a47c"
+"""The card that figures stand on and before."""
 _ROOT = Path(__file__).parent
 
 
@@ -50,6 +54,17 @@ class Camera:
         scale = height / 2 / np.tan(np.radians(self.fov_y_deg) / 2) / (offset @ forward)
         x, y = width / 2 + offset @ right * scale, height / 2 - offset @ up * scale
         return np.asarray(np.stack([x, y], axis=1), np.float32)
+
+    def turned(self, turn_deg: float) -> Camera:
+        """The camera after a walk around the figure, counter-clockwise from above."""
+        return Camera(turned(self.eye, turn_deg), turned(self.target, turn_deg), self.fov_y_deg)
+
+
+def turned(points: Array, turn_deg: float) -> Array:
+    """Points (…, 3) turned around the axis that the figure stands on."""
+    cos, sin = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
+    x, y, z = np.moveaxis(np.asarray(points), -1, 0)
+    return np.asarray(np.stack([x * cos + z * sin, y, z * cos - x * sin], axis=-1), np.float32)
 
 
 @dataclass(frozen=True)

@@ -382,7 +382,7 @@ def test_body_thinned_for_the_crop_looks_the_same_in_it() -> None:
     size_px, finish = (270, 338), kit.finish("painted")
     box = compose.crop_box(kit, size_px)
     whole = body.load(kit.baked("body.xz")).above(0.98)
-    thin = scene.thinned(whole, kit.camera, size_px, box)
+    thin = scene.thinned(whole, [kit.camera], size_px, box)
     pictures = [
         scene.trace(
             scene.stage(

@@ -13,7 +13,6 @@ from figurine.engines.sculpt import compose, scene, surface
 from figurine.kits import Camera, Finish, Kit
 from figurine.types import Array
 
-_TABLE = "#c6a47c"
 _VIGNETTE = 0.22
 """How much darker the corners are."""
 
@@ -48,7 +47,7 @@ def lit(
     alpha: (H, W) their outline at any size. scale: of the studio.
     """
     picture = scene.trace(
-        scene.stage(shapes, camera, size_px=size_px, table=kits.linear(_TABLE), scale=scale),
+        scene.stage(shapes, camera, size_px=size_px, table=kits.linear(kits.TABLE), scale=scale),
         spp=spp,
         seed=1,
         step=lambda done: None,
@@ -58,18 +57,4 @@ def lit(
     falloff = 1 - _VIGNETTE * np.clip(x**2 * 0.7 + (y + 0.1) ** 2 * 0.7, 0, 1.2)
     shown = compose.develop(picture) * falloff[..., None].astype(np.float32)
     hidden = cv2.resize(alpha, size_px, interpolation=cv2.INTER_AREA) > 0.01
-    hidden = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return _filled(shown, hidden)
-
-
-def _filled(image: Array, hidden: Array) -> Array:
-    """The hidden part painted over smoothly from its surroundings."""
-    result = image.copy()
-    result[hidden] = 0
-    for sigma in (96, 48, 24, 12, 6, 3, 1.5):
-        seen = cv2.GaussianBlur((~hidden).astype(np.float32), (0, 0), sigma)
-        spread = cv2.GaussianBlur(np.where(hidden[..., None], 0, image), (0, 0), sigma)
-        trust = np.clip(seen * 4, 0, 1)[..., None]
-        guess = spread / np.maximum(seen, 1e-4)[..., None]
-        result = np.where(hidden[..., None], result * (1 - trust) + guess * trust, image)
-    return np.asarray(result, np.float32)
+    return compose.filled(shown, hidden)

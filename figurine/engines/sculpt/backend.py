@@ -23,6 +23,11 @@ def mitsuba() -> Any:
     return mi
 
 
+def variant() -> str:
+    """The chosen one's short name: "cuda", "llvm" or "scalar"."""
+    return str(mitsuba().variant()).partition("_")[0]
+
+
 def fastest() -> str:
     if _gpus():
         return "cuda_ad_rgb"
@@ -30,9 +35,11 @@ def fastest() -> str:
 
 
 def _gpus() -> int:
-    """How many NVIDIA GPUs the driver shows; 0 without a driver."""
+    """How many NVIDIA GPUs can trace: 0 without a driver, or without its OptiX, which containers
+    lack unless they are given the capability "graphics"."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
+        ctypes.CDLL("libnvoptix.so.1")
     except OSError:
         return 0
     count = ctypes.c_int(0)
@@ -42,9 +49,16 @@ def _gpus() -> int:
 
 
 def _llvm() -> bool:
-    """Whether LLVM can be loaded: from DRJIT_LIBLLVM_PATH, or where the system keeps it."""
+    """Whether LLVM can be loaded: from DRJIT_LIBLLVM_PATH, or where the system keeps it.
+
+    Empty, the variable says that there is none. Raises OSError if what it names cannot be loaded.
+    """
     named = os.environ.get("DRJIT_LIBLLVM_PATH")
-    for library in _LIBRARIES if named is None else filter(None, [named]):
+    if named:
+        ctypes.CDLL(named)
+    if named is not None:
+        return bool(named)
+    for library in _LIBRARIES:
         try:
             ctypes.CDLL(library)
         except OSError:

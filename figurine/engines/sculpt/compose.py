@@ -151,6 +151,20 @@ def bled(light: Array, alpha: Array) -> Array:
     return np.asarray(np.where(solid[..., None], straight, outside), np.float32)
 
 
+def filled(image: Array, hidden: Array) -> Array:
+    """The hidden part, and a pixel around it, painted over smoothly from its surroundings."""
+    hidden = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    result = image.copy()
+    result[hidden] = 0
+    for sigma in (96, 48, 24, 12, 6, 3, 1.5):
+        seen = cv2.GaussianBlur((~hidden).astype(np.float32), (0, 0), sigma)
+        spread = cv2.GaussianBlur(np.where(hidden[..., None], 0, image), (0, 0), sigma)
+        trust = np.clip(seen * 4, 0, 1)[..., None]
+        guess = spread / np.maximum(seen, 1e-4)[..., None]
+        result = np.where(hidden[..., None], result * (1 - trust) + guess * trust, image)
+    return np.asarray(result, np.float32)
+
+
 def crop_box(kit: Kit, size_px: tuple[int, int]) -> tuple[int, int, int, int]:
     """Left, top, width, height of the kit's face crop in pixels."""
     width, height = size_px

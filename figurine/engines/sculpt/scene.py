@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from figurine.engines.sculpt import coating
 from figurine.engines.sculpt.backend import mitsuba
-from figurine.kits import Camera, Finish, Layer
+from figurine.kits import Camera, Finish, Layer, turned
 from figurine.kits.body import Body
 from figurine.types import Array
 
@@ -26,10 +27,10 @@ _GUIDE_SPP = 2
 _MARGIN, _AWAY, _COARSE_CELL = 0.012, -0.3, 0.022
 """Around a crop, of the picture's width; cosine of the angle to the camera past which a surface is
 not seen, nor bends the shading of what is; and the grid of unseen triangles, in units."""
+_OVERLAP_PX = 64
+"""Of strips denoised one by one."""
 _SWATCH = 16
 _LAYER_GLOSS = 0.6
-_LAMPS_KEPT = 64
-"""Of five lamps at each size of studio."""
 _PALETTE_KEYS = tuple(
     f"bsdf.{nested}{kind}_reflectance.data"
     for kind in ("diffuse", "specular")
@@ -44,6 +45,18 @@ class Lamp:
     towards: tuple[float, float, float]
     half_size: float
     radiance: tuple[float, float, float]
+
+    def turned(self, turn_deg: float) -> Lamp:
+        """The lamp carried around the figure, as a camera is turned."""
+        at, towards = (
+            turned(np.asarray(end), turn_deg).tolist() for end in (self.at, self.towards)
+        )
+        return replace(self, at=tuple(at), towards=tuple(towards))
+
+    def scaled(self, scale: float) -> Lamp:
+        """So many times as large and as far from the middle of the base: it lights the same."""
+        at, towards = ((scale * np.asarray(end)).tolist() for end in (self.at, self.towards))
+        return replace(self, at=tuple(at), towards=tuple(towards), half_size=scale * self.half_size)
 
 
 STUDIO = (
@@ -62,44 +75,47 @@ def body_shape(body: Body, finish: Finish) -> Any:
     normals = normals_of(body)
     index, faces, uv = _paired(body, len(finish.palette))
     gloss = _swatches(finish.specular[:, None].repeat(3, axis=1))
-    coat = _coat(finish, _swatches(finish.palette), _bitmap(gloss))
+    coat = _coat(finish, _swatches(finish.palette), bitmap(gloss))
     if finish.layer is None:
-        return _mesh("body", body.vertices[index], faces, normals[index], uv, coat)
+        return mesh("body", body.vertices[index], faces, normals[index], uv, coat)
     cover = {"type": "mesh_attribute", "name": "vertex_cover"}
-    return _mesh(
+    return mesh(
         "body",
         body.vertices[index],
         faces,
         normals[index],
         uv,
         _layered(coat, finish.layer, cover),
-        cover=coating.on_body(body, normals, finish.layer)[index],
+        attributes={"vertex_cover": coating.on_body(body, normals, finish.layer)[index]},
     )
 
 
 def thinned(
     body: Body,
-    camera: Camera,
+    cameras: Sequence[Camera],
     size_px: tuple[int, int],
     crop_px: Box,
     *,
     cell: float = _COARSE_CELL,
 ) -> Body:
-    """A body for one view: fine where a crop of the picture shows it, coarse where it only throws
-    shadows and light. A third of the triangles, and of the time to find one's way among them."""
+    """A body for a few views: fine where a crop of the picture shows it, coarse where it only
+    throws shadows and light. For one view of the face, a third of the triangles, and of the time to
+    find one's way among them."""
     corner = body.vertices[body.faces]
     middle = corner.mean(axis=1)
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    towards = camera.eye - middle
-    facing = np.einsum("ij,ij->i", normal, towards) / (
-        np.linalg.norm(normal, axis=1) * np.linalg.norm(towards, axis=1) + 1e-12
-    )
-    x, y = camera.project(middle, size_px).T
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
     left, top, width, height = crop_px
     margin = _MARGIN * size_px[0]
-    inside = (x > left - margin) & (x < left + width + margin)
-    inside &= (y > top - margin) & (y < top + height + margin)
-    return body.coarser(~inside | (facing < _AWAY), cell=cell)
+    seen = np.zeros(len(middle), np.bool_)
+    for camera in cameras:
+        towards = camera.eye - middle
+        towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+        x, y = camera.project(middle, size_px).T
+        inside = (x > left - margin) & (x < left + width + margin)
+        inside &= (y > top - margin) & (y < top + height + margin)
+        seen |= inside & (np.einsum("ij,ij->i", normal, towards) >= _AWAY)
+    return body.coarser(~seen, cell=cell)
 
 
 def recolour(body: Any, palette: Array) -> None:
@@ -115,16 +131,22 @@ def head_shape(points: Array, texture: Array, finish: Finish, *, gloss: Array) -
 
     gloss: strength of the highlight; 1 is plastic.
     """
-    shine = _bitmap(gloss[..., None].repeat(3, axis=2))
+    shine = bitmap(gloss[..., None].repeat(3, axis=2))
     coat = _coat(finish, texture, shine)
     if finish.layer is not None:
         rows, columns = texture.shape[:2]
-        cover = coating.on_head(points, _grid_normals(points), finish.layer, texels=(rows, columns))
-        coat = _layered(coat, finish.layer, _bitmap(cover[..., None]))
-    return _grid(points, coat, texels=texture.shape[:2])
+        cover = coating.on_head(points, grid_normals(points), finish.layer, texels=(rows, columns))
+        coat = _layered(coat, finish.layer, bitmap(cover[..., None]))
+    return grid(points, coat, texels=texture.shape[:2])
 
 
-def _grid(points: Array, surface: dict[str, Any], *, texels: tuple[int, ...] = (1, 1)) -> Any:
+def grid(
+    points: Array,
+    surface: dict[str, Any],
+    *,
+    texels: tuple[int, ...] = (1, 1),
+    glow: dict[str, Any] | None = None,
+) -> Any:
     """A sheet through a grid of points (rows, columns, 3), its texture's rows along the grid's."""
     rows, columns = points.shape[:2]
     index = np.arange(rows * columns).reshape(rows, columns)
@@ -136,17 +158,17 @@ def _grid(points: Array, surface: dict[str, Any], *, texels: tuple[int, ...] = (
     # Texels sit at half steps: the first and last lie half a texel inside the square.
     h, w = texels
     uv = np.stack([(u * (w - 1) + 0.5) / w, (v * (h - 1) + 0.5) / h], axis=-1).reshape(-1, 2)
-    normals = _grid_normals(points).reshape(-1, 3)
-    return _mesh("grid", points.reshape(-1, 3), faces, normals, uv, surface)
+    normals = grid_normals(points).reshape(-1, 3)
+    return mesh("grid", points.reshape(-1, 3), faces, normals, uv, surface, glow=glow)
 
 
-def _grid_normals(points: Array) -> Array:
+def grid_normals(points: Array) -> Array:
     across, up = np.gradient(points, axis=1), np.gradient(points, axis=0)
     normals = np.cross(across, up)
     return np.asarray(normals / (np.linalg.norm(normals, axis=2, keepdims=True) + 1e-12))
 
 
-def _bitmap(texture: Array) -> dict[str, Any]:
+def bitmap(texture: Array) -> dict[str, Any]:
     return {
         "type": "bitmap",
         "data": mitsuba().TensorXf(np.ascontiguousarray(texture, np.float32)),
@@ -161,14 +183,14 @@ def _coat(finish: Finish, albedo: Array, gloss: dict[str, Any]) -> dict[str, Any
         return {
             "type": "roughconductor",
             "alpha": finish.roughness,
-            "specular_reflectance": _bitmap(albedo),
+            "specular_reflectance": bitmap(albedo),
         }
     return {
         "type": "roughplastic",
         "alpha": finish.roughness,
         "nonlinear": True,
         "specular_reflectance": gloss,
-        "diffuse_reflectance": _bitmap(albedo),
+        "diffuse_reflectance": bitmap(albedo),
     }
 
 
@@ -183,7 +205,7 @@ def _layered(coat: dict[str, Any], layer: Layer, cover: dict[str, Any]) -> dict[
     return {"type": "blendbsdf", "weight": cover, "bsdf_0": coat, "bsdf_1": second}
 
 
-def _mesh(
+def mesh(
     name: str,
     vertices: Array,
     faces: Array,
@@ -191,12 +213,19 @@ def _mesh(
     uv: Array,
     surface: dict[str, Any],
     *,
-    cover: Array | None = None,
+    glow: dict[str, Any] | None = None,
+    attributes: Mapping[str, Array] = MappingProxyType({}),
 ) -> Any:
+    """A mesh of vertices (V, 3), faces (F, 3), normals (V, 3) and uv (V, 2).
+
+    glow: a texture of the light it gives off; attributes (V, c): what textures take from vertices.
+    """
     mi = mitsuba()
     properties = mi.Properties()
     properties["bsdf"] = mi.load_dict(surface)
-    mesh = mi.Mesh(
+    if glow is not None:
+        properties["emitter"] = mi.load_dict({"type": "area", "radiance": glow})
+    made = mi.Mesh(
         name,
         len(vertices),
         len(faces),
@@ -204,7 +233,7 @@ def _mesh(
         has_vertex_normals=True,
         has_vertex_texcoords=True,
     )
-    values = mi.traverse(mesh)
+    values = mi.traverse(made)
     values["vertex_positions"] = np.ascontiguousarray(vertices, np.float32).ravel()
     values["vertex_texcoords"] = np.ascontiguousarray(uv, np.float32).ravel()
     values["faces"] = np.ascontiguousarray(faces, np.uint32).ravel()
@@ -212,9 +241,10 @@ def _mesh(
     # Apart, since new positions make mitsuba work out normals of its own.
     values["vertex_normals"] = np.ascontiguousarray(normals, np.float32).ravel()
     values.update()
-    if cover is not None:
-        mesh.add_attribute("vertex_cover", 1, np.ascontiguousarray(cover, np.float32).ravel())
-    return mesh
+    for key, value in attributes.items():
+        flat = np.ascontiguousarray(value, np.float32).reshape(len(vertices), -1)
+        made.add_attribute(key, flat.shape[1], flat.ravel())
+    return made
 
 
 def _paired(body: Body, count: int) -> tuple[Array, Array, Array]:
@@ -268,16 +298,41 @@ def stage(
     crop_px: Box | None = None,
     table: Array | None = None,
     sampler: str = "independent",
+    turn_deg: float = 0.0,
     scale: float = 1.0,
 ) -> Any:
-    """A scene ready to be traced: `size_px` is width, height;
+    """A scene ready to be traced: `size_px` is width and height, `crop_px` what is traced of it.
 
     Without a `table` the figure floats in the lamps' light before nothing: alpha is its outline.
-    sampler: mitsuba's; "multijitter" spreads a few samples better. scale: of the whole studio, for
-    what is wider than a figure: lamps twice as large and as far light it the same.
+    sampler: mitsuba's; "multijitter" spreads a few samples better.
+    turn_deg: how far camera, lamps and table have gone around the figure; what one sees is the
+    figure turning the other way in a studio that stands still.
+    scale: of the whole studio, for what is wider than a figure: lamps twice as large and as far
+    light it the same.
     """
     mi = mitsuba()
-    at = mi.ScalarTransform4f
+    scene: dict[str, Any] = {
+        "type": "scene",
+        "integrator": {"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True},
+        "sensor": sensor(
+            camera.turned(turn_deg), size_px=size_px, crop_px=crop_px, sampler=sampler
+        ),
+        "sky": {"type": "constant", "radiance": {"type": "rgb", "value": list(_SKY)}},
+        **shapes,
+    }
+    lamps = STUDIO if table is not None else (*STUDIO, _BOUNCE)
+    for number, lamp in enumerate(lamps):
+        placed = lamp.turned(turn_deg) if turn_deg else lamp
+        scene[f"lamp{number}"] = _lamp(placed if scale == 1 else placed.scaled(scale))
+    if table is not None:
+        scene.update(_table(table, turn_deg=turn_deg, scale=scale))
+    return mi.load_dict(scene)
+
+
+def sensor(
+    camera: Camera, *, size_px: tuple[int, int], crop_px: Box | None, sampler: str
+) -> dict[str, Any]:
+    """A camera with its film, for `load_dict`."""
     film: dict[str, Any] = {
         "type": "hdrfilm",
         "width": size_px[0],
@@ -288,29 +343,19 @@ def stage(
     if crop_px is not None:
         keys = ("crop_offset_x", "crop_offset_y", "crop_width", "crop_height")
         film.update(zip(keys, crop_px, strict=True))
-    scene: dict[str, Any] = {
-        "type": "scene",
-        "integrator": {"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True},
-        "sensor": {
-            "type": "perspective",
-            "fov": camera.fov_y_deg,
-            "fov_axis": "y",
-            "to_world": at().look_at(camera.eye.tolist(), camera.target.tolist(), [0, 1, 0]),
-            "film": film,
-            "sampler": {"type": sampler},
-        },
-        "sky": {"type": "constant", "radiance": {"type": "rgb", "value": list(_SKY)}},
-        **shapes,
+    at = mitsuba().ScalarTransform4f
+    return {
+        "type": "perspective",
+        "fov": camera.fov_y_deg,
+        "fov_axis": "y",
+        "to_world": at().look_at(camera.eye.tolist(), camera.target.tolist(), [0, 1, 0]),
+        "film": film,
+        "sampler": {"type": sampler},
     }
-    lamps = STUDIO if table is not None else (*STUDIO, _BOUNCE)
-    scene.update({f"lamp{number}": _lamp(lamp, scale) for number, lamp in enumerate(lamps)})
-    if table is not None:
-        scene.update(_table(table, scale))
-    return mi.load_dict(scene)
 
 
-@lru_cache(maxsize=_LAMPS_KEPT)
-def _lamp(lamp: Lamp, scale: float) -> Any:
+@lru_cache(maxsize=2 * len(STUDIO))
+def _lamp(lamp: Lamp) -> Any:
     """Made beforehand: those that `load_dict` makes come out in the order of their addresses, and
     with them the samples drawn from each."""
     mi = mitsuba()
@@ -318,15 +363,14 @@ def _lamp(lamp: Lamp, scale: float) -> Any:
     return mi.load_dict(
         {
             "type": "rectangle",
-            "to_world": at().scale(scale)
-            @ at().look_at(list(lamp.at), list(lamp.towards), [0, 1, 0.001])
+            "to_world": at().look_at(list(lamp.at), list(lamp.towards), [0, 1, 0.001])
             @ at().scale(lamp.half_size),
             "emitter": {"type": "area", "radiance": {"type": "rgb", "value": list(lamp.radiance)}},
         }
     )
 
 
-def _table(colour: Array, scale: float) -> dict[str, Any]:
+def _table(colour: Array, *, turn_deg: float, scale: float) -> dict[str, Any]:
     """A sheet of card, curving up behind the figure."""
     run = np.linspace(0, 1, 240)
     bend = np.clip((run - 0.45) / 0.25, 0, 1) * np.pi / 2
@@ -335,8 +379,8 @@ def _table(colour: Array, scale: float) -> dict[str, Any]:
     x = np.asarray([-14.0, 14.0])
     points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], z[:, None]), axis=-1)
     return {
-        "table": _grid(
-            points * scale,
+        "table": grid(
+            scale * (turned(points, turn_deg) if turn_deg else points),
             {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}},
         )
     }
@@ -349,10 +393,14 @@ def trace(
     seed: int,
     step: Callable[[float], None],
     finish: Finish | None = None,
+    guide: Array | None = None,
+    quality: str = "high",
+    most_px: int = 0,
 ) -> Array:
     """Trace and denoise: (H, W, 4) float32 linear RGB, premultiplied, and alpha.
 
-    With a `finish`, in its room and with its light from inside.
+    With a `finish`, in its room and with its light from inside. guide: albedo and normals
+    (H, W, 6), where they are known. `quality` and `most_px` are the denoiser's.
 
     `step` hears the share done, and may raise to stop.
     """
@@ -362,8 +410,11 @@ def trace(
     step(0.8)
 
     # 2. Albedo and normals, apart: nested in one integrator they cost three times as much.
-    guide = _guide(scene, seed=seed)
-    colour = denoised(total[..., :3], guide[..., :3], guide[..., 3:6])
+    if guide is None:
+        guide = _guide(scene, seed=seed)
+    colour = denoised(
+        total[..., :3], guide[..., :3], guide[..., 3:6], quality=quality, most_px=most_px
+    )
     alpha = np.clip(total[..., 3:4], 0, 1)
     if finish is not None:
         straight = colour / np.maximum(alpha, 0.01)
@@ -390,18 +441,29 @@ def _guide(scene: Any, *, seed: int) -> Array:
         drjit.set_thread_count(threads)
 
 
-def denoised(colour: Array, albedo: Array, normal: Array) -> Array:
-    """Colour without grain. Where no denoiser is built (Linux arm64), colour as it is."""
+def denoised(
+    colour: Array, albedo: Array, normal: Array, *, quality: str = "high", most_px: int = 0
+) -> Array:
+    """Colour without grain; `quality` is OIDN's. Where no denoiser is built (Linux arm64), colour
+    as it is.
+
+    most_px: about how much is denoised at a time, for less memory; 0 is all.
+    """
     try:
         import pyoidn  # noqa: PLC0415 - no wheel for every platform
     except ImportError:
         return colour
-    return np.asarray(
-        pyoidn.denoise(
-            np.ascontiguousarray(colour),
-            albedo=np.ascontiguousarray(np.clip(albedo, 0, 1)),
-            normal=np.ascontiguousarray(np.clip(normal, -1, 1)),
-            hdr=True,
-        ),
-        np.float32,
-    )
+    rows = len(colour)
+    count = -(-colour.shape[0] * colour.shape[1] // most_px) if most_px else 1
+    images = colour, np.clip(albedo, 0, 1), np.clip(normal, -1, 1)
+    result = np.zeros(colour.shape, np.float32)
+    for start in range(0, rows, -(-rows // count)):
+        # A strip begins within the one above, and takes over by and by.
+        first = max(0, start - _OVERLAP_PX)
+        here = np.s_[first : start + -(-rows // count)]
+        light, own, bent = (np.ascontiguousarray(image[here], np.float32) for image in images)
+        clean = pyoidn.denoise(light, albedo=own, normal=bent, hdr=True, quality=quality)
+        share = np.ones((len(clean), 1, 1), np.float32)
+        share[: start - first, 0, 0] = np.linspace(0, 1, start - first)
+        result[here] += share * (clean - result[here])
+    return result

@@ -110,7 +110,7 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     for number, stance in enumerate(stances):
         placed = terrain.standing(plan, number, pieces[stance.pose])
         shadow.add(placed, finish)
-        thin = scene.thinned(placed, camera, size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
+        thin = scene.thinned(placed, [camera], size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
         shapes.append(scene.body_shape(thin, finish))
     del loaded, pieces, placed, thin
     troop = Troop(
@@ -219,7 +219,7 @@ def paint(
         lap("measuring")
         progress("sculpting", 0.10 * (number + 0.5) / count)
         sketch = face_width_px(troop, number) < _FINE_PX
-        made = bust.make(selfie, head, stance, finish, sketch=sketch)
+        made = bust.make(Selfie(selfie.pixels, (face,)), head, stance, finish, sketch=sketch)
         lap("sculpting")
         palette = finish.palette.copy()
         palette[skin_row] = made.skin

@@ -1,0 +1,193 @@
+"""A figurine that moves: it turns a little to one side and the other, and comes back to the still.
+
+Camera, lamps and table go around the figure, which stays: its meshes are made once. What one sees
+is a figure on a turntable in a studio that stands still.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from figurine import kits
+from figurine.engines.sculpt import compose, engraving, guide, scene
+from figurine.engines.sculpt.bust import Bust
+from figurine.kits import Finish, Kit
+from figurine.kits.body import Body
+from figurine.types import Array, Pixels
+
+LENGTH_S: Final = 4.0
+FPS: Final = 24
+SWAY_DEG: Final = 20.0
+"""To either side."""
+SPP: Final = 4
+_MOST_PX: Final = 220_000
+"""Denoised at a time."""
+_SHADE_PX, _SHADE_SPP, _SHADE_CELL = (216, 270), 16, 0.015
+"""The table with the figure's shadow: soft, so small and of large triangles."""
+_TOUCHED, _DARK, _SOFT = 0.01, 0.02, 1.0
+"""Coverage from which a pixel is the figure's; least brightness divided by; blur in those."""
+_SOME, _VIEWS, _MARGIN = 7, 9, 0.006
+"""To find where the figure reaches: every so many vertices, from so many sides; and so much, of the
+picture's width, around what that found."""
+
+
+@dataclass(frozen=True)
+class Sway:
+    """A loop's poses, and in which order frames show them."""
+
+    turns_deg: tuple[float, ...]
+    order: tuple[int, ...]
+    """An index into `turns_deg` for each frame."""
+
+
+def sway(*, fps: int) -> Sway:
+    """From the middle to one side, back, to the other side and back.
+
+    It starts from rest, so that a still can become the clip: a sine's cube has no speed where it is
+    nought. Each side's way back is its way there.
+    """
+    count = round(LENGTH_S * fps / 4) * 4
+    phase = np.arange(count) / count * 2 * np.pi
+    turns = np.round(SWAY_DEG * np.sin(phase) ** 3, 1) + 0.0
+    poses, order = np.unique(turns, return_inverse=True)
+    return Sway(tuple(poses.tolist()), tuple(order.tolist()))
+
+
+def film(
+    made: Bust,
+    body: Body,
+    backdrop: Array,
+    kit: Kit,
+    finish: Finish,
+    *,
+    name: str,
+    turns_deg: Sequence[float],
+    spp: int,
+    seed: int,
+    progress: Callable[[float], None],
+) -> Iterator[Pixels]:
+    """The pictures (H, W, 3) of a figurine in these turns, with the name on its plaque, before the
+    still's backdrop (H, W, 3)."""
+    size_px = backdrop.shape[1], backdrop.shape[0]
+    # 1. The figurine, in light and without, and its shadow.
+    box = _reach(body, kit, size_px, turns_deg)
+    palette = finish.palette.copy()
+    palette[kit.materials.index("skin")] = made.skin
+    coated = replace(finish, palette=palette)
+    guides = guide.of(body, made, coated)
+    shapes = {
+        "body": scene.body_shape(body, coated),
+        "head": scene.head_shape(made.clay, made.albedo, finish, gloss=made.gloss),
+    }
+    shade = _shade(body, shapes["head"], guides, kit, coated, max(turns_deg), seed=seed)
+    del body
+
+    # 2. Pictures of it, all of the same seed: grain that stands still is less seen than grain that
+    # dances.
+    for number, turn_deg in enumerate(turns_deg):
+
+        def step(done: float, number: int = number) -> None:
+            progress((number + done) / len(turns_deg))
+
+        known, alpha = guides.seen(
+            kit.camera.turned(turn_deg), size_px=size_px, crop_px=box, seed=seed
+        )
+        studio = scene.stage(
+            shapes,
+            kit.camera,
+            size_px=size_px,
+            crop_px=box,
+            sampler="multijitter",
+            turn_deg=turn_deg,
+        )
+        traced = scene.trace(
+            studio,
+            spp=spp,
+            seed=seed,
+            step=step,
+            finish=finish,
+            guide=known,
+            quality="fast",
+            most_px=_MOST_PX,
+        )
+        del studio  # two at a time would be too large
+        figure = _set(traced, alpha, box, size_px)
+        turned = replace(kit, camera=kit.camera.turned(turn_deg))
+        figure = engraving.engrave(figure, name, turned, finish)
+        behind = _shaded(backdrop, shade, turn_deg)
+        yield compose.still(figure, behind, seed=seed)[0]
+
+
+def _shade(
+    body: Body,
+    head: Any,
+    guides: guide.Guide,
+    kit: Kit,
+    finish: Finish,
+    reach_deg: float,
+    *,
+    seed: int,
+) -> dict[float, Array]:
+    """How much brighter the backdrop is than the still's, (h, w, 3) at a few turns."""
+    whole = (0, 0, *_SHADE_PX)
+    coarse = body.coarser(np.ones(len(body.faces), np.bool_), cell=_SHADE_CELL)
+    shapes = {"body": scene.body_shape(coarse, finish), "head": head}
+    seen = {}
+    for turn_deg in (0.0, -reach_deg, -reach_deg / 2, reach_deg / 2, reach_deg):
+        camera = kit.camera.turned(turn_deg)
+        known, alpha = guides.seen(camera, size_px=_SHADE_PX, crop_px=whole, seed=seed)
+        del known
+        stage = scene.stage(
+            shapes,
+            kit.camera,
+            size_px=_SHADE_PX,
+            table=kits.linear(kits.TABLE),
+            sampler="multijitter",
+            turn_deg=turn_deg,
+        )
+        picture = scene.trace(stage, spp=_SHADE_SPP, seed=seed, step=lambda done: None)[..., :3]
+        seen[turn_deg] = compose.filled(compose.develop(picture), alpha > _TOUCHED)
+    return {turn: shown / np.maximum(seen[0.0], _DARK) for turn, shown in seen.items()}
+
+
+def _shaded(backdrop: Array, shade: Mapping[float, Array], turn_deg: float) -> Array:
+    """The still's backdrop with the shadow of a figure turned so far."""
+    turns = sorted(shade)
+    above = min(bisect_left(turns, turn_deg), len(turns) - 1)
+    below = max(above - 1, 0)
+    span = turns[above] - turns[below]
+    share = (turn_deg - turns[below]) / span if span else 0.0
+    small = shade[turns[below]] * (1 - share) + shade[turns[above]] * share
+    size = backdrop.shape[1::-1]
+    soft = cv2.resize(cv2.GaussianBlur(small, (0, 0), _SOFT), size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(backdrop * soft, 0, 1), np.float32)
+
+
+def _set(traced: Array, outline: Array, box: scene.Box, size_px: tuple[int, int]) -> compose.Figure:
+    """A traced crop (h, w, 4), premultiplied, in a picture of this width and height, cut out along
+    a finer outline (h, w)."""
+    x, y, w, h = box
+    light = np.zeros((size_px[1], size_px[0], 3), np.float32)
+    alpha = np.zeros(light.shape[:2], np.float32)
+    alpha[y : y + h, x : x + w] = outline
+    light[y : y + h, x : x + w] = compose.bled(traced[..., :3], traced[..., 3])
+    return compose.Figure(light=light, alpha=alpha)
+
+
+def _reach(body: Body, kit: Kit, size_px: tuple[int, int], turns_deg: Sequence[float]) -> scene.Box:
+    """The part of the picture that the figure is in at some turn."""
+    some = body.vertices[::_SOME]
+    views = [
+        kit.camera.turned(turn) for turn in np.linspace(min(turns_deg), max(turns_deg), _VIEWS)
+    ]
+    seen = np.concatenate([view.project(some, size_px) for view in views])
+    margin = _MARGIN * size_px[0]
+    low = np.clip(np.floor(seen.min(axis=0) - margin), 0, size_px).astype(int)
+    high = np.clip(np.ceil(seen.max(axis=0) + margin), 0, size_px).astype(int)
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
