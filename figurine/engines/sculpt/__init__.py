@@ -119,7 +119,7 @@ class SculptEngine:
         pictures = motion.film(
             made,
             body.load(kit.baked("body.xz")),
-            compose.load_plates(kit, finish, width_px=width_px).backdrop,
+            compose.load_studio(kit, width_px=width_px),
             kit,
             finish,
             name=recipe.plaque,
