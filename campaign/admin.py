@@ -86,7 +86,7 @@ class CampaignAdmin(ModelAdmin):
                     ("kit", "finish"),
                     "kits",
                     "finishes",
-                    ("rerolls", "slot_s"),
+                    ("most_faces", "rerolls", "slot_s"),
                 )
             },
         ),
@@ -189,7 +189,7 @@ class SubmissionAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
         found: QuerySet[Submission] = super().get_queryset(request)
-        return found.defer("face").prefetch_related("figurines")
+        return found.defer("face", "other_faces").prefetch_related("figurines")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Submission], search_term: str

@@ -53,6 +53,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "makes_clips": _("Clips"),
             "offers_models": _("3D models"),
             "offers_prints": _("Print files"),
+            "most_faces": _("Squads: faces in a selfie"),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -158,7 +158,7 @@ def _with_details(rows: QuerySet[Submission]) -> QuerySet[Row]:
     last = Transition.objects.filter(submission=OuterRef("pk")).order_by("-id")
     return (
         rows.select_related("claim__user")
-        .defer("face", "campaign__consent_text", "campaign__theme")
+        .defer("face", "other_faces", "campaign__consent_text", "campaign__theme")
         .annotate(
             quality=F("face__mesh_score"),
             face_px=F("face__width_px"),

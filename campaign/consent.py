@@ -16,6 +16,12 @@ CONSENT_TEXT: Final = (
     "I can delete everything at any time with the button on my page."
 )
 
+SQUAD_TEXT: Final = (
+    "For a photo of several people: everyone in it is beside me and agrees to all of this too, and "
+    "one figurine is made of each of us."
+)
+"""What is added where a campaign makes squads: one person ticks the box for all."""
+
 
 def text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

@@ -28,6 +28,7 @@ from figurine.types import Candidate, Recipe
 log = structlog.get_logger(__name__)
 
 HARD_LIMIT_S: Final = 60.0
+"""A face: a squad is that many times the work."""
 
 engine = functools.cache(engines.load)
 """One warm engine a process."""
@@ -41,11 +42,18 @@ def ready_jobs() -> QuerySet[GenerationJob]:
 def run_ready(*, limit: int = 1) -> int:
     """Claim up to `limit` jobs and make their figurines. Returns how many were claimed."""
     claims = claim(limit=limit)
-    with leases.renewed(claims, limit_s=HARD_LIMIT_S):
+    with leases.renewed(claims, limit_s=HARD_LIMIT_S * _most_faces(claims)):
         for held in claims:
             with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
                 _work(held)
     return len(claims)
+
+
+def _most_faces(claims: list[Claim]) -> int:
+    asked = Submission.objects.filter(pk__in=[held.submission_id for held in claims])
+    return max(
+        (1 + len(others) for others in asked.values_list("other_faces", flat=True)), default=1
+    )
 
 
 def claim(*, limit: int) -> list[Claim]:

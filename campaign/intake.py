@@ -74,7 +74,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     # database connection meanwhile
     if not connection.in_atomic_block:
         connection.close()
-    upload = sandbox.inspect_upload(photo)
+    upload = sandbox.inspect_upload(photo, most_faces=campaign.most_faces)
 
     # 4. One transaction: number, submission, consent, first moves
     now = timezone.now()
@@ -87,7 +87,8 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         kit=kit,
         finish=finish,
         language=request.language[:12],
-        face=upload.face.as_json(),
+        face=upload.faces[0].as_json(),
+        other_faces=[face.as_json() for face in upload.faces[1:]],
         selfie_purge_at=retention.purge_at(campaign, received_at=now),
         created_at=now,
     )
@@ -100,7 +101,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
             )
             submission.save(force_insert=True)
             agreed, _ = ConsentText.objects.get_or_create(
-                sha256=text_sha256(campaign.consent_text), defaults={"text": campaign.consent_text}
+                sha256=text_sha256(campaign.terms), defaults={"text": campaign.terms}
             )
             Consent.objects.create(
                 submission=submission,
@@ -139,7 +140,7 @@ def _check_request(campaign: Campaign, request: Request, photo: bytes) -> None:
         raise CampaignClosed
     if not request.consent_sha256:
         raise ConsentMissing
-    if not constant_time_compare(request.consent_sha256, text_sha256(campaign.consent_text)):
+    if not constant_time_compare(request.consent_sha256, text_sha256(campaign.terms)):
         raise ConsentOutdated
     if not photo:
         raise NoPhoto

@@ -71,13 +71,14 @@ def ask(submission: Submission, *, kind: KeepsakeKind) -> bool:
 
 
 def handed_out(submission: Submission, figurine: Figurine) -> frozenset[KeepsakeKind]:
-    """The solids that this campaign gives its visitors and this figurine's engine can make.
+    """The solids that this campaign gives its visitors and this figurine's engine can make: none of
+    a squad.
 
     The submission comes with its campaign.
     """
     campaign = submission.campaign
     switches = {K.GLB: campaign.offers_models, K.STL: campaign.offers_prints}
-    if figurine.recipe.get("engine") not in SCULPTORS:
+    if figurine.recipe.get("engine") not in SCULPTORS or submission.other_faces:
         return frozenset()
     return frozenset(kind for kind, is_on in switches.items() if is_on)
 
@@ -92,7 +93,11 @@ def follow(submission: Submission, transition: Transition, **words: object) -> N
         retention.forget_keepsakes(mine)
     if transition.to_state == S.APPROVED:
         figurine = submission.figurine
-        wants = submission.campaign.makes_clips and media.selfie_of(submission)
+        wants = (
+            submission.campaign.makes_clips
+            and media.selfie_of(submission)
+            and not submission.other_faces
+        )
         if figurine and figurine.recipe and wants:
             _put_to_work(figurine, K.CLIP)
 

@@ -129,7 +129,7 @@ def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
     if audience == Audience.CREW and not user.has_perm(CREW_PERMISSION):
         return None
     if picture == Picture.SELFIE:
-        submission = Submission.objects.filter(pk=pk).defer("face").first()
+        submission = Submission.objects.filter(pk=pk).defer("face", "other_faces").first()
         file = selfie_of(submission) if submission and audience == Audience.CREW else None
     else:
         chosen = Figurine.objects.filter(pk=pk, is_chosen=True)

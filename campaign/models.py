@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaign import storage
-from campaign.consent import CONSENT_TEXT, CONSENT_VERSION
+from campaign.consent import CONSENT_TEXT, CONSENT_VERSION, SQUAD_TEXT
 from campaign.enums import HoldReason, JobOutcome, KeepsakeKind, SubmissionState
 from campaign.theme import validate_theme
 
@@ -66,6 +66,11 @@ class Campaign(models.Model):
     offers_prints = models.BooleanField(
         default=True, help_text=_("Visitors may have a file for a 3D printer (STL).")
     )
+    most_faces = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(6)],
+        help_text=_("Squads: up to this many faces in a selfie, all on one base. 1: solo only."),
+    )
     consent_version = models.CharField(max_length=20, default=CONSENT_VERSION)
     consent_text = models.TextField(default=CONSENT_TEXT)
     nsfw_hold = models.FloatField(
@@ -110,6 +115,13 @@ class Campaign(models.Model):
     def clean(self) -> None:
         if self.nsfw_hold > self.nsfw_reject:
             raise ValidationError({"nsfw_hold": _("Must not be above the reject score.")})
+
+    @property
+    def terms(self) -> str:
+        """Every word that people agree to."""
+        if self.most_faces == 1:
+            return self.consent_text
+        return f"{self.consent_text}\n\n{SQUAD_TEXT}"
 
     @property
     def is_open(self) -> bool:
@@ -163,6 +175,12 @@ class Submission(models.Model):
     )
     selfie_purge_at = models.DateTimeField()
     face = models.JSONField(null=True, blank=True, editable=False)
+    other_faces = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_("Of a squad, those to the right of the first."),
+    )
     nsfw_score = models.FloatField(null=True, blank=True, editable=False)
     hold_reason = models.CharField(max_length=20, choices=HoldReason, blank=True, editable=False)
     reason = models.CharField(

@@ -159,7 +159,7 @@ def review_queue(campaign: Campaign | None = None) -> QuerySet[Submission]:
     return (
         waiting.select_related("campaign", "entry_point")
         .prefetch_related("figurines")
-        .defer("face")
+        .defer("face", "other_faces")
         .order_by("state_since_at")
     )
 

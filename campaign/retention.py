@@ -164,7 +164,8 @@ def _forget_selfie(submission: Submission) -> int:
     name = submission.selfie.name
     submission.selfie = ""
     submission.face = None
-    submission.save(update_fields=["selfie", "face"])
+    submission.other_faces = []
+    submission.save(update_fields=["selfie", "face", "other_faces"])
     leases.close(
         Keepsake.objects.filter(figurine__submission=submission),
         outcome=JobOutcome.FAILED,

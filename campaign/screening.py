@@ -35,7 +35,7 @@ def screen(submission_id: UUID) -> None:
         selfie = load_selfie(submission)
         scores = safety.score(selfie.pixels)
         nsfw_score = scores.nsfw
-        verdict = judge(scores, selfie.faces[0], campaign=submission.campaign)
+        verdict = judge(scores, _least_certain(selfie), campaign=submission.campaign)
     except SelfieGone as gone:
         with suppress(IllegalTransition):
             _move(submission, SubmissionState.FAILED, reason=gone.code)
@@ -79,7 +79,12 @@ def load_selfie(submission: Submission) -> Selfie:
             pixels = decode.decode(file.read())
     except FileNotFoundError as error:
         raise SelfieGone from error
-    return Selfie(pixels, (Face.from_json(submission.face),))
+    found = (submission.face, *submission.other_faces)
+    return Selfie(pixels, tuple(Face.from_json(face) for face in found))
+
+
+def _least_certain(selfie: Selfie) -> Face:
+    return min(selfie.faces, key=lambda face: face.mesh_score)
 
 
 def judge(

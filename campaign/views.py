@@ -102,7 +102,7 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
         "campaign/intake.html",
         {
             "campaign": campaign,
-            "consent_sha256": text_sha256(campaign.consent_text),
+            "consent_sha256": text_sha256(campaign.terms),
             "idempotency_key": uuid.uuid4(),
             "entry_code": request.GET.get("e", "")[:16],
             "offer": offer,

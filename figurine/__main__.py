@@ -31,6 +31,7 @@ TRANSIENT: Final = 4
 INTERRUPTED: Final = 130
 
 ENGINE: Final = "sculpt"
+MOST_FACES: Final = 6
 MODELS: Final = {f".{name}": name for name in FORMATS}
 CLIPS: Final = (".mp4", ".webm")
 BAR_CELLS: Final = 28
@@ -122,7 +123,7 @@ def _make(data: bytes, options: argparse.Namespace, progress: ProgressLine) -> C
     )
     recipes.check(recipe)
     progress("looking at the selfie", 0.0)
-    selfie = admit(decode(data))
+    selfie = admit(decode(data), most_faces=options.faces)
 
     def step(stage: str, done: float) -> None:
         progress(stage, LOOKING + (1 - LOOKING) * done)
@@ -177,6 +178,13 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, required=True, help="a .png, .glb, .stl, .mp4 or .webm"
     )
     parser.add_argument("--cutout", type=Path, help="the figurine alone, with alpha, a .png")
+    parser.add_argument(
+        "--faces",
+        type=int,
+        default=1,
+        choices=range(1, MOST_FACES + 1),
+        help="how many may be in the selfie: more than one make a squad (%(default)s)",
+    )
     parser.add_argument("--kit", default="soldier", help="what it wears (%(default)s)")
     parser.add_argument("--pose", default="", help=f"how it stands ({_poses()}; the first)")
     parser.add_argument("--finish", default="painted", choices=_finishes(), help="(%(default)s)")

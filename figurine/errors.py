@@ -48,6 +48,14 @@ class ManyFaces(FigurineError):
     advice = "Solo portraits only: step away from the squad and take it again."
 
 
+class BigSquad(FigurineError):
+    """More faces than a campaign's squads may have."""
+
+    code = "big_squad"
+    sentence = "That squad is too big for one base."
+    advice = "Split up: send half of you first, then the other half."
+
+
 class FaceTooSmall(FigurineError):
     code = "face_too_small"
     sentence = "Your face is too far away to sculpt."
@@ -116,6 +124,12 @@ class NotSolid(FigurineError):
     code = "not_solid"
     sentence = "This figurine cannot be cast in one piece."
     advice = "The crew has been told. Try another kit."
+
+
+class NoModelOfSquad(FigurineError):
+    code = "no_model_of_squad"
+    sentence = "A squad comes as a picture only."
+    advice = "For a model to turn or to print, send a selfie of one."
 
 
 class OutOfMemory(FigurineError):

@@ -111,15 +111,19 @@ def warm_up() -> None:
     _mesh(grey, Crop(np.full(2, MESH_INPUT_PX / 2), 0.0, MESH_INPUT_PX))
 
 
-def find_faces(pixels: Pixels) -> tuple[Face, ...]:
+def find_faces(pixels: Pixels, *, closely: bool = False) -> tuple[Face, ...]:
     """Find every face of an upright photo, left to right, each with mesh, pose and measures.
 
-    pixels: (H, W, 3) uint8 sRGB. Raises MissingModel.
+    pixels: (H, W, 3) uint8 sRGB. closely: also those who stand back from the others. Raises
+    MissingModel.
     """
-    # 1. Look at the whole photo; only if it is empty, look closer, window by window.
+    # 1. Look at the whole photo; if it is empty or nobody may be missed, look closer, window by
+    # window.
     hits = [*_detect(pixels, FULL_RANGE), *_detect(pixels, SHORT_RANGE)]
+    if closely:
+        hits += _detect_far(pixels)
     faces = [face for hit in _surest(hits) if (face := _face(pixels, hit))]
-    if not faces:
+    if not faces and not closely:
         far = _surest(list(_detect_far(pixels)))
         faces = [face for hit in far if (face := _face(pixels, hit))]
     # 2. Left to right.

@@ -7,9 +7,9 @@ import struct
 from typing import Final
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
-LIMITS: Final = struct.Struct("!dIQ")
-"""A request: wall-clock limit in seconds, CPU limit in seconds, memory limit in bytes. The socket
-to the one who waits comes with it as a file descriptor.
+LIMITS: Final = struct.Struct("!dIQB")
+"""A request: wall-clock limit in seconds, CPU limit in seconds, memory limit in bytes, and how many
+faces may be in the photo. The socket to the one who waits comes with it as a file descriptor.
 """
 
 _LENGTH: Final = struct.Struct("!I")

@@ -1,4 +1,4 @@
-"""Decide whether a photo will make a good figurine: one face, near, whole, lit, in focus and bare.
+"""Decide whether a photo will make a good figurine: each face near, whole, lit, in focus and bare.
 
 docs/bad-input.md says what becomes of every other photo.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from figurine import eyes, faces
 from figurine.cover import cover, eyes_seen
 from figurine.errors import (
+    BigSquad,
     CutOff,
     EyesHidden,
     FaceCovered,
@@ -37,7 +38,7 @@ noisy JPEGs of quality 40.
 """
 
 MIN_SECOND_FACE: Final = 0.45
-"""A face this wide beside the main one is a squad; a smaller one is a passer-by or a poster."""
+"""A face this wide beside the widest is of its squad; a smaller one is a passer-by or a poster."""
 
 MAX_OUTSIDE: Final = 0.05
 """How far the outline may leave the photo, in face widths. Portraits stay 0.07 inside or more; one
@@ -75,24 +76,36 @@ def warm_up() -> None:
     eyes.warm_up()
 
 
-def admit(pixels: Pixels) -> Selfie:
-    """Check an upright photo and say who is in it: the selfie, with its main face alone.
+def admit(pixels: Pixels, *, most_faces: int = 1) -> Selfie:
+    """Check an upright photo and say who is in it: the selfie, with its main face alone, or with
+    those of a squad of up to `most_faces`, left to right.
 
-    pixels: (H, W, 3) uint8 sRGB. Raises NoFace, ManyFaces, FaceTooSmall, CutOff, TooDark,
-    TurnedAway, TooBlurred, FaceCovered, EyesHidden: the first that applies, in this order, but
-    TooDark before NoFace in a black photo.
+    pixels: (H, W, 3) uint8 sRGB. Raises NoFace, ManyFaces or BigSquad, FaceTooSmall, CutOff,
+    TooDark, TurnedAway, TooBlurred, FaceCovered, EyesHidden: the first that applies, in this order
+    and of the widest face first, but TooDark before NoFace in a black photo.
     """
-    # 1. Exactly one person.
-    found = sorted(find_faces(pixels), key=lambda face: -face.width_px)
+    # 1. Not more people than there may be.
+    everyone = find_faces(pixels, closely=most_faces > 1)
+    found = sorted(everyone, key=lambda face: -face.width_px)
     if not found:
         if scene_luma(pixels) < MIN_SCENE_LUMA:
             raise TooDark(f"scene luma {scene_luma(pixels):.3f}, no face found")
         raise NoFace("no face found")
-    face, *others = found
-    if others and others[0].width_px > MIN_SECOND_FACE * face.width_px:
-        raise ManyFaces(
-            f"{len(found)} faces, {face.width_px:.0f} and {others[0].width_px:.0f} px wide"
-        )
+    squad = [face for face in found if face.width_px > MIN_SECOND_FACE * found[0].width_px]
+    if len(squad) > most_faces:
+        widths = ", ".join(f"{face.width_px:.0f}" for face in squad)
+        raise (ManyFaces if most_faces == 1 else BigSquad)(f"{len(squad)} faces, {widths} px wide")
+    for face in squad:
+        _check(face, pixels)
+    return Selfie(pixels=pixels, faces=tuple(sorted(squad, key=_across)))
+
+
+def _across(face: Face) -> float:
+    """Where in the photo a face is, from left to right."""
+    return float(face.mesh[:, 0].mean())
+
+
+def _check(face: Face, pixels: Pixels) -> None:
     # 2. Near, whole, lit, real, facing us, in focus: what must be mended first comes first.
     if face.width_px < MIN_WIDTH_PX:
         raise FaceTooSmall(f"{face.width_px:.0f} px wide")
@@ -111,7 +124,6 @@ def admit(pixels: Pixels) -> Selfie:
         raise FaceCovered(str(over))
     if (seen := eyes_seen(face, pixels)).are_hidden:
         raise EyesHidden(str(seen))
-    return Selfie(pixels=pixels, faces=(face,))
 
 
 def outside_share(face: Face, pixels: Pixels) -> float:

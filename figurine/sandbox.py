@@ -43,19 +43,20 @@ GRACE_S: Final = 5.0
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload that passed: the re-encoded selfie, and the one face in it."""
+    """An upload that passed: the re-encoded selfie, and the faces in it."""
 
     jpeg: bytes
     """Upright, sRGB, without metadata."""
     width_px: int
     height_px: int
-    face: Face
-    """In pixels of `jpeg`."""
+    faces: tuple[Face, ...]
+    """Left to right, in pixels of `jpeg`."""
 
 
 def inspect_upload(
     data: bytes,
     *,
+    most_faces: int = 1,
     timeout_s: float = TIMEOUT_S,
     cpu_s: int = CPU_S,
     memory_bytes: int = MEMORY_BYTES,
@@ -68,7 +69,7 @@ def inspect_upload(
     """
     if len(data) > MAX_BYTES:
         raise TooLarge(f"{len(data)} bytes")
-    limits = LIMITS.pack(timeout_s, cpu_s, memory_bytes)
+    limits = LIMITS.pack(timeout_s, cpu_s, memory_bytes, most_faces)
     if not _slots.acquire(timeout=timeout_s):
         raise OutOfMemory(f"all {SLOTS} places taken for {timeout_s} s")
     try:
@@ -131,7 +132,7 @@ class _Zygote:
                     jpeg=receive_frame(ours),
                     width_px=int(report["width_px"]),
                     height_px=int(report["height_px"]),
-                    face=Face.from_json(report["face"]),
+                    faces=tuple(Face.from_json(face) for face in report["faces"]),
                 )
             except (EOFError, OSError) as error:
                 raise _ZygoteLost(str(error)) from error

@@ -124,7 +124,9 @@ def _verdict(killed_by: int) -> FigurineError:
     return Undecodable(f"sandbox ended by {name}")
 
 
-def _work(visitor: socket.socket, wall_s: float, cpu_s: int, memory_bytes: int) -> None:
+def _work(
+    visitor: socket.socket, wall_s: float, cpu_s: int, memory_bytes: int, most_faces: int
+) -> None:
     """Be the child: read one upload, look at it behind the limits, answer."""
     visitor.setblocking(True)
     signal.set_wakeup_fd(-1)
@@ -134,7 +136,7 @@ def _work(visitor: socket.socket, wall_s: float, cpu_s: int, memory_bytes: int) 
     _confine(cpu_s, memory_bytes)
     try:
         pixels = decode(upload)
-        face = admit(pixels).faces[0]
+        faces_in = admit(pixels, most_faces=most_faces).faces
         jpeg = encode_selfie(pixels)
     except (MemoryError, OutOfMemory):
         _refuse(visitor, Undecodable(f"needs more than {memory_bytes >> 20} MiB"))
@@ -144,7 +146,8 @@ def _work(visitor: socket.socket, wall_s: float, cpu_s: int, memory_bytes: int) 
         _refuse(visitor, Undecodable(repr(error)))
     else:
         height_px, width_px = pixels.shape[:2]
-        report = {"width_px": width_px, "height_px": height_px, "face": face.as_json()}
+        found = [face.as_json() for face in faces_in]
+        report = {"width_px": width_px, "height_px": height_px, "faces": found}
         send_frame(visitor, json.dumps(report).encode())
         send_frame(visitor, jpeg)
 

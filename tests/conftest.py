@@ -72,7 +72,7 @@ def receive(campaign: Campaign) -> Callable[..., Submission]:
     def send(photo: bytes | None = None, **words: Any) -> Submission:
         to = words.pop("campaign", campaign)
         words.setdefault("idempotency_key", f"key-{Submission.objects.count()}")
-        request = intake.Request(consent_sha256=text_sha256(to.consent_text), **words)
+        request = intake.Request(consent_sha256=text_sha256(to.terms), **words)
         return intake.receive(
             photo or portrait().read_bytes(), campaign=to, request=request
         ).submission

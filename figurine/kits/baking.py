@@ -13,15 +13,13 @@ import numpy as np
 from PIL import Image
 
 from figurine import kits
-from figurine.engines.sculpt import compose, scene, surface
+from figurine.engines.sculpt import backdrop, compose, scene, surface
 from figurine.kits import Finish, Kit, body, casting
 from figurine.types import Array
 
 _PLATE_SPP = 24
 _BACKDROP_PX = (432, 540)
 _BACKDROP_SPP = 96
-_VIGNETTE = 0.22
-"""How much darker the corners are."""
 _LOSSY = 94
 """WebP quality of one-coloured plates."""
 _SKIN_STEP = 0.5
@@ -90,9 +88,15 @@ def bake_plates(kit: Kit, *, folder: Path, say: Say) -> None:
             _save(compose.encode(response), folder / f"{name}-skin.webp", lossless=True)
     assert alpha is not None
     say("backdrop")
-    backdrop = _backdrop(kit, next(iter(kit.finishes.values())), whole, template, alpha)
+    table = backdrop.lit(
+        _shapes(kit, next(iter(kit.finishes.values())), whole, template),
+        kit.camera,
+        size_px=_BACKDROP_PX,
+        spp=_BACKDROP_SPP,
+        alpha=alpha,
+    )
     cv2.imwrite(
-        str(folder / "backdrop.png"), np.round(backdrop[..., ::-1] * 4095).astype(np.uint16) * 16
+        str(folder / "backdrop.png"), np.round(table[..., ::-1] * 4095).astype(np.uint16) * 16
     )
 
 
@@ -125,37 +129,10 @@ def _picture(kit: Kit, finish: Finish, whole: body.Body, template: Array) -> Arr
 
 
 def _shapes(kit: Kit, finish: Finish, whole: body.Body, template: Array) -> dict[str, Any]:
-    grid = surface.Grid(step_deg=1.0)
-    radius = surface.resized(template, grid)
-    points = kit.face.centre + surface.directions(grid.degrees()) * radius[..., None]
-    skin = np.broadcast_to(finish.palette[kit.materials.index("skin")], (4, 4, 3))
     return {
         "body": scene.body_shape(whole, finish),
-        "head": scene.head_shape(
-            points, skin, finish, gloss=np.full(skin.shape[:2], 0.5, np.float32)
-        ),
+        "head": backdrop.plain_head(kit, finish, template),
     }
-
-
-def _backdrop(kit: Kit, finish: Finish, whole: body.Body, template: Array, alpha: Array) -> Array:
-    """The table with the figure's shadow, display sRGB; the figure itself is filled in."""
-    picture = scene.trace(
-        scene.stage(
-            _shapes(kit, finish, whole, template),
-            kit.camera,
-            size_px=_BACKDROP_PX,
-            table=kits.linear(kits.TABLE),
-        ),
-        spp=_BACKDROP_SPP,
-        seed=1,
-        step=lambda done: None,
-    )[..., :3]
-    width, height = _BACKDROP_PX
-    x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
-    falloff = 1 - _VIGNETTE * np.clip(x**2 * 0.7 + (y + 0.1) ** 2 * 0.7, 0, 1.2)
-    shown = compose.develop(picture) * falloff[..., None].astype(np.float32)
-    hidden = cv2.resize(alpha, _BACKDROP_PX, interpolation=cv2.INTER_AREA) > 0.01
-    return compose.filled(shown, hidden)
 
 
 def _save(image: np.ndarray, path: Path, *, lossless: bool) -> None:

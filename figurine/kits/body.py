@@ -28,9 +28,12 @@ class Body:
 
     def above(self, y: float) -> Body:
         """The part of the body whose triangles lie above a height."""
-        kept = self.faces[self.vertices[self.faces][..., 1].min(axis=1) > y]
-        used, index = np.unique(kept, return_inverse=True)
-        return self._of(used, index)
+        return self.part(self.faces[self.vertices[self.faces][..., 1].min(axis=1) > y])
+
+    def part(self, faces: NDArray[np.int32]) -> Body:
+        """What some of its triangles (N, 3) are of it."""
+        used, index = np.unique(faces, return_inverse=True)
+        return self._of(used.astype(np.int64), index.astype(np.int64))
 
     def coarser(self, where: NDArray[np.bool_], *, cell: float) -> Body:
         """The same body with these triangles (F,) made large: their corners move to the first

@@ -209,7 +209,7 @@ def fields_of(campaign: Campaign, **changed: str) -> dict[str, str]:
         name: str(getattr(campaign, name))
         for name in (
             *("name", "slug", "headline", "strapline", "engine", "kit", "finish", "slot_s"),
-            "rerolls",
+            *("most_faces", "rerolls"),
             *(
                 "nsfw_hold",
                 "nsfw_reject",

@@ -12,7 +12,7 @@ from django.utils import timezone
 from PIL import Image
 
 from campaign import intake
-from campaign.consent import text_sha256
+from campaign.consent import SQUAD_TEXT, text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import (
     CampaignClosed,
@@ -24,9 +24,11 @@ from campaign.errors import (
     SlowDown,
 )
 from campaign.models import Campaign, Consent, ConsentText, Submission, Transition
+from campaign.screening import load_selfie
 from figurine.bounds import MAX_BYTES
-from figurine.errors import BadPlaque, FigurineError, NotAnImage, TooLarge, UnknownKit
+from figurine.errors import BadPlaque, FigurineError, ManyFaces, NotAnImage, TooLarge, UnknownKit
 from tests.photos import portrait
+from tests.squads import group_photo
 
 S = SubmissionState
 
@@ -186,3 +188,45 @@ def test_every_refusal_has_a_code_a_sentence_and_a_way_on() -> None:
     assert [
         kind.code for kind in kinds if "error" in f"{kind.sentence} {kind.advice}".lower()
     ] == []
+
+
+def photo_of_two() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(group_photo(2)).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+def test_receive_squad_keeps_every_face_left_to_right(
+    receive: Callable[..., Submission], campaign: Campaign
+) -> None:
+    campaign.most_faces = 2
+    campaign.save(update_fields=["most_faces"])
+    submission = receive(photo_of_two(), campaign=campaign)
+    left, right = load_selfie(submission).faces
+    assert left.mesh[:, 0].mean() < right.mesh[:, 0].mean()
+    assert len(submission.other_faces) == 1
+    assert ConsentText.objects.get().text.endswith(SQUAD_TEXT)
+
+
+def test_receive_squad_where_none_is_made_is_refused(receive: Callable[..., Submission]) -> None:
+    with pytest.raises(ManyFaces):
+        receive(photo_of_two())
+
+
+def test_receive_squad_with_a_yes_for_one_is_asked_again(
+    receive: Callable[..., Submission], campaign: Campaign
+) -> None:
+    campaign.most_faces = 2
+    campaign.save(update_fields=["most_faces"])
+    with pytest.raises(ConsentOutdated):
+        intake.receive(
+            photo_of_two(),
+            campaign=campaign,
+            request=intake.Request(
+                idempotency_key="k", consent_sha256=text_sha256(campaign.consent_text)
+            ),
+        )
+
+
+def test_receive_one_alone_has_no_others(receive: Callable[..., Submission]) -> None:
+    assert receive().other_faces == []

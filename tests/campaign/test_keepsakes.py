@@ -96,6 +96,15 @@ def test_campaign_without_clips_wants_none(waiting: Submission) -> None:  # noqa
     assert Keepsake.objects.count() == 0
 
 
+def test_squad_has_neither_clip_nor_solid(waiting: Submission) -> None:  # noqa: F811
+    waiting.other_faces = [waiting.face]
+    waiting.save(update_fields=["other_faces"])
+    approval.approve(now(waiting), actor=lifecycle.SYSTEM)
+    assert Keepsake.objects.count() == 0
+    with pytest.raises(NotHandedOut):
+        keepsakes.ask(now(waiting), kind=K.STL)
+
+
 def test_approval_without_the_selfie_wants_no_clip(waiting: Submission) -> None:  # noqa: F811
     Submission.objects.update(selfie_purge_at=timezone.now())
     approval.approve(now(waiting), actor=lifecycle.SYSTEM)

@@ -53,6 +53,14 @@ def test_erase_leaves_nothing_of_the_person(reviewed: Submission) -> None:
     assert (len(receipt.number), receipt.files) == (10, 3)
 
 
+def test_erase_forgets_everyone_of_a_squad(reviewed: Submission) -> None:
+    reviewed.other_faces = [reviewed.face]
+    reviewed.save(update_fields=["other_faces"])
+    retention.erase(reviewed, actor=lifecycle.PARTICIPANT)
+    reviewed.refresh_from_db()
+    assert (reviewed.face, reviewed.other_faces) == (None, [])
+
+
 def test_erase_rolled_back_keeps_the_files(reviewed: Submission) -> None:
     name = reviewed.selfie.name
     with pytest.raises(IntegrityError), transaction.atomic():

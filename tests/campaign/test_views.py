@@ -19,7 +19,7 @@ from pytest_django.asserts import assertRedirects
 from structlog.testing import capture_logs
 
 from campaign import errors, offers, views
-from campaign.consent import text_sha256
+from campaign.consent import SQUAD_TEXT, text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import SlowDown
 from campaign.models import Campaign, EntryPoint, Submission
@@ -70,6 +70,26 @@ def test_landing_lists_open_campaigns_alone(client: Client, campaign: Campaign) 
 
 def test_landing_with_nothing_open_says_so(client: Client, db: None) -> None:
     assert heading(client.get("/")) == "The shelf is empty"
+
+
+def test_intake_page_of_one_alone_says_nothing_of_squads(
+    client: Client, campaign: Campaign
+) -> None:
+    page = client.get("/c/demo/").content.decode()
+    assert "Bring your friends" not in page
+    assert 'class="oval"' in page
+
+
+def test_intake_page_invites_squads_and_asks_for_everyone_s_yes(
+    client: Client, campaign: Campaign
+) -> None:
+    campaign.most_faces = 4
+    campaign.save(update_fields=["most_faces"])
+    page = client.get("/c/demo/").content.decode()
+    assert "Bring your friends: up to 4 faces." in page
+    assert 'class="oval"' not in page
+    assert SQUAD_TEXT in unescape(page)
+    assert f'value="{text_sha256(campaign.terms)}"' in page
 
 
 def test_intake_page_carries_consent_and_entry_point(client: Client, campaign: Campaign) -> None:

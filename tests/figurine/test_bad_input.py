@@ -108,7 +108,7 @@ def test_odd_photo_leaves_the_head_a_head(name: str) -> None:
 
 def test_bare_face_passes_the_sandbox() -> None:
     """Its children open no files: every model that the gate asks must be there before."""
-    assert sandbox.inspect_upload(upload("tinted glasses")).face.unrest > 0
+    assert sandbox.inspect_upload(upload("tinted glasses")).faces[0].unrest > 0
 
 
 def test_covered_face_is_told_across_the_sandbox() -> None:

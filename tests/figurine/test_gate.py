@@ -26,6 +26,7 @@ from figurine.cover import (
 )
 from figurine.decode import decode
 from figurine.errors import (
+    BigSquad,
     CutOff,
     FaceTooSmall,
     FigurineError,
@@ -47,6 +48,7 @@ from figurine.gate import (
 from figurine.types import Face, Pixels
 from tests.disguises import beard, shut_eyes, sunglasses
 from tests.photos import BAD, PORTRAITS, portrait
+from tests.squads import group_photo
 
 AnyPixels = np.ndarray[Any, Any]
 ALL = pytest.mark.parametrize("path", PORTRAITS, ids=lambda path: path.stem)
@@ -257,3 +259,41 @@ def test_admit_refuses_a_drawing_that_the_detectors_believe() -> None:
 def test_admit_refuses_what_has_no_face(name: str) -> None:
     with pytest.raises(NoFace):
         admit(decode((Path(skimage.__file__).parent / "data" / name).read_bytes()))
+
+
+def test_admit_takes_a_squad_left_to_right() -> None:
+    photo = group_photo(4, heights=(1.0, 1.3, 0.9, 1.2))
+    faces = admit(photo, most_faces=4).faces
+    across = [float(face.mesh[:, 0].mean()) for face in faces]
+    assert len(faces) == 4
+    assert across == sorted(across)
+
+
+def test_admit_finds_those_who_stand_back() -> None:
+    photo = group_photo(2, heights=(2.6, 1.3))
+    wide = np.full((photo.shape[0] * 2, photo.shape[1] * 3, 3), 90, np.uint8)
+    wide[-photo.shape[0] :, : photo.shape[1]] = photo
+    assert len(admit(wide, most_faces=2).faces) == 2
+
+
+def test_admit_refuses_a_squad_too_big() -> None:
+    with pytest.raises(BigSquad):
+        admit(group_photo(3), most_faces=2)
+    with pytest.raises(ManyFaces):
+        admit(group_photo(3))
+
+
+def test_admit_takes_one_alone_where_a_squad_may_be() -> None:
+    pixels, face = photo_of(portrait("collins"))
+    (found,) = admit(pixels, most_faces=6).faces
+    assert found.width_px == pytest.approx(face.width_px, rel=0.05)
+
+
+@pytest.mark.parametrize("whose", [0, 1, 2])
+def test_admit_asks_as_much_of_everyone_in_a_squad(whose: int) -> None:
+    soft = group_photo(3)
+    third = soft.shape[1] // 3
+    part = np.s_[:, whose * third : (whose + 1) * third]
+    soft[part] = cv2.GaussianBlur(soft[part], (0, 0), 5)
+    with pytest.raises(TooBlurred):
+        admit(soft, most_faces=3)

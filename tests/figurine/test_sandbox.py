@@ -109,8 +109,8 @@ def test_inspect_upload_gives_what_decode_and_gate_give(path: Path) -> None:
     assert (upload.height_px, upload.width_px) == pixels.shape[:2]
     assert decode(upload.jpeg).shape == pixels.shape
     (face,) = admit(pixels).faces
-    assert np.abs(upload.face.mesh - face.mesh).max() < 0.01 * face.width_px
-    assert upload.face.sharpness == pytest.approx(face.sharpness, abs=0.01)
+    assert np.abs(upload.faces[0].mesh - face.mesh).max() < 0.01 * face.width_px
+    assert upload.faces[0].sharpness == pytest.approx(face.sharpness, abs=0.01)
 
 
 @pytest.mark.parametrize(("path", "code"), BAD, ids=lambda value: getattr(value, "stem", ""))
@@ -133,7 +133,7 @@ def test_inspect_upload_needs_no_file_for_any_kind_of_photo(kind: str, mode: str
     exif[0x0112] = 1
     buffer = io.BytesIO()
     Image.open(portrait()).convert(mode).save(buffer, kind, exif=exif.tobytes())
-    assert sandbox.inspect_upload(buffer.getvalue()).face.mesh_score > 0.9
+    assert sandbox.inspect_upload(buffer.getvalue()).faces[0].mesh_score > 0.9
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_inspect_upload_names_a_crash(killed_by: int, error: type[FigurineError]
 def test_inspect_upload_starts_another_helper_when_one_is_killed() -> None:
     before = idle_zygote()
     os.kill(before, signal.SIGKILL)
-    assert sandbox.inspect_upload(portrait().read_bytes()).face.score > 0.5
+    assert sandbox.inspect_upload(portrait().read_bytes()).faces[0].score > 0.5
     (after,) = zygotes()
     assert after != before
 

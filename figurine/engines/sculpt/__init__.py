@@ -11,8 +11,18 @@ import numpy as np
 
 from figurine import kits, lettering, recipes
 from figurine.engines.base import Format, Progress, silent
-from figurine.engines.sculpt import backend, bust, compose, engraving, geometry, motion, reel, scene
-from figurine.errors import NoFace
+from figurine.engines.sculpt import (
+    backend,
+    bust,
+    compose,
+    engraving,
+    geometry,
+    motion,
+    reel,
+    scene,
+    squad,
+)
+from figurine.errors import BigSquad, NoFace, NoModelOfSquad
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Clip, Recipe, Selfie
 
@@ -26,6 +36,8 @@ _SKETCH_CELL = 0.009
 """Of the body's triangles, in units: a pixel and a half."""
 _KEPT = 4
 """Moulds kept in memory, of 60 to 100 MB each at full size."""
+_TROOPS_KEPT = 1
+"""Squads without faces kept in memory."""
 _HEAD_FROM = 0.98
 """Height in units below which nothing reaches the face: left out of its scene."""
 
@@ -45,6 +57,7 @@ class SculptEngine:
     def __init__(self) -> None:
         self._moulds: dict[tuple[str, str, str, int], _Mould] = {}
         """The least recently used one first."""
+        self._troops: dict[tuple[str, str, str, int, int], squad.Troop] = {}
 
     def warm_up(self) -> None:
         """Load the first finishes of every kit, as many as are kept. Raises MissingModel."""
@@ -61,10 +74,11 @@ class SculptEngine:
         seeds: Sequence[int],
         progress: Progress = silent,
     ) -> list[Candidate]:
-        """One figurine a seed, of the selfie's first face.
+        """One figurine a seed: of the selfie's face, or of all of them as a squad on one base.
 
         Options: `pose`, `width_px` (the height follows), `spp` in all.
-        Raises NoFace, UnknownKit, BadPlaque, MissingModel, and whatever `progress` raises.
+        Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
+        raises.
         """
         kit, finish = _checked(selfie, recipe)
         candidates: list[Candidate] = []
@@ -73,7 +87,8 @@ class SculptEngine:
             def share(stage: str, done: float, made: int = len(candidates)) -> None:
                 progress(stage, (made + done) / len(seeds))
 
-            candidates.append(self._figurine(selfie, recipe, kit, finish, seed, share))
+            make = self._figurine if len(selfie.faces) == 1 else self._squad
+            candidates.append(make(selfie, recipe, kit, finish, seed, share))
         return candidates
 
     def geometry(
@@ -84,12 +99,15 @@ class SculptEngine:
         format: Format,
         progress: Progress = silent,
     ) -> bytes:
-        """The figurine of the selfie's first face as a file: "glb" for screens, "stl" for printers.
+        """The figurine of the selfie's face as a file: "glb" for screens, "stl" for printers.
 
         No chance is in it, so it takes no seed: the same selfie and recipe give the same bytes.
-        Raises NoFace, UnknownKit, BadPlaque, MissingModel, NotSolid, and what `progress` raises.
+        Raises NoFace, NoModelOfSquad, UnknownKit, BadPlaque, MissingModel, NotSolid, and what
+        `progress` raises.
         """
         kit, finish = _checked(selfie, recipe)
+        if len(selfie.faces) > 1:
+            raise NoModelOfSquad(f"{len(selfie.faces)} faces")
         progress("measuring", 0.0)
         head = bust.measure(selfie.faces[0], kit)
         progress("sculpting", 0.05)
@@ -105,9 +123,12 @@ class SculptEngine:
         """A seamless loop of the figurine of the selfie's first face, swaying on its base.
 
         Its first frame is the still's view. Options: `pose`, `width_px`, `spp`, `fps`.
-        Raises NoFace, UnknownKit, BadPlaque, MissingModel, and whatever `progress` raises.
+        Raises NoFace, NoModelOfSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
+        raises.
         """
         kit, finish = _checked(selfie, recipe)
+        if len(selfie.faces) > 1:
+            raise NoModelOfSquad(f"{len(selfie.faces)} faces")
         width_px = int(recipe.options.get("width_px", _DEFAULT_WIDTH_PX))
         fps = int(recipe.options.get("fps", motion.FPS))
         progress("measuring", 0.0)
@@ -210,6 +231,49 @@ class SculptEngine:
             timings_ms=watch.laps_ms,
         )
 
+    def _squad(
+        self,
+        selfie: Selfie,
+        recipe: Recipe,
+        kit: Kit,
+        finish: Finish,
+        seed: int,
+        progress: Progress,
+    ) -> Candidate:
+        watch = _Stopwatch()
+        width_px = int(recipe.options.get("width_px", _DEFAULT_WIDTH_PX))
+        progress("measuring", 0.0)
+        troop = self._troop(kit, finish, len(selfie.faces), width_px)
+        watch.lap("moulding")
+        picture = squad.paint(
+            troop,
+            finish,
+            selfie,
+            name=recipe.plaque,
+            spp=int(recipe.options.get("spp", squad.SPP)),
+            seed=seed,
+            progress=progress,
+            lap=watch.lap,
+        )
+        return Candidate(
+            still=picture.still,
+            cutout=picture.cutout,
+            recipe=recipe,
+            seed=seed,
+            engine_version=f"{self.version}+{kit.name}.{kit.version}",
+            timings_ms=watch.laps_ms,
+        )
+
+    def _troop(self, kit: Kit, finish: Finish, count: int, width_px: int) -> squad.Troop:
+        key = (kit.name, kit.pose, finish.name, count, width_px)
+        troop = self._troops.pop(key, None)
+        if troop is None:
+            while len(self._troops) >= _TROOPS_KEPT:
+                del self._troops[next(iter(self._troops))]
+            troop = squad.muster(kit, finish, count, width_px=width_px)
+        self._troops[key] = troop
+        return troop
+
     def _mould(self, kit: Kit, finish: Finish, width_px: int) -> _Mould:
         key = (kit.name, kit.pose, finish.name, width_px)
         mould = self._moulds.pop(key, None)
@@ -231,9 +295,11 @@ class SculptEngine:
 
 
 def _checked(selfie: Selfie, recipe: Recipe) -> tuple[Kit, Finish]:
-    """What to make, before any work. Raises NoFace, UnknownKit, BadPlaque."""
+    """What to make, before any work. Raises NoFace, BigSquad, UnknownKit, BadPlaque."""
     if not selfie.faces:
         raise NoFace("the selfie has no face")
+    if len(selfie.faces) > squad.MOST:
+        raise BigSquad(f"{len(selfie.faces)} faces")
     kit = recipes.posed(recipe)
     finish = kit.finish(recipe.finish)
     lettering.letters(recipe.plaque)
@@ -247,5 +313,6 @@ class _Stopwatch:
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self.laps_ms[stage] = round((now - self._last) * 1000, 1)
+        spent = (now - self._last) * 1000
+        self.laps_ms[stage] = round(self.laps_ms.get(stage, 0.0) + spent, 1)
         self._last = now

@@ -208,6 +208,18 @@ def with_face(plates: Plates, crop: Array, box: tuple[int, int, int, int]) -> Fi
     return Figure(light=light, alpha=alpha)
 
 
+def traced(crop: Array, box: tuple[int, int, int, int], size_px: tuple[int, int]) -> Figure:
+    """A figure that is all in a traced crop (h, w, 4), premultiplied."""
+    x, y, w, h = box
+    width, height = size_px
+    light = np.zeros((height, width, 3), np.float32)
+    alpha = np.zeros((height, width), np.float32)
+    here = np.s_[y : y + h, x : x + w]
+    cover = np.ascontiguousarray(crop[..., 3])
+    light[here], alpha[here] = bled(crop[..., :3], cover), cover
+    return Figure(light=light, alpha=alpha)
+
+
 def with_skin(plates: Plates, finish: Finish, skin_row: int, skin: Array) -> Plates:
     """Hands and whatever else is bare outside the crop, in the visitor's tone."""
     if plates.skin is None:

@@ -53,6 +53,11 @@ class Lamp:
         )
         return replace(self, at=tuple(at), towards=tuple(towards))
 
+    def scaled(self, scale: float) -> Lamp:
+        """So many times as large and as far from the middle of the base: it lights the same."""
+        at, towards = ((scale * np.asarray(end)).tolist() for end in (self.at, self.towards))
+        return replace(self, at=tuple(at), towards=tuple(towards), half_size=scale * self.half_size)
+
 
 STUDIO = (
     Lamp((-2.1, 2.45, 5.0), (0, 1.35, 0), 0.80, (15.5, 14.6, 13.2)),  # key: in under the brim
@@ -90,7 +95,14 @@ def body_shape(body: Body, finish: Finish, *, cover: Array | None = None) -> Any
     )
 
 
-def thinned(body: Body, cameras: Sequence[Camera], size_px: tuple[int, int], crop_px: Box) -> Body:
+def thinned(
+    body: Body,
+    cameras: Sequence[Camera],
+    size_px: tuple[int, int],
+    crop_px: Box,
+    *,
+    cell: float = _COARSE_CELL,
+) -> Body:
     """A body for a few views: fine where a crop of the picture shows it, coarse where it only
     throws shadows and light. For one view of the face, a third of the triangles, and of the time to
     find one's way among them."""
@@ -108,7 +120,7 @@ def thinned(body: Body, cameras: Sequence[Camera], size_px: tuple[int, int], cro
         inside = (x > left - margin) & (x < left + width + margin)
         inside &= (y > top - margin) & (y < top + height + margin)
         seen |= inside & (np.einsum("ij,ij->i", normal, towards) >= _AWAY)
-    return body.coarser(~seen, cell=_COARSE_CELL)
+    return body.coarser(~seen, cell=cell)
 
 
 def recolour(body: Any, palette: Array) -> None:
@@ -292,6 +304,7 @@ def stage(
     table: Array | None = None,
     sampler: str = "independent",
     turn_deg: float = 0.0,
+    scale: float = 1.0,
 ) -> Any:
     """A scene ready to be traced: `size_px` is width and height, `crop_px` what is traced of it.
 
@@ -299,6 +312,8 @@ def stage(
     sampler: mitsuba's; "multijitter" spreads a few samples better.
     turn_deg: how far camera, lamps and table have gone around the figure; what one sees is the
     figure turning the other way in a studio that stands still.
+    scale: of the whole studio, for what is wider than a figure: lamps twice as large and as far
+    light it the same.
     """
     mi = mitsuba()
     scene: dict[str, Any] = {
@@ -312,9 +327,10 @@ def stage(
     }
     lamps = STUDIO if table is not None else (*STUDIO, _BOUNCE)
     for number, lamp in enumerate(lamps):
-        scene[f"lamp{number}"] = _lamp(lamp.turned(turn_deg) if turn_deg else lamp)
+        placed = lamp.turned(turn_deg) if turn_deg else lamp
+        scene[f"lamp{number}"] = _lamp(placed if scale == 1 else placed.scaled(scale))
     if table is not None:
-        scene.update(_table(table, turn_deg=turn_deg))
+        scene.update(_table(table, turn_deg=turn_deg, scale=scale))
     return mi.load_dict(scene)
 
 
@@ -359,7 +375,7 @@ def _lamp(lamp: Lamp) -> Any:
     )
 
 
-def _table(colour: Array, *, turn_deg: float) -> dict[str, Any]:
+def _table(colour: Array, *, turn_deg: float, scale: float) -> dict[str, Any]:
     """A sheet of card, curving up behind the figure."""
     run = np.linspace(0, 1, 240)
     bend = np.clip((run - 0.45) / 0.25, 0, 1) * np.pi / 2
@@ -369,7 +385,7 @@ def _table(colour: Array, *, turn_deg: float) -> dict[str, Any]:
     points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], z[:, None]), axis=-1)
     return {
         "table": grid(
-            turned(points, turn_deg) if turn_deg else points,
+            scale * (turned(points, turn_deg) if turn_deg else points),
             {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}},
         )
     }
