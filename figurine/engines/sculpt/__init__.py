@@ -136,11 +136,14 @@ class SculptEngine:
         progress("sculpting", 0.01)
         made = bust.make(selfie, head, kit, finish, sketch=width_px <= _SKETCH_WIDTH_PX)
         progress("filming", 0.02)
+        whole = body.load(kit.baked("body.xz"))
+        if width_px <= _SKETCH_WIDTH_PX:
+            whole = whole.coarser(np.ones(len(whole.faces), np.bool_), cell=_SKETCH_CELL)
         sway = motion.sway(fps=fps)
         pictures = motion.film(
             made,
-            body.load(kit.baked("body.xz")),
-            compose.load_plates(kit, finish, width_px=width_px).backdrop,
+            whole,
+            compose.load_studio(kit, width_px=width_px),
             kit,
             finish,
             name=recipe.plaque,

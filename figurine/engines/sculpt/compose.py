@@ -70,13 +70,9 @@ class Plates:
 
 def load_plates(kit: Kit, finish: Finish, *, width_px: int) -> Plates:
     """Raises MissingModel."""
-    size = (width_px, round(width_px * PLATE_PX[1] / PLATE_PX[0]))
 
     def sized(image: Array) -> Array:
-        if image.shape[1::-1] == size:
-            return image
-        smaller = size[0] < image.shape[1]
-        return cv2.resize(image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+        return _sized(image, width_px)
 
     light, coverage = _figure(kit, finish)
     alpha = sized(coverage)
@@ -84,11 +80,25 @@ def load_plates(kit: Kit, finish: Finish, *, width_px: int) -> Plates:
     if finish.face == "paint":
         with Image.open(kit.baked(f"{finish.name}-skin.webp")) as file:
             skin = sized(decode(np.asarray(file.convert("RGB"))))
-    stored = np.frombuffer(kit.baked("backdrop.png").read_bytes(), np.uint8)
-    backdrop: Array = np.asarray(cv2.imdecode(stored, cv2.IMREAD_UNCHANGED))
-    studio = np.clip(sized(backdrop[..., ::-1].astype(np.float32) / 65535), 0, 1)
+    studio = load_studio(kit, width_px=width_px)
     light = sized(light)
     return Plates(light=light, alpha=alpha, skin=skin, backdrop=room(studio, light, alpha, finish))
+
+
+def load_studio(kit: Kit, *, width_px: int) -> Array:
+    """The backdrop in full light, (H, W, 3) display sRGB 0..1, with the figure's shadow. Raises
+    MissingModel."""
+    stored = np.frombuffer(kit.baked("backdrop.png").read_bytes(), np.uint8)
+    backdrop: Array = np.asarray(cv2.imdecode(stored, cv2.IMREAD_UNCHANGED))
+    return np.clip(_sized(backdrop[..., ::-1].astype(np.float32) / 65535, width_px), 0, 1)
+
+
+def _sized(image: Array, width_px: int) -> Array:
+    size = (width_px, round(width_px * PLATE_PX[1] / PLATE_PX[0]))
+    if image.shape[1::-1] == size:
+        return image
+    smaller = size[0] < image.shape[1]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
 
 def _figure(kit: Kit, finish: Finish) -> tuple[Array, Array]:

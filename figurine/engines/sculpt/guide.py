@@ -62,17 +62,17 @@ class Guide:
         return np.concatenate([colours[..., :3], straight], axis=2), alpha
 
 
-def of(body: Body, made: Bust, finish: Finish) -> Guide:
-    """The guide to a bust on a body in a finish's palette."""
+def of(body: Body, made: Bust, finish: Finish, *, cover: Array | None) -> Guide:
+    """The guide to a bust on a body in a finish's palette; `cover` (V,) is its layer's on the body,
+    where it has one."""
     matt = {"type": "diffuse"}
     # 1. The body, a colour a corner.
     share = body.share[:, None] / np.float32(255)
     own, other = finish.palette[body.material], finish.palette[body.other_material]
     colours = other + share * (own - other)
     bent = scene.normals_of(body)
-    if finish.layer is not None:
-        cover = coating.on_body(body, bent, finish.layer)[:, None]
-        colours = colours + cover * (finish.layer.colour - colours)
+    if finish.layer is not None and cover is not None:
+        colours = colours + cover[:, None] * (finish.layer.colour - colours)
     name = _ON_BODY.partition(".")[2]
     shape = scene.mesh(
         "body",
@@ -90,8 +90,8 @@ def of(body: Body, made: Bust, finish: Finish) -> Guide:
     around = scene.grid_normals(made.clay)
     albedo = made.albedo
     if finish.layer is not None:
-        cover = coating.on_head(made.clay, around, finish.layer, texels=(rows, columns))[..., None]
-        albedo = albedo + cover * (finish.layer.colour - albedo)
+        over = coating.on_head(made.clay, around, finish.layer, texels=(rows, columns))[..., None]
+        albedo = albedo + over * (finish.layer.colour - albedo)
     fine = cv2.resize(around, (columns, rows), interpolation=cv2.INTER_LINEAR)
     head = scene.grid(made.clay, matt, texels=(rows, columns), glow=scene.bitmap(albedo))
     return Guide(

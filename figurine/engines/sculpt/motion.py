@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from figurine import kits
-from figurine.engines.sculpt import compose, engraving, guide, scene
+from figurine.engines.sculpt import coating, compose, engraving, guide, scene
 from figurine.engines.sculpt.bust import Bust
 from figurine.kits import Finish, Kit
 from figurine.kits.body import Body
@@ -62,7 +62,7 @@ def sway(*, fps: int) -> Sway:
 def film(
     made: Bust,
     body: Body,
-    backdrop: Array,
+    studio: Array,
     kit: Kit,
     finish: Finish,
     *,
@@ -73,16 +73,19 @@ def film(
     progress: Callable[[float], None],
 ) -> Iterator[Pixels]:
     """The pictures (H, W, 3) of a figurine in these turns, with the name on its plaque, before the
-    still's backdrop (H, W, 3)."""
-    size_px = backdrop.shape[1], backdrop.shape[0]
+    kit's studio (H, W, 3)."""
+    size_px = studio.shape[1], studio.shape[0]
     # 1. The figurine, in light and without, and its shadow.
     box = _reach(body, kit, size_px, turns_deg)
     palette = finish.palette.copy()
     palette[kit.materials.index("skin")] = made.skin
     coated = replace(finish, palette=palette)
-    guides = guide.of(body, made, coated)
+    cover = None
+    if finish.layer is not None:
+        cover = coating.on_body(body, scene.normals_of(body), finish.layer)
+    guides = guide.of(body, made, coated, cover=cover)
     shapes = {
-        "body": scene.body_shape(body, coated),
+        "body": scene.body_shape(body, coated, cover=cover),
         "head": scene.head_shape(made.clay, made.albedo, finish, gloss=made.gloss),
     }
     shade = _shade(body, shapes["head"], guides, kit, coated, max(turns_deg), seed=seed)
@@ -98,7 +101,7 @@ def film(
         known, alpha = guides.seen(
             kit.camera.turned(turn_deg), size_px=size_px, crop_px=box, seed=seed
         )
-        studio = scene.stage(
+        stage = scene.stage(
             shapes,
             kit.camera,
             size_px=size_px,
@@ -107,7 +110,7 @@ def film(
             turn_deg=turn_deg,
         )
         traced = scene.trace(
-            studio,
+            stage,
             spp=spp,
             seed=seed,
             step=step,
@@ -116,11 +119,12 @@ def film(
             quality="fast",
             most_px=_MOST_PX,
         )
-        del studio  # two at a time would be too large
+        del stage  # two at a time would be too large
         figure = _set(traced, alpha, box, size_px)
         turned = replace(kit, camera=kit.camera.turned(turn_deg))
         figure = engraving.engrave(figure, name, turned, finish)
-        behind = _shaded(backdrop, shade, turn_deg)
+        shaded = _shaded(studio, shade, turn_deg)
+        behind = compose.room(shaded, figure.light, figure.alpha, finish)
         yield compose.still(figure, behind, seed=seed)[0]
 
 
@@ -137,7 +141,7 @@ def _shade(
     """How much brighter the backdrop is than the still's, (h, w, 3) at a few turns."""
     whole = (0, 0, *_SHADE_PX)
     coarse = body.coarser(np.ones(len(body.faces), np.bool_), cell=_SHADE_CELL)
-    shapes = {"body": scene.body_shape(coarse, finish), "head": head}
+    shapes = {"body": scene.body_shape(coarse, replace(finish, layer=None)), "head": head}
     seen = {}
     for turn_deg in (0.0, -reach_deg, -reach_deg / 2, reach_deg / 2, reach_deg):
         camera = kit.camera.turned(turn_deg)

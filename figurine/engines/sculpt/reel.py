@@ -20,7 +20,7 @@ _LIMITED: Final = 1
 """Range of codes 16 to 235: what every player takes video for. Source: libavutil/pixfmt.h."""
 _THREADS: Final = 2
 """Fixed, since the bytes depend on it."""
-_H264: Final = {"preset": "slow", "crf": "19", "aq-mode": "3", "profile": "high"}
+_H264: Final = {"preset": "slow", "crf": "17", "aq-mode": "3", "profile": "high"}
 """aq-mode 3 spends bits on dark, smooth ground, where bands would show."""
 _VP9: Final = {
     "deadline": "good",

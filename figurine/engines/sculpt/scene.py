@@ -70,23 +70,28 @@ _BOUNCE = Lamp((0.0, -0.02, 3.0), (0, 1.40, 0), 0.90, (1.1, 0.85, 0.55))
 _SKY = (0.42, 0.42, 0.44)
 
 
-def body_shape(body: Body, finish: Finish) -> Any:
-    """The body as a mitsuba mesh in the finish's palette."""
+def body_shape(body: Body, finish: Finish, *, cover: Array | None = None) -> Any:
+    """The body as a mitsuba mesh in the finish's palette.
+
+    cover: (V,) of the finish's layer, where it is known; to find it takes long on a fine body.
+    """
     normals = normals_of(body)
     index, faces, uv = _paired(body, len(finish.palette))
     gloss = _swatches(finish.specular[:, None].repeat(3, axis=1))
     coat = _coat(finish, _swatches(finish.palette), bitmap(gloss))
     if finish.layer is None:
         return mesh("body", body.vertices[index], faces, normals[index], uv, coat)
-    cover = {"type": "mesh_attribute", "name": "vertex_cover"}
+    if cover is None:
+        cover = coating.on_body(body, normals, finish.layer)
+    weight = {"type": "mesh_attribute", "name": "vertex_cover"}
     return mesh(
         "body",
         body.vertices[index],
         faces,
         normals[index],
         uv,
-        _layered(coat, finish.layer, cover),
-        attributes={"vertex_cover": coating.on_body(body, normals, finish.layer)[index]},
+        _layered(coat, finish.layer, weight),
+        attributes={"vertex_cover": cover[index]},
     )
 
 
