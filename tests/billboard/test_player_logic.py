@@ -497,6 +497,28 @@ def test_addresses_that_ran_out_are_asked_for_once_and_tried_when_fresh(page: Pa
     assert play(page, body, snapshot(3, *ABC), snapshot(3, *fresh)) == [1, "C"]
 
 
+@pytest.mark.parametrize("gone", ["A", "B"])
+def test_clip_addresses_that_ran_out_are_asked_for_and_tried_when_fresh(
+    page: Page, gone: str
+) -> None:
+    """B is on and A is next: its clip is missed when it is loaded ahead."""
+    body = """
+        const [ran, fresh, ...removals] = g;
+        answers[`${removals.pop()}.mp4`] = 'gone';
+        take(ran);
+        await until(() => missing > 0);
+        const before = missing;
+        take(fresh);
+        for (const frame of removals) take(frame);
+        await until(() => shown.at(-1) === 'A moves blob');
+        return [before, missing];
+    """
+    ran = [moving(ABC[0]), moving(ABC[1])]
+    fresh = [{**one, "clip": {"mp4": f"{one['clip']['mp4']}-fresh", "webm": ""}} for one in ran]
+    frames = [snapshot(2, *ran), snapshot(2, *fresh), changes(2, 3, ("B", 3))]
+    assert play(page, body, *frames, gone) == [1, 1]
+
+
 def test_hero_stands_first_and_moves_when_its_clip_comes_later(page: Page) -> None:
     body = """
         take(g[0]);
