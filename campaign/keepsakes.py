@@ -21,6 +21,7 @@ import structlog
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,7 +32,7 @@ from campaign.errors import NotHandedOut, SelfieGone, TooLate, refusal_of
 from campaign.leases import Claim
 from campaign.models import Figurine, Keepsake, Submission, Transition
 from figurine.engines.base import FORMATS, SCULPTORS, Animator, Format, Sculptor
-from figurine.errors import Cancelled, FigurineError
+from figurine.errors import Cancelled, FigurineError, MissingModel
 from figurine.types import Recipe, Selfie
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,23 @@ SOLID_LIMIT_S: Final = 120.0
 """Seconds are usual: the first of a kit 9 s, later ones 3 to 5 s, on two busy cores."""
 CLIP_LIMIT_S: Final = 1800.0
 """A hundred pictures on a machine that has better things to do."""
+
+NOT_MADE_BY_ENGINE: Final = "not_made_by_engine"
+
+_ANEW: Final = {
+    "outcome": "",
+    "error_code": "",
+    "attempt": 0,
+    "stage": "",
+    "percent": 0,
+    "lease_token": None,
+    "lease_until": None,
+    "claimed_at": None,
+    "finished_at": None,
+    "file": "",
+    "webm": "",
+}
+"""A job that nobody has tried."""
 
 _FORMATS: Final[dict[str, Format]] = {K(name): name for name in FORMATS}
 
@@ -103,20 +121,22 @@ def _put_to_work(figurine: Figurine, kind: KeepsakeKind) -> bool:
     if not is_new:
         if keepsake.is_open or keepsake.is_done or _is_hopeless(keepsake):
             return False
-        fresh = Keepsake(figurine=figurine, kind=kind, pk=keepsake.pk, created_at=timezone.now())
-        fresh.save(force_update=True)
+        over = Keepsake.objects.filter(pk=keepsake.pk, outcome=keepsake.outcome)
+        if not over.update(**_ANEW, created_at=timezone.now(), ready_at=timezone.now()):
+            return False  # somebody was faster
+        keepsake.refresh_from_db()
     signals.keepsake_wanted.send(sender=Keepsake, keepsake=keepsake)
     return True
 
 
 def _is_hopeless(keepsake: Keepsake) -> bool:
-    """Failed for a reason that would be the same another time."""
+    """Failed for a reason that would be the same another time; a missing model can be installed."""
     refusal = refusal_of(keepsake.error_code)
     return (
         keepsake.outcome == JobOutcome.FAILED
         and issubclass(refusal, FigurineError)
         and refusal.permanent
-        and refusal is not FigurineError
+        and refusal not in (FigurineError, MissingModel)
     )
 
 
@@ -163,11 +183,7 @@ def _work(claim: Claim) -> None:
     try:
         files = _make(keepsake, claim)
         if files is None:
-            leases.close(
-                Keepsake.objects.filter(pk=keepsake.pk, lease_token=claim.lease_token),
-                outcome=JobOutcome.CANCELLED,
-                code="not_made_by_engine",
-            )
+            leases.close(leases.held(claim), outcome=JobOutcome.CANCELLED, code=NOT_MADE_BY_ENGINE)
             return
         _store(keepsake, files, claim)
     except Cancelled:
@@ -216,12 +232,8 @@ def _selfie(submission: Submission) -> Selfie:
 
 def _store(keepsake: Keepsake, files: dict[str, ContentFile[bytes]], claim: Claim) -> None:
     """Write files, then the row under the lease; take the files back if the lease was lost."""
-    written = []
+    written = _written(keepsake, files)
     try:
-        for field, content in files.items():
-            file = getattr(keepsake, field)
-            file.save(content.name, content, save=False)
-            written.append(file)
         with transaction.atomic():
             submission = _locked(claim.submission_id)
             named = {field: getattr(keepsake, field).name for field in files}
@@ -238,9 +250,27 @@ def _store(keepsake: Keepsake, files: dict[str, ContentFile[bytes]], claim: Clai
             _tell(submission.pk)
     except Cancelled:
         # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
-        for file in written:
-            file.delete(save=False)
+        _take_back(written)
         raise
+
+
+def _written(keepsake: Keepsake, files: dict[str, ContentFile[bytes]]) -> list[FieldFile]:
+    """All of them in the store, or none."""
+    written: list[FieldFile] = []
+    try:
+        for field, content in files.items():
+            file: FieldFile = getattr(keepsake, field)
+            file.save(str(content.name), content, save=False)
+            written.append(file)
+    except BaseException:
+        _take_back(written)
+        raise
+    return written
+
+
+def _take_back(written: list[FieldFile]) -> None:
+    for file in written:
+        file.delete(save=False)
 
 
 def _failed(claim: Claim, *, code: str, permanent: bool) -> None:
@@ -253,11 +283,14 @@ def _failed(claim: Claim, *, code: str, permanent: bool) -> None:
         if permanent or leases.is_worn_out(keepsake):
             _give_up(keepsake, code=code)
         else:
-            leases.try_later(keepsake, code=code)
+            leases.try_later(claim, attempt=keepsake.attempt, code=code)
 
 
 def _give_up(keepsake: Keepsake, *, code: str) -> None:
-    leases.close(Keepsake.objects.filter(pk=keepsake.pk), outcome=JobOutcome.FAILED, code=code)
+    """End it, if the lease is still the one that `keepsake` was read with."""
+    same = Keepsake.objects.filter(pk=keepsake.pk, lease_token=keepsake.lease_token)
+    if not leases.close(same, outcome=JobOutcome.FAILED, code=code):
+        return
     log.error("keepsake given up", kind=keepsake.kind, figurine=keepsake.figurine_id, code=code)
     _tell(keepsake.figurine.submission_id)
 

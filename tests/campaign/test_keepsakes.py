@@ -27,7 +27,7 @@ from campaign.errors import IntakeError, NotHandedOut, SelfieGone, TooLate
 from campaign.keepsakes import Stand
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Keepsake, Submission
-from figurine.errors import NotSolid, OutOfMemory
+from figurine.errors import MissingModel, NotSolid, OutOfMemory
 from tests.campaign.test_generation import FrameEngine
 from tests.campaign.test_rerolls import waiting  # noqa: F401 - a fixture
 from tests.moving import MovingEngine
@@ -328,6 +328,39 @@ def test_slow_worker_whose_lease_was_taken_leaves_no_file(
     assert set(storages["private"].listdir("figurines")[1]) == before
 
 
+@pytest.mark.parametrize("permanent", [True, False])
+def test_slow_worker_that_fails_ends_no_other_ones_job(up: Submission, permanent: bool) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    slow = leases.take(one(K.GLB), submission_id=up.pk)
+    read = one(K.GLB)
+    lapse()
+    theirs = leases.take(one(K.GLB), submission_id=up.pk)
+    keepsakes._failed(slow, code="engine_broke", permanent=permanent)
+    # Taken over after the row was read, too.
+    keepsakes._give_up(read, code="engine_broke")
+    assert leases.try_later(slow, attempt=1, code="engine_broke") is False
+    assert (one(K.GLB).is_open, one(K.GLB).lease_token) == (True, theirs.lease_token)
+    assert one(K.GLB).error_code == ""
+
+
+def test_store_that_breaks_off_leaves_no_file(
+    up: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of a clip's files is one that the disk has no room for."""
+    save = storages["private"].save
+
+    def full(name: str, *args: object, **kwargs: object) -> str:
+        if name.endswith(".webm"):
+            raise OSError("no space left")
+        return str(save(name, *args, **kwargs))
+
+    before = set(storages["private"].listdir("figurines")[1])
+    monkeypatch.setattr(storages["private"], "save", full)
+    keepsakes.run_clip()
+    assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "engine_broke")
+    assert set(storages["private"].listdir("figurines")[1]) == before
+
+
 def test_trouble_that_may_pass_is_tried_three_times(up: Submission, engine: MovingEngine) -> None:
     def refuse() -> None:
         raise OutOfMemory
@@ -367,6 +400,21 @@ def test_solid_that_cannot_be_is_not_tried_again(up: Submission, engine: MovingE
     kept = queries.status(up).keepsakes
     assert (kept.stl.stand, kept.stl.sentence) == (Stand.HOPELESS, NotSolid.sentence)
     assert keepsakes.ask(up, kind=K.STL) is False
+
+
+def test_solid_for_want_of_a_model_is_asked_for_again(up: Submission, engine: MovingEngine) -> None:
+    def refuse() -> None:
+        raise MissingModel
+
+    engine.meanwhile = refuse
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.run_solid()
+    assert (one(K.GLB).error_code, standing(up)[0]) == (MissingModel.code, Stand.FAILED)
+    engine.meanwhile = lambda: None
+    assert keepsakes.ask(up, kind=K.GLB) is True
+    assert (one(K.GLB).error_code, one(K.GLB).attempt) == ("", 0)
+    assert keepsakes.run_solid() is True
+    assert standing(up)[0] == Stand.READY
 
 
 def test_lost_bells_are_healed_by_the_sweep(
