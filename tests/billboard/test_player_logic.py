@@ -416,6 +416,19 @@ def test_pictures_used_last_are_kept(page: Page) -> None:
     assert run(page, "pictures", PICTURES + body) == [1, 0]
 
 
+def test_pictures_are_kept_up_to_so_many_bytes(page: Page) -> None:
+    body = """
+        const few = new m.Pictures({fetch: async () => new Response('12345'),
+            measure: async () => ({}), most: Infinity, mostBytes: 15});
+        const got = [];
+        for (const name of ['a', 'b', 'c', 'd']) got.push(await few.get(item(name)));
+        await null;
+        const isThere = ({url}) => globalThis.fetch(url).then(() => 1, () => 0);
+        return Promise.all(got.map(isThere));
+    """
+    assert run(page, "pictures", PICTURES + body) == [0, 1, 1, 1]
+
+
 # --- player: real feed and pictures, a stage that only notes --------------------------------------
 
 

@@ -44,7 +44,7 @@ export class Player {
 
   /**
    * @param {{feed: import("../lib/feed.js").Feed, pictures: import("../lib/pictures.js").Pictures,
-   *   clips: import("../lib/pictures.js").Pictures<{url: string}>,
+   *   clips: import("../lib/pictures.js").Pictures<{url: string, bytes: number}>,
    *   stage: import("./stage.js").Stage, slotMs: number, ack: (ack: any) => void,
    *   now: () => number, onMissing: () => void}} wiring `now` is the server's time;
    *   `onMissing` asks for fresh addresses
