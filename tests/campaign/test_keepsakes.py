@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import IO
 
 import pytest
 from django.core.files.storage import storages
@@ -349,10 +350,10 @@ def test_store_that_breaks_off_leaves_no_file(
     """The second of a clip's files is one that the disk has no room for."""
     save = storages["private"].save
 
-    def full(name: str, *args: object, **kwargs: object) -> str:
+    def full(name: str, content: IO[bytes], max_length: int | None = None) -> str:
         if name.endswith(".webm"):
             raise OSError("no space left")
-        return str(save(name, *args, **kwargs))
+        return save(name, content, max_length)
 
     before = set(storages["private"].listdir("figurines")[1])
     monkeypatch.setattr(storages["private"], "save", full)
