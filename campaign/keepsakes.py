@@ -2,7 +2,7 @@
 
 Made once more from the figurine's own recipe and seed and from the selfie, so only while the selfie
 lives. A clip is made after approval, by a worker that gives way to everything else; solids are made
-when a visitor asks, by a worker of their own and never before a waiting figurine.
+when a visitor asks, by a worker of their own, after the figurines that wait but soon all the same.
 
 What has left the screens has no clip: it is deleted in the transaction that takes the figurine
 down, and one that is being made finds its lease gone.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -42,6 +43,8 @@ K = KeepsakeKind
 
 SOLID_LIMIT_S: Final = 120.0
 """Seconds are usual: the first of a kit 9 s, later ones 3 to 5 s, on two busy cores."""
+SOLID_PATIENCE_S: Final = 30.0
+"""How long a solid gives way to figurines: an evening's queue may never end."""
 CLIP_LIMIT_S: Final = 1800.0
 """A hundred pictures on a machine that has better things to do."""
 
@@ -147,23 +150,28 @@ def ready(kinds: Collection[KeepsakeKind]) -> QuerySet[Keepsake]:
 
 
 def run_solid() -> bool:
-    """Make one solid, unless a figurine waits. Returns whether there was one."""
+    """Make one solid; while a figurine waits, one that gave way for SOLID_PATIENCE_S.
+
+    Returns whether there was one.
+    """
+    waiting = ready(SOLID)
     if generation.ready_jobs().exists():
-        return False
-    return _run(SOLID, limit_s=SOLID_LIMIT_S)
+        asked_by = timezone.now() - timedelta(seconds=SOLID_PATIENCE_S)
+        waiting = waiting.filter(created_at__lte=asked_by)
+    return _run(waiting, limit_s=SOLID_LIMIT_S)
 
 
 def run_clip() -> bool:
     """Make one clip. Returns whether there was one."""
-    return _run({K.CLIP}, limit_s=CLIP_LIMIT_S)
+    return _run(ready({K.CLIP}), limit_s=CLIP_LIMIT_S)
 
 
-def _run(kinds: Collection[KeepsakeKind], *, limit_s: float) -> bool:
+def _run(waiting: QuerySet[Keepsake], *, limit_s: float) -> bool:
     claims: list[Claim] = []
     is_found = False
     with transaction.atomic():
-        waiting = ready(kinds).select_related("figurine")
-        for keepsake in leases.locked(waiting, of=("self",))[:1]:
+        found = waiting.select_related("figurine")
+        for keepsake in leases.locked(found, of=("self",))[:1]:
             is_found = True
             if leases.is_worn_out(keepsake):
                 _give_up(keepsake, code=keepsake.error_code or "worker_lost")

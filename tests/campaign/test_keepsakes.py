@@ -219,6 +219,30 @@ def test_figurines_come_before_solids(
     assert engine.made == ["stl"]
 
 
+def test_solid_has_its_turn_though_the_queue_stands(
+    up: Submission,
+    receive: Callable[..., Submission],
+    engine: MovingEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(tasks.cast, "delay", lambda: rung.append("cast"))
+    monkeypatch.setattr(tasks.generate, "delay", lambda: rung.append("generate"))
+    monkeypatch.setattr(tasks, "ring_film", lambda: None)
+    keepsakes.ask(up, kind=K.STL)
+    keepsakes.ask(up, kind=K.GLB)
+    other = receive()
+    lifecycle.transition(other, S.QUEUED, actor=lifecycle.SYSTEM)
+    other.jobs.create(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    tasks.sweep()
+    assert rung == ["generate", "cast"]
+    Keepsake.objects.filter(kind=K.STL).update(
+        created_at=timezone.now() - timedelta(seconds=keepsakes.SOLID_PATIENCE_S)
+    )
+    tasks.cast()
+    assert (engine.made, now(other).state) == (["stl"], S.QUEUED)
+
+
 def test_each_worker_makes_its_own(up: Submission, engine: MovingEngine) -> None:
     keepsakes.ask(up, kind=K.GLB)
     tasks.film()
@@ -431,6 +455,18 @@ def test_lost_bells_are_healed_by_the_sweep(
 
 
 # --- who may have it ------------------------------------------------------------------------------
+OWNERS = {S.REVIEW, S.QUEUED, S.GENERATING, S.APPROVED, S.RECALLED}
+OPEN = {
+    (Audience.SCREEN, Picture.CLIP_MP4, S.APPROVED),
+    (Audience.SCREEN, Picture.CLIP_WEBM, S.APPROVED),
+    *((Audience.PARTICIPANT, Picture.CLIP_MP4, state) for state in OWNERS),
+    *((Audience.PARTICIPANT, Picture.CLIP_WEBM, state) for state in OWNERS),
+    *((Audience.PARTICIPANT, Picture.MODEL, state) for state in OWNERS),
+    *((Audience.PARTICIPANT, Picture.PRINT, state) for state in OWNERS),
+}
+"""Who may have what, and while what; nothing else opens."""
+
+
 @pytest.mark.parametrize("state", S)
 @pytest.mark.parametrize("audience", [Audience.SCREEN, Audience.PARTICIPANT])
 @pytest.mark.parametrize("picture", media.KEEPSAKES)
@@ -446,8 +482,7 @@ def test_address_opens_only_for_its_audience_while_the_state_allows(
     Submission.objects.filter(pk=up.pk).update(state=state)
     address = media.address(up.figurines.get(), picture, audience=audience)
     found = media.resolve(address.rpartition("/")[2], user=AnonymousUser())
-    is_for = audience == Audience.PARTICIPANT or picture in media.FOR_SCREENS
-    assert (found is not None) is (is_for and state in media.MAY_SEE[audience])
+    assert (found is not None) is ((audience, picture, state) in OPEN)
 
 
 def test_receipt_counts_every_file(up: Submission) -> None:
