@@ -21,7 +21,7 @@ from uuid import UUID
 import structlog
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 from django.utils import timezone
@@ -32,7 +32,7 @@ from campaign.enums import SOLID, JobOutcome, KeepsakeKind, SubmissionState
 from campaign.errors import NotHandedOut, SelfieGone, TooLate, refusal_of
 from campaign.leases import Claim
 from campaign.models import Figurine, Keepsake, Submission, Transition
-from figurine.engines.base import FORMATS, SCULPTORS, Animator, Format, Sculptor
+from figurine.engines.base import ANIMATORS, FORMATS, SCULPTORS, Animator, Format, Sculptor
 from figurine.errors import Cancelled, FigurineError, MissingModel
 from figurine.types import Recipe, Selfie
 
@@ -49,6 +49,9 @@ CLIP_LIMIT_S: Final = 1800.0
 """A hundred pictures on a machine that has better things to do."""
 
 NOT_MADE_BY_ENGINE: Final = "not_made_by_engine"
+
+CLIPS_AT_ONCE: Final = 20
+"""How many missing clips one sweep asks for."""
 
 _ANEW: Final = {
     "outcome": "",
@@ -116,6 +119,29 @@ def follow(submission: Submission, transition: Transition, **words: object) -> N
         wants = submission.campaign.makes_clips and media.selfie_of(submission)
         if figurine and figurine.recipe and wants:
             _put_to_work(figurine, K.CLIP)
+
+
+def want_missing_clips() -> int:
+    """Have clips made of what is up without: approved by an earlier version, before its engine
+    made any, or before its campaign wanted any. Returns how many.
+    """
+    clips = Keepsake.objects.filter(figurine=OuterRef("pk"), kind=K.CLIP)
+    not_made = clips.filter(outcome=JobOutcome.CANCELLED, error_code=NOT_MADE_BY_ENGINE)
+    without = Figurine.objects.filter(
+        Exists(not_made) | ~Exists(clips),
+        is_chosen=True,
+        recipe__engine__in=ANIMATORS,
+        submission__state=S.APPROVED,
+        submission__campaign__makes_clips=True,
+        submission__selfie_purge_at__gt=timezone.now(),
+    ).exclude(submission__selfie="")
+    opened = 0
+    for pk, submission_id in list(without.values_list("pk", "submission_id")[:CLIPS_AT_ONCE]):
+        with transaction.atomic():
+            _locked(submission_id)
+            figurine = without.filter(pk=pk).first()
+            opened += figurine is not None and _put_to_work(figurine, K.CLIP)
+    return opened
 
 
 def _put_to_work(figurine: Figurine, kind: KeepsakeKind) -> bool:

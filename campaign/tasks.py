@@ -60,6 +60,7 @@ def sweep() -> None:
         ring(generate.delay)
     if keepsakes.ready(SOLID).exists():
         ring(cast.delay)
+    keepsakes.want_missing_clips()
     if keepsakes.ready({KeepsakeKind.CLIP}).exists():
         ring_film()
     for submission_id in queries.stuck_in_screening():

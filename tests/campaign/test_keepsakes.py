@@ -114,6 +114,35 @@ def test_engine_without_motion_simply_makes_no_clip(
     assert queries.status(up).keepsakes.clip is None
 
 
+def test_sweep_wants_the_clips_that_are_missing(up: Submission) -> None:
+    """There is none, for an earlier version approved it, or its engine did not make any then."""
+    figurine = up.figurines.get()
+    figurine.recipe = {**figurine.recipe, "engine": "sculpt"}
+    figurine.save()
+    assert keepsakes.want_missing_clips() == 0, "it is wanted already"
+    Keepsake.objects.update(outcome=JobOutcome.FAILED, error_code="engine_broke")
+    assert keepsakes.want_missing_clips() == 0, "it was tried"
+    Keepsake.objects.update(outcome=JobOutcome.CANCELLED, error_code="not_made_by_engine")
+    assert [keepsakes.want_missing_clips(), keepsakes.want_missing_clips()] == [1, 0]
+    Keepsake.objects.all().delete()
+    assert [keepsakes.want_missing_clips(), keepsakes.want_missing_clips()] == [1, 0]
+    assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "")
+
+
+@pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion"])
+def test_sweep_wants_no_clip_that_cannot_be(up: Submission, lack: str) -> None:
+    Keepsake.objects.all().delete()
+    engine = "frame" if lack == "motion" else "sculpt"
+    up.figurines.update(recipe={"engine": engine, "kit": "soldier", "finish": "painted"})
+    if lack == "clips":
+        Campaign.objects.update(makes_clips=False)
+    elif lack == "selfie":
+        Submission.objects.update(selfie_purge_at=timezone.now())
+    elif lack == "approval":
+        Submission.objects.update(state=S.RECALLED)
+    assert keepsakes.want_missing_clips() == 0
+
+
 LEAVE: dict[str, Callable[[Submission], object]] = {
     "recall": lambda s: approval.recall(s, actor=lifecycle.SYSTEM, reason=RecallReason.PARTICIPANT),
     "undo": lambda s: approval.undo(s, actor=lifecycle.SYSTEM),
