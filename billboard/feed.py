@@ -182,14 +182,18 @@ def _snapshot(campaign_id: int, place: Place) -> Snapshot:
 def _added(
     campaign_id: int, place: Place, submissions: Sequence[UUID] | None = None
 ) -> dict[UUID, int]:
-    """Where each was added last, up to this place."""
+    """Where each was added last: these up to this place, or all whenever it was.
+
+    A snapshot shows who came again since its place was read, under the place of that: under an
+    older one the screen would take the card down and put it up once more with the next change.
+    """
     if place.epoch is None or submissions == []:
         return {}
     entries = FeedEntry.objects.filter(
-        campaign_id=campaign_id, epoch=place.epoch, seq__lte=place.seq, kind=EntryKind.ADD
+        campaign_id=campaign_id, epoch=place.epoch, kind=EntryKind.ADD
     )
     if submissions is not None:
-        entries = entries.filter(submission__in=submissions)
+        entries = entries.filter(seq__lte=place.seq, submission__in=submissions)
     return dict(entries.values_list("submission_id").annotate(Max("seq")))
 
 

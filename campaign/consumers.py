@@ -19,6 +19,7 @@ import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
+from django.db.models import Max
 
 from campaign import progress, queries
 from campaign.models import Submission
@@ -40,6 +41,8 @@ FRAMES_WINDOW_S: Final = 5.0
 READERS: Final = 4
 """Phones are read for side by side, and not in the one thread that all sockets share."""
 
+Moved = tuple[datetime, datetime | None]
+
 _readers = ThreadPoolExecutor(READERS, thread_name_prefix="phone")
 
 
@@ -49,8 +52,10 @@ def _find(token: str) -> Submission | None:
     return Submission.objects.only("pk").filter(token=token).first()
 
 
-def _last_move(submission: Submission) -> datetime:
-    return Submission.objects.values_list("state_since_at", flat=True).get(pk=submission.pk)
+def _last_move(submission: Submission) -> Moved:
+    """When it moved last, and when one of its keepsakes was made or given up last."""
+    moved = Submission.objects.annotate(kept_at=Max("figurines__keepsakes__finished_at"))
+    return moved.values_list("state_since_at", "kept_at").get(pk=submission.pk)
 
 
 class ParticipantConsumer(AsyncWebsocketConsumer):
@@ -61,7 +66,7 @@ class ParticipantConsumer(AsyncWebsocketConsumer):
     submission: Submission | None = None
     group: str | None = None
     beating: asyncio.Task[None] | None = None
-    told_of: datetime | None = None
+    told_of: Moved | None = None
     """The move that the phone heard of last."""
 
     looked_at_s: float = float("-inf")

@@ -188,15 +188,17 @@ def _failed(held: Claim, *, code: str, permanent: bool) -> None:
             job.submission = submission
             _give_up(job, code=code)
             return
-        leases.try_later(job, code=code)
-        lifecycle.transition(
-            submission, SubmissionState.QUEUED, actor=lifecycle.SYSTEM, reason=code
-        )
+        if leases.try_later(held, attempt=job.attempt, code=code):
+            lifecycle.transition(
+                submission, SubmissionState.QUEUED, actor=lifecycle.SYSTEM, reason=code
+            )
 
 
 def _give_up(job: GenerationJob, *, code: str) -> None:
     """Fail for good; but a re-roll leaves what was there before it."""
-    leases.close(GenerationJob.objects.filter(pk=job.pk), outcome=JobOutcome.FAILED, code=code)
+    same = GenerationJob.objects.filter(pk=job.pk, lease_token=job.lease_token)
+    if not leases.close(same, outcome=JobOutcome.FAILED, code=code):
+        return  # who took over ends it
     if not rerolls.withdraw(job.submission, reason=code):
         lifecycle.transition(
             job.submission, SubmissionState.FAILED, actor=lifecycle.SYSTEM, reason=code

@@ -2,7 +2,7 @@
 
 Made once more from the figurine's own recipe and seed and from the selfie, so only while the selfie
 lives. A clip is made after approval, by a worker that gives way to everything else; solids are made
-when a visitor asks, by a worker of their own and never before a waiting figurine.
+when a visitor asks, by a worker of their own, after the figurines that wait but soon all the same.
 
 What has left the screens has no clip: it is deleted in the transaction that takes the figurine
 down, and one that is being made finds its lease gone.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -20,7 +21,8 @@ from uuid import UUID
 import structlog
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -30,8 +32,8 @@ from campaign.enums import SOLID, JobOutcome, KeepsakeKind, SubmissionState
 from campaign.errors import NotHandedOut, SelfieGone, TooLate, refusal_of
 from campaign.leases import Claim
 from campaign.models import Figurine, Keepsake, Submission, Transition
-from figurine.engines.base import FORMATS, SCULPTORS, Animator, Format, Sculptor
-from figurine.errors import Cancelled, FigurineError
+from figurine.engines.base import ANIMATORS, FORMATS, SCULPTORS, Animator, Format, Sculptor
+from figurine.errors import Cancelled, FigurineError, MissingModel
 from figurine.types import Recipe, Selfie
 
 log = structlog.get_logger(__name__)
@@ -41,8 +43,30 @@ K = KeepsakeKind
 
 SOLID_LIMIT_S: Final = 120.0
 """Seconds are usual: the first of a kit 9 s, later ones 3 to 5 s, on two busy cores."""
+SOLID_PATIENCE_S: Final = 30.0
+"""How long a solid gives way to figurines: an evening's queue may never end."""
 CLIP_LIMIT_S: Final = 1800.0
 """A hundred pictures on a machine that has better things to do."""
+
+NOT_MADE_BY_ENGINE: Final = "not_made_by_engine"
+
+CLIPS_AT_ONCE: Final = 20
+"""How many missing clips one sweep asks for."""
+
+_ANEW: Final = {
+    "outcome": "",
+    "error_code": "",
+    "attempt": 0,
+    "stage": "",
+    "percent": 0,
+    "lease_token": None,
+    "lease_until": None,
+    "claimed_at": None,
+    "finished_at": None,
+    "file": "",
+    "webm": "",
+}
+"""A job that nobody has tried."""
 
 _FORMATS: Final[dict[str, Format]] = {K(name): name for name in FORMATS}
 
@@ -102,26 +126,51 @@ def follow(submission: Submission, transition: Transition, **words: object) -> N
             _put_to_work(figurine, K.CLIP)
 
 
+def want_missing_clips() -> int:
+    """Have clips made of what is up without: approved by an earlier version, before its engine
+    made any, or before its campaign wanted any. Returns how many.
+    """
+    clips = Keepsake.objects.filter(figurine=OuterRef("pk"), kind=K.CLIP)
+    not_made = clips.filter(outcome=JobOutcome.CANCELLED, error_code=NOT_MADE_BY_ENGINE)
+    without = Figurine.objects.filter(
+        Exists(not_made) | ~Exists(clips),
+        is_chosen=True,
+        recipe__engine__in=ANIMATORS,
+        submission__state=S.APPROVED,
+        submission__campaign__makes_clips=True,
+        submission__selfie_purge_at__gt=timezone.now(),
+    ).exclude(submission__selfie="")
+    opened = 0
+    for pk, submission_id in list(without.values_list("pk", "submission_id")[:CLIPS_AT_ONCE]):
+        with transaction.atomic():
+            _locked(submission_id)
+            figurine = without.filter(pk=pk).first()
+            opened += figurine is not None and _put_to_work(figurine, K.CLIP)
+    return opened
+
+
 def _put_to_work(figurine: Figurine, kind: KeepsakeKind) -> bool:
     """Open its job, or open it again. False where it is open or done."""
     keepsake, is_new = Keepsake.objects.get_or_create(figurine=figurine, kind=kind)
     if not is_new:
         if keepsake.is_open or keepsake.is_done or _is_hopeless(keepsake):
             return False
-        fresh = Keepsake(figurine=figurine, kind=kind, pk=keepsake.pk, created_at=timezone.now())
-        fresh.save(force_update=True)
+        over = Keepsake.objects.filter(pk=keepsake.pk, outcome=keepsake.outcome)
+        if not over.update(**_ANEW, created_at=timezone.now(), ready_at=timezone.now()):
+            return False  # somebody was faster
+        keepsake.refresh_from_db()
     signals.keepsake_wanted.send(sender=Keepsake, keepsake=keepsake)
     return True
 
 
 def _is_hopeless(keepsake: Keepsake) -> bool:
-    """Failed for a reason that would be the same another time."""
+    """Failed for a reason that would be the same another time; a missing model can be installed."""
     refusal = refusal_of(keepsake.error_code)
     return (
         keepsake.outcome == JobOutcome.FAILED
         and issubclass(refusal, FigurineError)
         and refusal.permanent
-        and refusal is not FigurineError
+        and refusal not in (FigurineError, MissingModel)
     )
 
 
@@ -132,23 +181,28 @@ def ready(kinds: Collection[KeepsakeKind]) -> QuerySet[Keepsake]:
 
 
 def run_solid() -> bool:
-    """Make one solid, unless a figurine waits. Returns whether there was one."""
+    """Make one solid; while a figurine waits, one that gave way for SOLID_PATIENCE_S.
+
+    Returns whether there was one.
+    """
+    waiting = ready(SOLID)
     if generation.ready_jobs().exists():
-        return False
-    return _run(SOLID, limit_s=SOLID_LIMIT_S)
+        asked_by = timezone.now() - timedelta(seconds=SOLID_PATIENCE_S)
+        waiting = waiting.filter(created_at__lte=asked_by)
+    return _run(waiting, limit_s=SOLID_LIMIT_S)
 
 
 def run_clip() -> bool:
     """Make one clip. Returns whether there was one."""
-    return _run({K.CLIP}, limit_s=CLIP_LIMIT_S)
+    return _run(ready({K.CLIP}), limit_s=CLIP_LIMIT_S)
 
 
-def _run(kinds: Collection[KeepsakeKind], *, limit_s: float) -> bool:
+def _run(waiting: QuerySet[Keepsake], *, limit_s: float) -> bool:
     claims: list[Claim] = []
     is_found = False
     with transaction.atomic():
-        waiting = ready(kinds).select_related("figurine")
-        for keepsake in leases.locked(waiting, of=("self",))[:1]:
+        found = waiting.select_related("figurine")
+        for keepsake in leases.locked(found, of=("self",))[:1]:
             is_found = True
             if leases.is_worn_out(keepsake):
                 _give_up(keepsake, code=keepsake.error_code or "worker_lost")
@@ -168,11 +222,7 @@ def _work(claim: Claim) -> None:
     try:
         files = _make(keepsake, claim)
         if files is None:
-            leases.close(
-                Keepsake.objects.filter(pk=keepsake.pk, lease_token=claim.lease_token),
-                outcome=JobOutcome.CANCELLED,
-                code="not_made_by_engine",
-            )
+            leases.close(leases.held(claim), outcome=JobOutcome.CANCELLED, code=NOT_MADE_BY_ENGINE)
             return
         _store(keepsake, files, claim)
     except Cancelled:
@@ -221,12 +271,8 @@ def _selfie(submission: Submission) -> Selfie:
 
 def _store(keepsake: Keepsake, files: dict[str, ContentFile[bytes]], claim: Claim) -> None:
     """Write files, then the row under the lease; take the files back if the lease was lost."""
-    written = []
+    written = _written(keepsake, files)
     try:
-        for field, content in files.items():
-            file = getattr(keepsake, field)
-            file.save(content.name, content, save=False)
-            written.append(file)
         with transaction.atomic():
             submission = _locked(claim.submission_id)
             named = {field: getattr(keepsake, field).name for field in files}
@@ -243,9 +289,27 @@ def _store(keepsake: Keepsake, files: dict[str, ContentFile[bytes]], claim: Clai
             _tell(submission.pk)
     except Cancelled:
         # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
-        for file in written:
-            file.delete(save=False)
+        _take_back(written)
         raise
+
+
+def _written(keepsake: Keepsake, files: dict[str, ContentFile[bytes]]) -> list[FieldFile]:
+    """All of them in the store, or none."""
+    written: list[FieldFile] = []
+    try:
+        for field, content in files.items():
+            file: FieldFile = getattr(keepsake, field)
+            file.save(str(content.name), content, save=False)
+            written.append(file)
+    except BaseException:
+        _take_back(written)
+        raise
+    return written
+
+
+def _take_back(written: list[FieldFile]) -> None:
+    for file in written:
+        file.delete(save=False)
 
 
 def _failed(claim: Claim, *, code: str, permanent: bool) -> None:
@@ -258,11 +322,14 @@ def _failed(claim: Claim, *, code: str, permanent: bool) -> None:
         if permanent or leases.is_worn_out(keepsake):
             _give_up(keepsake, code=code)
         else:
-            leases.try_later(keepsake, code=code)
+            leases.try_later(claim, attempt=keepsake.attempt, code=code)
 
 
 def _give_up(keepsake: Keepsake, *, code: str) -> None:
-    leases.close(Keepsake.objects.filter(pk=keepsake.pk), outcome=JobOutcome.FAILED, code=code)
+    """End it, if the lease is still the one that `keepsake` was read with."""
+    same = Keepsake.objects.filter(pk=keepsake.pk, lease_token=keepsake.lease_token)
+    if not leases.close(same, outcome=JobOutcome.FAILED, code=code):
+        return
     log.error("keepsake given up", kind=keepsake.kind, figurine=keepsake.figurine_id, code=code)
     _tell(keepsake.figurine.submission_id)
 

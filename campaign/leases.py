@@ -89,14 +89,18 @@ def is_worn_out(job: LeasedJob) -> bool:
     return job.attempt >= MAX_ATTEMPTS
 
 
-def try_later(job: LeasedJob, *, code: str) -> None:
-    """Give the lease back; the job is ready again after a while that grows with its attempts."""
-    type(job)._default_manager.filter(pk=job.pk).update(
+def try_later(claim: Claim, *, attempt: int, code: str) -> bool:
+    """Give the lease back; the job is ready again after a while that grows with its attempts.
+
+    False where it was not ours any more: then nothing was changed.
+    """
+    given_back = held(claim).update(
         error_code=code,
         lease_token=None,
         lease_until=None,
-        ready_at=timezone.now() + timedelta(seconds=RETRY_DELAY_S * job.attempt),
+        ready_at=timezone.now() + timedelta(seconds=RETRY_DELAY_S * attempt),
     )
+    return given_back == 1
 
 
 def close(jobs: QuerySet[Job], *, outcome: JobOutcome, code: str = "") -> int:

@@ -57,6 +57,8 @@ def purge_at(campaign: Campaign, *, received_at: datetime) -> datetime:
 def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "asked") -> Receipt:
     """Delete every picture and every personal word of a submission, and take it off the screens."""
     with transaction.atomic():
+        # Locked before it is counted: a worker that stores one now is waited for, or waits.
+        Submission.objects.select_for_update().only("pk").get(pk=submission.pk)
         kept = Keepsake.objects.filter(figurine__submission=submission)
         files = len(_files_of(kept))  # some go with the move, the others with the figurine
         lifecycle.transition(submission, S.ERASED, actor=actor, reason=reason)

@@ -41,7 +41,7 @@ def generate() -> None:
 
 @shared_task
 def cast() -> None:
-    """Make solids until none is wanted, or a figurine waits."""
+    """Make solids until none is wanted, or those that are may still give way to a figurine."""
     while keepsakes.run_solid():
         pass
 
@@ -58,8 +58,9 @@ def sweep() -> None:
     """Ring again for whatever is ready, lapsed, or stuck."""
     if generation.ready_jobs().exists():
         ring(generate.delay)
-    elif keepsakes.ready(SOLID).exists():
+    if keepsakes.ready(SOLID).exists():
         ring(cast.delay)
+    keepsakes.want_missing_clips()
     if keepsakes.ready({KeepsakeKind.CLIP}).exists():
         ring_film()
     for submission_id in queries.stuck_in_screening():

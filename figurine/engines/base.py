@@ -20,6 +20,10 @@ SCULPTORS: Final = frozenset({"sculpt"})
 """Engines with geometry by name, for whoever must know without loading one."""
 
 
+ANIMATORS: Final = frozenset({"sculpt"})
+"""Engines with clips, likewise."""
+
+
 def silent(stage: str, done: float) -> None:
     """A Progress for callers who do not watch."""
 

@@ -166,6 +166,17 @@ def test_strange_place_gets_a_snapshot_of_what_is_approved_now(
     ]
 
 
+def test_snapshot_tells_who_came_again_meanwhile_by_the_later_place(campaign: Campaign) -> None:
+    """Under the older one the next change would take the card down and put it up once more."""
+    submission = approved(campaign)
+    before = feed.head(campaign.pk)
+    approval.undo(submission, actor=lifecycle.SYSTEM)
+    submission.refresh_from_db()
+    approval.approve(submission, actor=lifecycle.SYSTEM)
+    (item,) = feed._snapshot(campaign.pk, before).items
+    assert (before.seq, item.seq) == (1, 3)
+
+
 def test_feed_without_entries_has_no_epoch_and_an_empty_snapshot(campaign: Campaign) -> None:
     assert feed.since(campaign.pk, Place()) == Snapshot(Place(), ())
     assert Feed.objects.count() == 0

@@ -416,6 +416,19 @@ def test_pictures_used_last_are_kept(page: Page) -> None:
     assert run(page, "pictures", PICTURES + body) == [1, 0]
 
 
+def test_pictures_are_kept_up_to_so_many_bytes(page: Page) -> None:
+    body = """
+        const few = new m.Pictures({fetch: async () => new Response('12345'),
+            measure: async () => ({}), most: Infinity, mostBytes: 15});
+        const got = [];
+        for (const name of ['a', 'b', 'c', 'd']) got.push(await few.get(item(name)));
+        await null;
+        const isThere = ({url}) => globalThis.fetch(url).then(() => 1, () => 0);
+        return Promise.all(got.map(isThere));
+    """
+    assert run(page, "pictures", PICTURES + body) == [0, 1, 1, 1]
+
+
 # --- player: real feed and pictures, a stage that only notes --------------------------------------
 
 
@@ -495,6 +508,28 @@ def test_addresses_that_ran_out_are_asked_for_once_and_tried_when_fresh(page: Pa
     """
     fresh = [{**one, "picture": f"{one['picture']}-fresh"} for one in ABC]
     assert play(page, body, snapshot(3, *ABC), snapshot(3, *fresh)) == [1, "C"]
+
+
+@pytest.mark.parametrize("gone", ["A", "B"])
+def test_clip_addresses_that_ran_out_are_asked_for_and_tried_when_fresh(
+    page: Page, gone: str
+) -> None:
+    """B is on and A is next: its clip is missed when it is loaded ahead."""
+    body = """
+        const [ran, fresh, ...removals] = g;
+        answers[`${removals.pop()}.mp4`] = 'gone';
+        take(ran);
+        await until(() => missing > 0);
+        const before = missing;
+        take(fresh);
+        for (const frame of removals) take(frame);
+        await until(() => shown.at(-1) === 'A moves blob');
+        return [before, missing];
+    """
+    ran = [moving(ABC[0]), moving(ABC[1])]
+    fresh = [{**one, "clip": {"mp4": f"{one['clip']['mp4']}-fresh", "webm": ""}} for one in ran]
+    frames = [snapshot(2, *ran), snapshot(2, *fresh), changes(2, 3, ("B", 3))]
+    assert play(page, body, *frames, gone) == [1, 1]
 
 
 def test_hero_stands_first_and_moves_when_its_clip_comes_later(page: Page) -> None:

@@ -13,10 +13,11 @@ from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.db import close_old_connections
 from django.test import override_settings
+from django.utils import timezone
 
 from campaign import consumers, lifecycle, progress, queries
 from campaign.consumers import BAD_FRAME, FRAMES_MAX, NOT_FOUND, TOO_MANY, TRY_LATER
-from campaign.enums import SubmissionState
+from campaign.enums import JobOutcome, KeepsakeKind, SubmissionState
 from campaign.models import Submission
 from deploy.asgi import application
 
@@ -92,6 +93,24 @@ async def test_phone_hears_a_move_whose_nudge_was_lost(
         assert (await phone.hear())["state"] == "received"
         await database_sync_to_async(screen)(bare)
         assert (await phone.hear())["state"] == "screening"
+        assert await phone.socket.receive_nothing(timeout=0.3), "nothing moved since"
+
+
+def finish_clip(submission: Submission) -> None:
+    figurine = submission.figurines.create(seed=1, recipe={}, engine_version="1", is_chosen=True)
+    figurine.keepsakes.create(
+        kind=KeepsakeKind.GLB, outcome=JobOutcome.FAILED, finished_at=timezone.now()
+    )
+
+
+async def test_keepsake_whose_nudge_got_lost_is_told_by_the_beat(
+    bare: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers.ParticipantConsumer, "beat_s", 0.05)
+    async with listening(bare.token) as phone:
+        await phone.hear()
+        await database_sync_to_async(finish_clip)(bare)
+        assert "keepsakes" in await phone.hear()
         assert await phone.socket.receive_nothing(timeout=0.3), "nothing moved since"
 
 

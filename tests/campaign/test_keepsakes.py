@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import IO
 
 import pytest
 from django.core.files.storage import storages
@@ -27,7 +28,7 @@ from campaign.errors import IntakeError, NotHandedOut, SelfieGone, TooLate
 from campaign.keepsakes import Stand
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Keepsake, Submission
-from figurine.errors import NotSolid, OutOfMemory
+from figurine.errors import MissingModel, NotSolid, OutOfMemory
 from tests.campaign.test_generation import FrameEngine
 from tests.campaign.test_rerolls import waiting  # noqa: F401 - a fixture
 from tests.moving import MovingEngine
@@ -120,6 +121,35 @@ def test_engine_without_motion_simply_makes_no_clip(
     clip = one(K.CLIP)
     assert (clip.outcome, clip.error_code) == (JobOutcome.CANCELLED, "not_made_by_engine")
     assert queries.status(up).keepsakes.clip is None
+
+
+def test_sweep_wants_the_clips_that_are_missing(up: Submission) -> None:
+    """There is none, for an earlier version approved it, or its engine did not make any then."""
+    figurine = up.figurines.get()
+    figurine.recipe = {**figurine.recipe, "engine": "sculpt"}
+    figurine.save()
+    assert keepsakes.want_missing_clips() == 0, "it is wanted already"
+    Keepsake.objects.update(outcome=JobOutcome.FAILED, error_code="engine_broke")
+    assert keepsakes.want_missing_clips() == 0, "it was tried"
+    Keepsake.objects.update(outcome=JobOutcome.CANCELLED, error_code="not_made_by_engine")
+    assert [keepsakes.want_missing_clips(), keepsakes.want_missing_clips()] == [1, 0]
+    Keepsake.objects.all().delete()
+    assert [keepsakes.want_missing_clips(), keepsakes.want_missing_clips()] == [1, 0]
+    assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "")
+
+
+@pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion"])
+def test_sweep_wants_no_clip_that_cannot_be(up: Submission, lack: str) -> None:
+    Keepsake.objects.all().delete()
+    engine = "frame" if lack == "motion" else "sculpt"
+    up.figurines.update(recipe={"engine": engine, "kit": "soldier", "finish": "painted"})
+    if lack == "clips":
+        Campaign.objects.update(makes_clips=False)
+    elif lack == "selfie":
+        Submission.objects.update(selfie_purge_at=timezone.now())
+    elif lack == "approval":
+        Submission.objects.update(state=S.RECALLED)
+    assert keepsakes.want_missing_clips() == 0
 
 
 LEAVE: dict[str, Callable[[Submission], object]] = {
@@ -225,6 +255,30 @@ def test_figurines_come_before_solids(
     assert (now(other).state, engine.made, rung) == (S.REVIEW, [], ["cast"])
     tasks.cast()
     assert engine.made == ["stl"]
+
+
+def test_solid_has_its_turn_though_the_queue_stands(
+    up: Submission,
+    receive: Callable[..., Submission],
+    engine: MovingEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(tasks.cast, "delay", lambda: rung.append("cast"))
+    monkeypatch.setattr(tasks.generate, "delay", lambda: rung.append("generate"))
+    monkeypatch.setattr(tasks, "ring_film", lambda: None)
+    keepsakes.ask(up, kind=K.STL)
+    keepsakes.ask(up, kind=K.GLB)
+    other = receive()
+    lifecycle.transition(other, S.QUEUED, actor=lifecycle.SYSTEM)
+    other.jobs.create(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    tasks.sweep()
+    assert rung == ["generate", "cast"]
+    Keepsake.objects.filter(kind=K.STL).update(
+        created_at=timezone.now() - timedelta(seconds=keepsakes.SOLID_PATIENCE_S)
+    )
+    tasks.cast()
+    assert (engine.made, now(other).state) == (["stl"], S.QUEUED)
 
 
 def test_each_worker_makes_its_own(up: Submission, engine: MovingEngine) -> None:
@@ -337,6 +391,39 @@ def test_slow_worker_whose_lease_was_taken_leaves_no_file(
     assert set(storages["private"].listdir("figurines")[1]) == before
 
 
+@pytest.mark.parametrize("permanent", [True, False])
+def test_slow_worker_that_fails_ends_no_other_ones_job(up: Submission, permanent: bool) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    slow = leases.take(one(K.GLB), submission_id=up.pk)
+    read = one(K.GLB)
+    lapse()
+    theirs = leases.take(one(K.GLB), submission_id=up.pk)
+    keepsakes._failed(slow, code="engine_broke", permanent=permanent)
+    # Taken over after the row was read, too.
+    keepsakes._give_up(read, code="engine_broke")
+    assert leases.try_later(slow, attempt=1, code="engine_broke") is False
+    assert (one(K.GLB).is_open, one(K.GLB).lease_token) == (True, theirs.lease_token)
+    assert one(K.GLB).error_code == ""
+
+
+def test_store_that_breaks_off_leaves_no_file(
+    up: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of a clip's files is one that the disk has no room for."""
+    save = storages["private"].save
+
+    def full(name: str, content: IO[bytes], max_length: int | None = None) -> str:
+        if name.endswith(".webm"):
+            raise OSError("no space left")
+        return save(name, content, max_length)
+
+    before = set(storages["private"].listdir("figurines")[1])
+    monkeypatch.setattr(storages["private"], "save", full)
+    keepsakes.run_clip()
+    assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "engine_broke")
+    assert set(storages["private"].listdir("figurines")[1]) == before
+
+
 def test_trouble_that_may_pass_is_tried_three_times(up: Submission, engine: MovingEngine) -> None:
     def refuse() -> None:
         raise OutOfMemory
@@ -378,6 +465,21 @@ def test_solid_that_cannot_be_is_not_tried_again(up: Submission, engine: MovingE
     assert keepsakes.ask(up, kind=K.STL) is False
 
 
+def test_solid_for_want_of_a_model_is_asked_for_again(up: Submission, engine: MovingEngine) -> None:
+    def refuse() -> None:
+        raise MissingModel
+
+    engine.meanwhile = refuse
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.run_solid()
+    assert (one(K.GLB).error_code, standing(up)[0]) == (MissingModel.code, Stand.FAILED)
+    engine.meanwhile = lambda: None
+    assert keepsakes.ask(up, kind=K.GLB) is True
+    assert (one(K.GLB).error_code, one(K.GLB).attempt) == ("", 0)
+    assert keepsakes.run_solid() is True
+    assert standing(up)[0] == Stand.READY
+
+
 def test_lost_bells_are_healed_by_the_sweep(
     up: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,6 +493,18 @@ def test_lost_bells_are_healed_by_the_sweep(
 
 
 # --- who may have it ------------------------------------------------------------------------------
+OWNERS = {S.REVIEW, S.QUEUED, S.GENERATING, S.APPROVED, S.RECALLED}
+OPEN = {
+    (Audience.SCREEN, Picture.CLIP_MP4, S.APPROVED),
+    (Audience.SCREEN, Picture.CLIP_WEBM, S.APPROVED),
+    *((Audience.PARTICIPANT, Picture.CLIP_MP4, state) for state in OWNERS),
+    *((Audience.PARTICIPANT, Picture.CLIP_WEBM, state) for state in OWNERS),
+    *((Audience.PARTICIPANT, Picture.MODEL, state) for state in OWNERS),
+    *((Audience.PARTICIPANT, Picture.PRINT, state) for state in OWNERS),
+}
+"""Who may have what, and while what; nothing else opens."""
+
+
 @pytest.mark.parametrize("state", S)
 @pytest.mark.parametrize("audience", [Audience.SCREEN, Audience.PARTICIPANT])
 @pytest.mark.parametrize("picture", media.KEEPSAKES)
@@ -406,8 +520,7 @@ def test_address_opens_only_for_its_audience_while_the_state_allows(
     Submission.objects.filter(pk=up.pk).update(state=state)
     address = media.address(up.figurines.get(), picture, audience=audience)
     found = media.resolve(address.rpartition("/")[2], user=AnonymousUser())
-    is_for = audience == Audience.PARTICIPANT or picture in media.FOR_SCREENS
-    assert (found is not None) is (is_for and state in media.MAY_SEE[audience])
+    assert (found is not None) is ((audience, picture, state) in OPEN)
 
 
 def test_receipt_counts_every_file(up: Submission) -> None:

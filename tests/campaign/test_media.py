@@ -79,6 +79,32 @@ def test_address_gives_the_stored_bytes_guarded(client: Client, figurine: Figuri
     assert answer["Content-Type"] == "image/webp"
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "told", "body"),
+    [
+        ("bytes=0-1", 206, "bytes 0-1/6", b"cu"),
+        ("bytes=2-", 206, "bytes 2-5/6", b"tout"),
+        ("bytes=2-99", 206, "bytes 2-5/6", b"tout"),
+        ("bytes=-2", 206, "bytes 4-5/6", b"ut"),
+        ("bytes=-99", 206, "bytes 0-5/6", b"cutout"),
+        ("bytes=6-", 416, "bytes */6", b""),
+        ("bytes=-0", 416, "bytes */6", b""),
+        ("bytes=3-1", 200, None, b"cutout"),
+        ("bytes=0-1,3-4", 200, None, b"cutout"),
+        ("bytes=-", 200, None, b"cutout"),
+        ("", 200, None, b"cutout"),
+    ],
+)
+def test_players_are_given_the_part_they_ask_for(
+    client: Client, figurine: Figurine, asked: str, status: int, told: str | None, body: bytes
+) -> None:
+    put(figurine, S.APPROVED)
+    address = media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN)
+    answer = client.get(address, headers={"range": asked})
+    assert (answer.status_code, answer.get("Content-Range"), answer.content) == (status, told, body)
+    assert answer["Accept-Ranges"] == "bytes"
+
+
 def test_recalled_address_stops_at_once(client: Client, figurine: Figurine) -> None:
     put(figurine, S.APPROVED)
     address = media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN)

@@ -219,6 +219,37 @@ def test_clip_plays_in_place_of_the_picture_and_is_what_is_shared(
     assert saved.value.suggested_filename == "diorama-00001-mae.mp4"
 
 
+def test_clip_plays_on_while_the_words_around_it_change(
+    lively: Page, live_server: LiveServer, up: Submission
+) -> None:
+    films.store(up)
+    lively.goto(at(live_server, up))
+    film = lively.locator(".film[data-is-on]")
+    expect(film).to_be_visible(timeout=15_000)
+    url = film.evaluate("film => { film.isTheOne = true; return film.src; }")
+    Campaign.objects.update(offers_models=False, offers_prints=False)
+    lively.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(lively.get_by_role("link", name="Turn it")).to_be_hidden(timeout=15_000)
+    lively.wait_for_function("() => !document.querySelector('.film').paused")
+    assert film.evaluate("film => [film.isTheOne, film.src]") == [True, url]
+    assert lively.locator("#share").is_visible()
+    before = film.evaluate("film => film.currentTime")
+    lively.wait_for_function(
+        "before => document.querySelector('.film').currentTime !== before", arg=before
+    )
+
+
+def test_picture_is_shared_where_the_phone_hands_no_film_on(
+    lively: Page, live_server: LiveServer, up: Submission
+) -> None:
+    lively.add_init_script("navigator.canShare = ({files}) => files[0].type.startsWith('image/');")
+    films.store(up)
+    lively.goto(at(live_server, up))
+    lively.get_by_role("button", name="Share").click()
+    lively.wait_for_function("window.shared")
+    assert lively.evaluate("window.shared") == ["diorama-00001-mae.jpg", "image/jpeg"]
+
+
 def test_clip_is_gone_from_the_page_with_the_recall(
     lively: Page, live_server: LiveServer, up: Submission
 ) -> None:

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {import("./feed.js").Item} Item
- * @typedef {{url: string, aspect: number, solid: import("./bounds.js").Box}} Picture
+ * @typedef {{url: string, bytes: number, aspect: number, solid: import("./bounds.js").Box}} Picture
  *   `url` is a blob's: it needs no network and outlives the signed address.
  */
 
@@ -15,28 +15,37 @@ export class PictureGone extends Error {}
 
 /**
  * Fetches each picture once and keeps the ones used last.
- * @template {{url: string}} [Kept=Picture]
+ * @template {{url: string, bytes: number}} [Kept=Picture]
  */
 export class Pictures {
-  /** @type {Map<string, {seq: number, isThere: boolean, abort: AbortController,
-   *   picture: Promise<Kept>}>} */
+  /** @type {Map<string, {seq: number, isThere: boolean, bytes: number,
+   *   abort: AbortController, picture: Promise<Kept>}>} */
   #held = new Map();
   #fetch;
   #measure;
   #address;
   #most;
+  #mostBytes;
   #loadMs;
 
   /**
-   * @param {{fetch: typeof fetch, measure: (blob: Blob) => Promise<Omit<Kept, "url">>,
-   *   address?: (item: Item) => string, most?: number, loadMs?: number}} world
-   *   `address` says which of an item's files is meant
+   * @param {{fetch: typeof fetch, measure: (blob: Blob) => Promise<Omit<Kept, "url" | "bytes">>,
+   *   address?: (item: Item) => string, most?: number, mostBytes?: number, loadMs?: number}} world
+   *   `address` says which of an item's files is meant; `most` and `mostBytes` how many are kept
    */
-  constructor({ fetch, measure, address = (item) => item.picture, most = MOST, loadMs = LOAD_MS }) {
+  constructor({
+    fetch,
+    measure,
+    address = (item) => item.picture,
+    most = MOST,
+    mostBytes = Infinity,
+    loadMs = LOAD_MS,
+  }) {
     this.#fetch = fetch;
     this.#measure = measure;
     this.#address = address;
     this.#most = most;
+    this.#mostBytes = mostBytes;
     this.#loadMs = loadMs;
   }
 
@@ -52,11 +61,20 @@ export class Pictures {
     // Used last is kept longest: a Map remembers the order of setting.
     this.#held.delete(item.submission);
     this.#held.set(item.submission, entry);
-    for (const submission of this.#held.keys()) {
-      if (this.#held.size <= this.#most) break;
+    this.#makeRoom();
+    return entry.picture;
+  }
+
+  /** Never at the cost of the last two: the one that is on and the next. */
+  #makeRoom() {
+    let bytes = 0;
+    for (const entry of this.#held.values()) bytes += entry.bytes;
+    for (const [submission, entry] of this.#held) {
+      const isTooMuch = this.#held.size > this.#most || bytes > this.#mostBytes;
+      if (!isTooMuch || this.#held.size <= 2) break;
+      bytes -= entry.bytes;
       this.drop(submission);
     }
-    return entry.picture;
   }
 
   /** Whether it can be shown without waiting. @param {Item} item */
@@ -78,10 +96,14 @@ export class Pictures {
   #begin(item) {
     const abort = new AbortController();
     const picture = this.#load(item, abort.signal);
-    const entry = { seq: item.seq, isThere: false, abort, picture };
+    const entry = { seq: item.seq, isThere: false, bytes: 0, abort, picture };
     this.#held.set(item.submission, entry);
     picture.then(
-      () => (entry.isThere = true),
+      ({ bytes }) => {
+        entry.isThere = true;
+        entry.bytes = bytes;
+        this.#makeRoom();
+      },
       () => {
         if (this.#held.get(item.submission) === entry) this.#held.delete(item.submission);
       },
@@ -98,6 +120,6 @@ export class Pictures {
     const blob = await response.blob();
     const measured = await this.#measure(blob);
     signal.throwIfAborted();
-    return /** @type {Kept} */ ({ url: URL.createObjectURL(blob), ...measured });
+    return /** @type {Kept} */ ({ url: URL.createObjectURL(blob), bytes: blob.size, ...measured });
   }
 }

@@ -27,7 +27,13 @@ async function onStatus(status) {
   if (isDrawing) return;
   isDrawing = true;
   try {
-    await redraw({ arrived: arrive, keep });
+    await redraw({
+      keep,
+      arrived: () => {
+        arrive();
+        following.ask(); // for what came meanwhile
+      },
+    });
     failures = 0;
   } catch {
     setTimeout(following.ask, backoffMs(failures));

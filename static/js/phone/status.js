@@ -14,6 +14,14 @@ const drawn = () => JSON.parse(String(main().dataset.status));
 let isDrawing = false;
 let failures = 0;
 
+/**
+ * The clip in hand. A clip belongs to one approval, and `since` says which: its addresses are new
+ * ones every hour, the clip is not.
+ * @typedef {{since: string, mp4: Blob | null, shown: Blob | null, url: string}} Held
+ * @type {Held | null}
+ */
+let held = null;
+
 /** @param {Status} status */
 async function onStatus(status) {
   if (scene(status) === scene(drawn())) {
@@ -24,6 +32,7 @@ async function onStatus(status) {
   isDrawing = true;
   try {
     await redraw({
+      keep,
       arrived: () => {
         arrive();
         changed();
@@ -36,6 +45,15 @@ async function onStatus(status) {
   } finally {
     isDrawing = false;
   }
+}
+
+/** The film goes on where it is, while the words around it change. */
+function keep(/** @type {HTMLElement} */ old, /** @type {HTMLElement} */ next) {
+  const was = old.querySelector(".film");
+  const will = next.querySelector(".film");
+  if (!(was instanceof HTMLElement) || !will) return;
+  const { since } = JSON.parse(String(next.dataset.status));
+  if (was.dataset.since === since) will.replaceWith(was);
 }
 
 /** Once for every scene that comes on after the first: asks for what came meanwhile. */
@@ -78,12 +96,9 @@ async function offerShare(status) {
   const button = main().querySelector("#share");
   const clip = await playFilm(status).catch(() => null);
   if (!(button instanceof HTMLElement) || !navigator.canShare || !status.still_url) return;
-  const file = clip ?? (await fetched(status.still_url));
-  if (!file) return;
-  const ending = file.type.startsWith("video/") ? "mp4" : "jpg";
-  const named = new File([file], `${button.dataset.name}.${ending}`, { type: file.type });
-  const parcel = { files: [named], title: button.dataset.title };
-  if (!navigator.canShare(parcel)) return;
+  // Some phones hand pictures on and no films.
+  const parcel = parcelOf(clip, button) ?? parcelOf(await fetched(status.still_url), button);
+  if (!parcel) return;
   button.hidden = false;
   button.addEventListener("click", () => {
     // Closing the share sheet rejects; there is nothing to tell anyone.
@@ -91,25 +106,57 @@ async function offerShare(status) {
   });
 }
 
+/** What is handed on, or null where this phone does not. */
+function parcelOf(/** @type {Blob | null} */ file, /** @type {HTMLElement} */ button) {
+  if (!file) return null;
+  const ending = file.type.startsWith("video/") ? "mp4" : "jpg";
+  const named = new File([file], `${button.dataset.name}.${ending}`, { type: file.type });
+  const parcel = { files: [named], title: button.dataset.title };
+  return navigator.canShare(parcel) ? parcel : null;
+}
+
 /**
  * Let the figurine move, where there is a clip and nobody minds; the picture stays under it. Returns
  * the clip for sharing. Fetched whole: iPhones want an address of a film to answer in ranges.
  * @param {Status} status
  */
-async function playFilm({ keepsakes: { clip } }) {
+async function playFilm(status) {
   const film = main().querySelector(".film");
-  if (!clip || !(film instanceof HTMLVideoElement)) return null;
+  if (!status.keepsakes.clip || !(film instanceof HTMLVideoElement)) {
+    forget();
+    return null;
+  }
   const isPlayable = film.canPlayType('video/mp4; codecs="avc1.640028"') !== "";
-  const mp4 = await fetched(clip.mp4);
-  const shown = isPlayable ? mp4 : await fetched(clip.webm);
+  const { mp4, shown, url } = await hold(status.since, status.keepsakes.clip, isPlayable);
   if (shown && !window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
-    film.src = URL.createObjectURL(shown);
-    film.addEventListener("error", () => film.remove(), { once: true });
-    film.addEventListener("playing", () => (film.dataset.isOn = ""), { once: true });
-    // A phone that saves power refuses: then the picture stands still.
+    if (film.dataset.since !== status.since) {
+      film.dataset.since = status.since;
+      film.src = url;
+      film.addEventListener("error", () => film.remove(), { once: true });
+      film.addEventListener("playing", () => (film.dataset.isOn = ""), { once: true });
+    }
+    // One that was moved into a new page stands still. A phone that saves power refuses: then the
+    // picture stands still.
     film.play().catch(() => undefined);
   }
   return mp4;
+}
+
+/** Fetch the clip once. @param {string} since @param {{mp4: string, webm: string}} clip */
+async function hold(since, clip, /** @type {boolean} */ isPlayable) {
+  if (held?.since === since) return held;
+  const mp4 = await fetched(clip.mp4);
+  const shown = isPlayable ? mp4 : await fetched(clip.webm);
+  const fresh = { since, mp4, shown, url: shown ? URL.createObjectURL(shown) : "" };
+  forget();
+  // What could not be had is asked for again with the next page.
+  if (mp4 && shown) held = fresh;
+  return fresh;
+}
+
+function forget() {
+  if (held) URL.revokeObjectURL(held.url);
+  held = null;
 }
 
 /** @param {string} address @returns {Promise<Blob | null>} */

@@ -10,8 +10,8 @@ import { Renewal } from "./renewal.js";
 import { Stage } from "./stage.js";
 
 const MEASURE_PX = 128;
-/** A few megabytes each: the one that is on, the next, and the last ones seen. */
-const CLIPS_MOST = 8;
+/** A few megabytes each. A rotation comes by all of them: fewer than it has are none at its turn. */
+const CLIPS_MOST_BYTES = 256 * 2 ** 20;
 const CLIP_LOAD_MS = 30_000;
 const FRESH_EVERY_MS = 60_000;
 
@@ -38,7 +38,8 @@ const player = new Player({
     fetch: (...request) => fetch(...request),
     measure: async () => ({}),
     address: ({ clip }) => (clip ? clip[playable] : ""),
-    most: CLIPS_MOST,
+    most: Infinity,
+    mostBytes: CLIPS_MOST_BYTES,
     loadMs: CLIP_LOAD_MS,
   }),
   stage: new Stage(),

@@ -44,7 +44,7 @@ export class Player {
 
   /**
    * @param {{feed: import("../lib/feed.js").Feed, pictures: import("../lib/pictures.js").Pictures,
-   *   clips: import("../lib/pictures.js").Pictures<{url: string}>,
+   *   clips: import("../lib/pictures.js").Pictures<{url: string, bytes: number}>,
    *   stage: import("./stage.js").Stage, slotMs: number, ack: (ack: any) => void,
    *   now: () => number, onMissing: () => void}} wiring `now` is the server's time;
    *   `onMissing` asks for fresh addresses
@@ -206,9 +206,15 @@ export class Player {
       const { url } = await this.#clips.get(latest);
       const isOn = this.#current?.item.submission === item.submission;
       if (isOn && this.#isWanted(item)) await this.#stage.animate(item.submission, url);
-    } catch {
-      // Without it the figurine stands still.
+    } catch (error) {
+      this.#missClip(item, error); // Without it the figurine stands still.
     }
+  }
+
+  /** Its address ran out, as it does after an hour or two: ask for fresh ones.
+   * @param {Item} item @param {unknown} error */
+  #missClip(item, error) {
+    if (error instanceof PictureGone && this.#isWanted(item)) this.#onMissing();
   }
 
   #end() {
@@ -234,7 +240,7 @@ export class Player {
     const [next] = ranking(this.#playable(), this.#history, this.hero);
     if (!next) return;
     this.#pictures.get(next).catch(() => {});
-    if (next.clip) this.#clips.get(next).catch(() => {});
+    if (next.clip) this.#clips.get(next).catch((error) => this.#missClip(next, error));
   }
 
   async #layShelf() {
