@@ -390,9 +390,16 @@ def test_clip_that_does_not_play_leaves_the_picture(
     page.on(
         "response", lambda answer: asked.append(answer.status) if "/media/" in answer.url else None
     )
+    page.add_init_script(
+        """window.films = 0;
+        new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(
+            (node) => { if (node.querySelector?.(".pane > .film")) window.films += 1; },
+        ))).observe(document, {subtree: true, childList: true});"""
+    )
     page.reload()
     on(page, mae)
     wait_until(lambda: page.evaluate("1") and len(asked) >= 2, within_s=10, what="it is fetched")
+    page.wait_for_function("() => window.films > 0")
     page.wait_for_selector(".film", state="detached")
     assert page.locator("[data-moves]").count() == 0
     assert count(settled(page), GREEN) > 20_000
