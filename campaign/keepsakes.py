@@ -139,6 +139,7 @@ def want_missing_clips() -> int:
         submission__state=S.APPROVED,
         submission__campaign__makes_clips=True,
         submission__selfie_purge_at__gt=timezone.now(),
+        submission__other_faces=[],  # of a squad there is a picture only
     ).exclude(submission__selfie="")
     opened = 0
     for pk, submission_id in list(without.values_list("pk", "submission_id")[:CLIPS_AT_ONCE]):

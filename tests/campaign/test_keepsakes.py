@@ -138,7 +138,7 @@ def test_sweep_wants_the_clips_that_are_missing(up: Submission) -> None:
     assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "")
 
 
-@pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion"])
+@pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion", "solo"])
 def test_sweep_wants_no_clip_that_cannot_be(up: Submission, lack: str) -> None:
     Keepsake.objects.all().delete()
     engine = "frame" if lack == "motion" else "sculpt"
@@ -149,6 +149,8 @@ def test_sweep_wants_no_clip_that_cannot_be(up: Submission, lack: str) -> None:
         Submission.objects.update(selfie_purge_at=timezone.now())
     elif lack == "approval":
         Submission.objects.update(state=S.RECALLED)
+    elif lack == "solo":
+        Submission.objects.update(other_faces=[{}])
     assert keepsakes.want_missing_clips() == 0
 
 
