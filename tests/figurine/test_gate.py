@@ -294,6 +294,6 @@ def test_admit_asks_as_much_of_everyone_in_a_squad(whose: int) -> None:
     soft = group_photo(3)
     third = soft.shape[1] // 3
     part = np.s_[:, whose * third : (whose + 1) * third]
-    soft[part] = cv2.GaussianBlur(soft[part], (0, 0), 5)
+    soft[part] = cv2.GaussianBlur(soft[part], (0, 0), 3)
     with pytest.raises(TooBlurred):
         admit(soft, most_faces=3)
