@@ -36,10 +36,15 @@ def selfie(name: str) -> Selfie:
 
 
 @cache
+def engine() -> SculptEngine:
+    return SculptEngine()
+
+
+@cache
 def head_of(name: str) -> Pixels:
     """The figurine's head, small."""
     recipe = Recipe("sculpt", "soldier", "painted", options={"width_px": 540, "spp": 8})
-    (made,) = SculptEngine().generate(selfie(name), recipe, seeds=[1])
+    (made,) = engine().generate(selfie(name), recipe, seeds=[1])
     return np.ascontiguousarray(made.still[40:330, 120:420])
 
 
