@@ -13,6 +13,8 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Array = NDArray[Any]
 """For arithmetic that numpy's types widen; docstrings say what is in it."""
+Box = tuple[int, int, int, int]
+"""Left, top, width, height in pixels."""
 
 
 @dataclass(frozen=True)

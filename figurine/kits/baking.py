@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from figurine import kits
-from figurine.engines.sculpt import backdrop, compose, scene, surface
+from figurine.engines.sculpt import backdrop, compose, meshes, scene, surface
 from figurine.kits import Finish, Kit, body, casting
 from figurine.types import Array
 
@@ -130,7 +130,7 @@ def _picture(kit: Kit, finish: Finish, whole: body.Body, template: Array) -> Arr
 
 def _shapes(kit: Kit, finish: Finish, whole: body.Body, template: Array) -> dict[str, Any]:
     return {
-        "body": scene.body_shape(whole, finish),
+        "body": meshes.body_shape(whole, finish),
         "head": backdrop.plain_head(kit, finish, template),
     }
 

@@ -16,6 +16,7 @@ from figurine.engines.sculpt import (
     compose,
     engraving,
     gaze,
+    meshes,
     paint,
     relief,
     scene,
@@ -267,7 +268,7 @@ def test_patina_lies_in_hollows_and_not_on_edges() -> None:
     layer = load("soldier").finish("bronze").layer
     assert layer is not None
     wide = replace(layer, size=0.1)
-    cover = coating.on_body(whole, scene.normals_of(whole), wide)
+    cover = coating.on_body(whole, meshes.normals_of(whole), wide)
     height, out = np.abs(whole.vertices[:, 1]), np.linalg.norm(whole.vertices, axis=1)
     corner = (height > 0.03) & (height < 0.06) & (out < 0.45)
     edge = (height > 0.04) & (height < 0.07) & (out > 0.48)
@@ -382,11 +383,11 @@ def test_body_thinned_for_the_crop_looks_the_same_in_it() -> None:
     size_px, finish = (270, 338), kit.finish("painted")
     box = compose.crop_box(kit, size_px)
     whole = body.load(kit.baked("body.xz")).above(0.98)
-    thin = scene.thinned(whole, [kit.camera], size_px, box)
+    thin = meshes.thinned(whole, [kit.camera], size_px, box)
     pictures = [
         scene.trace(
             scene.stage(
-                {"body": scene.body_shape(shown, finish)}, kit.camera, size_px=size_px, crop_px=box
+                {"body": meshes.body_shape(shown, finish)}, kit.camera, size_px=size_px, crop_px=box
             ),
             spp=32,
             seed=seed,

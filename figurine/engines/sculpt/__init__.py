@@ -17,6 +17,7 @@ from figurine.engines.sculpt import (
     compose,
     engraving,
     geometry,
+    meshes,
     motion,
     reel,
     scene,
@@ -191,9 +192,9 @@ class SculptEngine:
         skin_row = kit.materials.index("skin")
         palette = finish.palette.copy()
         palette[skin_row] = made.skin
-        scene.recolour(mould.body, palette)
+        meshes.recolour(mould.body, palette)
         box = compose.crop_box(kit, mould.plates.size_px)
-        head_shape = scene.head_shape(made.clay, made.albedo, finish, gloss=made.gloss)
+        head_shape = meshes.head_shape(made.clay, made.albedo, finish, gloss=made.gloss)
         studio = scene.stage(
             {"body": mould.body, "head": head_shape},
             kit.camera,
@@ -227,7 +228,7 @@ class SculptEngine:
             cutout=cutout,
             recipe=recipe,
             seed=seed,
-            engine_version=f"{self.version}+{kit.name}.{kit.version}.{backend.variant()}",
+            engine_version=self._version_with(kit),
             timings_ms=watch.laps_ms,
         )
 
@@ -260,9 +261,13 @@ class SculptEngine:
             cutout=picture.cutout,
             recipe=recipe,
             seed=seed,
-            engine_version=f"{self.version}+{kit.name}.{kit.version}",
+            engine_version=self._version_with(kit),
             timings_ms=watch.laps_ms,
         )
+
+    def _version_with(self, kit: Kit) -> str:
+        """What, with selfie, recipe and seed, decides every byte on one machine."""
+        return f"{self.version}+{kit.name}.{kit.version}.{backend.variant()}"
 
     def _troop(self, kit: Kit, finish: Finish, count: int, width_px: int) -> squad.Troop:
         key = (kit.name, kit.pose, finish.name, count, width_px)
@@ -283,12 +288,12 @@ class SculptEngine:
             whole = body.load(kit.baked("body.xz"))
             plates = compose.load_plates(kit, finish, width_px=width_px)
             box = compose.crop_box(kit, plates.size_px)
-            thin = scene.thinned(whole.above(_HEAD_FROM), [kit.camera], plates.size_px, box)
+            thin = meshes.thinned(whole.above(_HEAD_FROM), [kit.camera], plates.size_px, box)
             if width_px <= _SKETCH_WIDTH_PX:
                 thin = thin.coarser(np.ones(len(thin.faces), np.bool_), cell=_SKETCH_CELL)
             mould = _Mould(
                 plates=plates,
-                body=scene.body_shape(thin, finish),
+                body=meshes.body_shape(thin, finish),
             )
         self._moulds[key] = mould
         return mould

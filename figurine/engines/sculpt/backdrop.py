@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from figurine import kits
-from figurine.engines.sculpt import compose, scene, surface
+from figurine.engines.sculpt import compose, meshes, scene, surface
 from figurine.kits import Camera, Finish, Kit
 from figurine.types import Array
 
@@ -25,7 +25,7 @@ def plain_head(
     radius = surface.resized(template, grid)
     points = kit.face.centre + surface.directions(grid.degrees()) * radius[..., None]
     skin = np.broadcast_to(finish.palette[kit.materials.index("skin")], (4, 4, 3))
-    return scene.head_shape(
+    return meshes.head_shape(
         points if put is None else put(points),
         skin,
         finish,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from figurine.engines.sculpt import coating
 from figurine.kits import MIXED, Finish, Kit
-from figurine.types import Array, Pixels
+from figurine.types import Array, Box, Pixels
 
 PLATE_PX = (1080, 1350)
 GREYS = (0.0, 0.25, 0.75)
@@ -175,7 +175,7 @@ def filled(image: Array, hidden: Array) -> Array:
     return np.asarray(result, np.float32)
 
 
-def crop_box(kit: Kit, size_px: tuple[int, int]) -> tuple[int, int, int, int]:
+def crop_box(kit: Kit, size_px: tuple[int, int]) -> Box:
     """Left, top, width, height of the kit's face crop in pixels."""
     width, height = size_px
     left, top, right, bottom = kit.face.crop
@@ -191,7 +191,7 @@ class Figure:
     alpha: Array
 
 
-def with_face(plates: Plates, crop: Array, box: tuple[int, int, int, int]) -> Figure:
+def with_face(plates: Plates, crop: Array, box: Box) -> Figure:
     """Set a traced crop (h, w, 4), premultiplied, into the plates."""
     light, alpha = plates.light.copy(), plates.alpha.copy()
     x, y, w, h = box
@@ -208,7 +208,7 @@ def with_face(plates: Plates, crop: Array, box: tuple[int, int, int, int]) -> Fi
     return Figure(light=light, alpha=alpha)
 
 
-def traced(crop: Array, box: tuple[int, int, int, int], size_px: tuple[int, int]) -> Figure:
+def traced(crop: Array, box: Box, size_px: tuple[int, int]) -> Figure:
     """A figure that is all in a traced crop (h, w, 4), premultiplied."""
     x, y, w, h = box
     width, height = size_px

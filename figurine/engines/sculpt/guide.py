@@ -12,12 +12,12 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from figurine.engines.sculpt import coating, scene
+from figurine.engines.sculpt import coating, meshes, scene
 from figurine.engines.sculpt.backend import mitsuba
 from figurine.engines.sculpt.bust import Bust
 from figurine.kits import Camera, Finish
 from figurine.kits.body import Body
-from figurine.types import Array
+from figurine.types import Array, Box
 
 SPP: Final = 4
 """Of each of the two looks. Together they tell coverage to an eighth of a pixel."""
@@ -34,7 +34,7 @@ class Guide:
     """0.5 is nought."""
 
     def seen(
-        self, camera: Camera, *, size_px: tuple[int, int], crop_px: scene.Box, seed: int
+        self, camera: Camera, *, size_px: tuple[int, int], crop_px: Box, seed: int
     ) -> tuple[Array, Array]:
         """Albedo and normals (h, w, 6), as `scene.trace` takes them, and coverage (h, w) 0..1."""
         mi = mitsuba()
@@ -70,11 +70,11 @@ def of(body: Body, made: Bust, finish: Finish, *, cover: Array | None) -> Guide:
     share = body.share[:, None] / np.float32(255)
     own, other = finish.palette[body.material], finish.palette[body.other_material]
     colours = other + share * (own - other)
-    bent = scene.normals_of(body)
+    bent = meshes.normals_of(body)
     if finish.layer is not None and cover is not None:
         colours = colours + cover[:, None] * (finish.layer.colour - colours)
     name = _ON_BODY.partition(".")[2]
-    shape = scene.mesh(
+    shape = meshes.mesh(
         "body",
         body.vertices,
         body.faces,
@@ -87,13 +87,13 @@ def of(body: Body, made: Bust, finish: Finish, *, cover: Array | None) -> Guide:
 
     # 2. The head, a colour a texel.
     rows, columns = made.albedo.shape[:2]
-    around = scene.grid_normals(made.clay)
+    around = meshes.grid_normals(made.clay)
     albedo = made.albedo
     if finish.layer is not None:
         over = coating.on_head(made.clay, around, finish.layer, texels=(rows, columns))[..., None]
         albedo = albedo + over * (finish.layer.colour - albedo)
     fine = cv2.resize(around, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    head = scene.grid(made.clay, matt, texels=(rows, columns), glow=scene.bitmap(albedo))
+    head = meshes.grid(made.clay, matt, texels=(rows, columns), glow=meshes.bitmap(albedo))
     return Guide(
         scene=mitsuba().load_dict({"type": "scene", "body": shape, "head": head}),
         colours=_shown(colours, albedo),

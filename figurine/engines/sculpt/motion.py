@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 
 from figurine import kits
-from figurine.engines.sculpt import coating, compose, engraving, guide, scene
+from figurine.engines.sculpt import coating, compose, engraving, guide, meshes, scene
 from figurine.engines.sculpt.bust import Bust
 from figurine.kits import Finish, Kit
 from figurine.kits.body import Body
-from figurine.types import Array, Pixels
+from figurine.types import Array, Box, Pixels
 
 LENGTH_S: Final = 4.0
 FPS: Final = 24
@@ -82,11 +82,11 @@ def film(
     coated = replace(finish, palette=palette)
     cover = None
     if finish.layer is not None:
-        cover = coating.on_body(body, scene.normals_of(body), finish.layer)
+        cover = coating.on_body(body, meshes.normals_of(body), finish.layer)
     guides = guide.of(body, made, coated, cover=cover)
     shapes = {
-        "body": scene.body_shape(body, coated, cover=cover),
-        "head": scene.head_shape(made.clay, made.albedo, finish, gloss=made.gloss),
+        "body": meshes.body_shape(body, coated, cover=cover),
+        "head": meshes.head_shape(made.clay, made.albedo, finish, gloss=made.gloss),
     }
     shade = _shade(body, shapes["head"], guides, kit, coated, max(turns_deg), seed=seed)
     del body
@@ -141,7 +141,7 @@ def _shade(
     """How much brighter the backdrop is than the still's, (h, w, 3) at a few turns."""
     whole = (0, 0, *_SHADE_PX)
     coarse = body.coarser(np.ones(len(body.faces), np.bool_), cell=_SHADE_CELL)
-    shapes = {"body": scene.body_shape(coarse, replace(finish, layer=None)), "head": head}
+    shapes = {"body": meshes.body_shape(coarse, replace(finish, layer=None)), "head": head}
     seen = {}
     for turn_deg in (0.0, -reach_deg, -reach_deg / 2, reach_deg / 2, reach_deg):
         camera = kit.camera.turned(turn_deg)
@@ -173,7 +173,7 @@ def _shaded(backdrop: Array, shade: Mapping[float, Array], turn_deg: float) -> A
     return np.asarray(np.clip(backdrop * soft, 0, 1), np.float32)
 
 
-def _set(traced: Array, outline: Array, box: scene.Box, size_px: tuple[int, int]) -> compose.Figure:
+def _set(traced: Array, outline: Array, box: Box, size_px: tuple[int, int]) -> compose.Figure:
     """A traced crop (h, w, 4), premultiplied, in a picture of this width and height, cut out along
     a finer outline (h, w)."""
     x, y, w, h = box
@@ -184,7 +184,7 @@ def _set(traced: Array, outline: Array, box: scene.Box, size_px: tuple[int, int]
     return compose.Figure(light=light, alpha=alpha)
 
 
-def _reach(body: Body, kit: Kit, size_px: tuple[int, int], turns_deg: Sequence[float]) -> scene.Box:
+def _reach(body: Body, kit: Kit, size_px: tuple[int, int], turns_deg: Sequence[float]) -> Box:
     """The part of the picture that the figure is in at some turn."""
     some = body.vertices[::_SOME]
     views = [

@@ -14,11 +14,11 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from figurine.engines.sculpt import backdrop, bust, compose, engraving, scene, terrain
+from figurine.engines.sculpt import backdrop, bust, compose, engraving, meshes, scene, terrain
 from figurine.engines.sculpt.terrain import Place, Plan
 from figurine.kits import Camera, Finish, Kit, body
 from figurine.kits.body import Body
-from figurine.types import Array, Pixels, Selfie
+from figurine.types import Array, Box, Pixels, Selfie
 
 MOST: Final = 6
 SPP: Final = 4
@@ -68,7 +68,7 @@ class Troop:
     bodies: tuple[Any, ...]
     base: Any
     size_px: tuple[int, int]
-    crop_px: scene.Box
+    crop_px: Box
     """All of the picture that the squad takes."""
     scale: float
     """Of the studio."""
@@ -110,15 +110,15 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     for number, stance in enumerate(stances):
         placed = terrain.standing(plan, number, pieces[stance.pose])
         shadow.add(placed, finish)
-        thin = scene.thinned(placed, [camera], size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
-        shapes.append(scene.body_shape(thin, finish))
+        thin = meshes.thinned(placed, [camera], size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
+        shapes.append(meshes.body_shape(thin, finish))
     del loaded, pieces, placed, thin
     troop = Troop(
         kit=ours,
         plan=plan,
         stances=stances,
         bodies=tuple(shapes),
-        base=scene.body_shape(ground, finish),
+        base=meshes.body_shape(ground, finish),
         size_px=size_px,
         crop_px=shadow.bounds_px(),
         scale=scale,
@@ -223,9 +223,9 @@ def paint(
         lap("sculpting")
         palette = finish.palette.copy()
         palette[skin_row] = made.skin
-        scene.recolour(troop.bodies[number], palette)
+        meshes.recolour(troop.bodies[number], palette)
         shapes[f"body{number}"] = troop.bodies[number]
-        shapes[f"head{number}"] = scene.head_shape(
+        shapes[f"head{number}"] = meshes.head_shape(
             place.put(made.clay), made.albedo, finish, gloss=made.gloss
         )
 
@@ -307,14 +307,14 @@ class _Shadow:
 
     def add(self, solid: Body, finish: Finish) -> None:
         rough = solid.coarser(np.ones(len(solid.faces), np.bool_), cell=_SHADOW_CELL)
-        self.shapes[f"solid{len(self.shapes)}"] = scene.body_shape(rough, finish)
+        self.shapes[f"solid{len(self.shapes)}"] = meshes.body_shape(rough, finish)
         seen = self._camera.project(solid.vertices, self._whole_px)
         self._low = np.minimum(self._low, seen.min(axis=0))
         self._high = np.maximum(self._high, seen.max(axis=0))
         x, y = np.clip((seen * _BACKDROP).astype(int), 0, np.asarray(self.size_px) - 1).T
         self.hidden[y, x] = 1
 
-    def bounds_px(self) -> scene.Box:
+    def bounds_px(self) -> Box:
         """The part of the picture that all of them take, and some pixels more."""
         low = np.maximum(np.floor(self._low).astype(int) - _SPARE_PX, 0)
         high = np.minimum(np.ceil(self._high).astype(int) + _SPARE_PX, self._whole_px)
