@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -25,7 +23,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from campaign import generation, leases, media, progress, retention, screening, signals
 from campaign.enums import SOLID, JobOutcome, KeepsakeKind, SubmissionState
@@ -154,7 +151,7 @@ def _put_to_work(figurine: Figurine, kind: KeepsakeKind) -> bool:
     """Open its job, or open it again. False where it is open or done."""
     keepsake, is_new = Keepsake.objects.get_or_create(figurine=figurine, kind=kind)
     if not is_new:
-        if keepsake.is_open or keepsake.is_done or _is_hopeless(keepsake):
+        if keepsake.is_open or keepsake.is_done or is_hopeless(keepsake):
             return False
         over = Keepsake.objects.filter(pk=keepsake.pk, outcome=keepsake.outcome)
         if not over.update(**_ANEW, created_at=timezone.now(), ready_at=timezone.now()):
@@ -164,7 +161,7 @@ def _put_to_work(figurine: Figurine, kind: KeepsakeKind) -> bool:
     return True
 
 
-def _is_hopeless(keepsake: Keepsake) -> bool:
+def is_hopeless(keepsake: Keepsake) -> bool:
     """Failed for a reason that would be the same another time; a missing model can be installed."""
     refusal = refusal_of(keepsake.error_code)
     return (
@@ -342,86 +339,3 @@ def _locked(submission_id: UUID) -> Submission:
 
 def _tell(submission_id: UUID) -> None:
     transaction.on_commit(lambda: progress.nudge(submission_id), robust=True)
-
-
-# --- reading ----------------------------------------------------------------------------------
-class Stand(StrEnum):
-    """How a solid stands with its visitor."""
-
-    NONE = ""
-    OFFERED = "offered"
-    MAKING = "making"
-    READY = "ready"
-    FAILED = "failed"
-    HOPELESS = "hopeless"
-    GONE = "gone"
-    """It cannot be made any more: the selfie is deleted."""
-
-
-@dataclass(frozen=True)
-class Solid:
-    """One of the solids, as the visitor's page knows it."""
-
-    stand: str = Stand.NONE
-    percent: int = 0
-    url: str = ""
-    sentence: str = ""
-    advice: str = ""
-
-
-@dataclass(frozen=True)
-class Keepsakes:
-    """All that there is to take home beside the picture."""
-
-    clip: media.Film | None = None
-    glb: Solid = Solid()
-    stl: Solid = Solid()
-
-    @property
-    def is_offered(self) -> bool:
-        return bool(self.glb.stand or self.stl.stand)
-
-    @property
-    def is_gone(self) -> bool:
-        """There would be something, had the selfie not been deleted."""
-        return self.is_offered and not self.is_at_hand
-
-    @property
-    def is_at_hand(self) -> bool:
-        """There is one, or it can be made."""
-        return any(solid.stand not in (Stand.NONE, Stand.GONE) for solid in (self.glb, self.stl))
-
-
-def of(submission: Submission) -> Keepsakes:
-    """What the participant's page shows. The submission comes with campaign and figurines."""
-    figurine = submission.figurine
-    if figurine is None or submission.state not in {S.APPROVED, S.RECALLED}:
-        return Keepsakes()
-    rows = {keepsake.kind: keepsake for keepsake in figurine.keepsakes.all()}
-    given = handed_out(submission, figurine)
-    return Keepsakes(
-        clip=media.film(figurine, audience=media.Audience.PARTICIPANT),
-        **{kind: _solid(submission, rows.get(kind)) for kind in given},
-    )
-
-
-def _solid(submission: Submission, row: Keepsake | None) -> Solid:
-    if row and row.is_done:
-        return Solid(Stand.READY, 100, url=_url(row.figurine, media.picture_of(row)))
-    if submission.state != S.APPROVED:
-        return Solid()
-    if row and row.is_open:
-        return Solid(Stand.MAKING, row.percent)
-    if not media.selfie_of(submission):
-        return Solid(Stand.GONE, sentence=SelfieGone.sentence, advice=SelfieGone.advice)
-    if row and _is_hopeless(row):
-        refusal = refusal_of(row.error_code)
-        return Solid(Stand.HOPELESS, sentence=refusal.sentence, advice=refusal.advice)
-    if row and row.outcome == JobOutcome.FAILED:
-        sentence = _("It did not come out of the mould this time.")
-        return Solid(Stand.FAILED, sentence=sentence, advice=_("Try once more."))
-    return Solid(Stand.OFFERED)
-
-
-def _url(figurine: Figurine, picture: media.Picture) -> str:
-    return media.address(figurine, picture, audience=media.Audience.PARTICIPANT)

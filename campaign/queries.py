@@ -12,10 +12,10 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaign import keepsakes, media, rerolls, showings
+from campaign import keepsake_status, media, rerolls, showings
 from campaign.enums import REJECT_SENTENCES, JobOutcome, RejectReason, SubmissionState
 from campaign.errors import refusal_of
-from campaign.keepsakes import Keepsakes
+from campaign.keepsake_status import Keepsakes
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
 from figurine import errors as figurine_errors
@@ -88,7 +88,7 @@ def status(submission: Submission) -> Status:
         advice=advice,
         still_url=_url(figurine, Picture.STILL),
         cutout_url=_url(figurine, Picture.CUTOUT),
-        keepsakes=keepsakes.of(submission),
+        keepsakes=keepsake_status.of(submission),
         screens=tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now)),
         was_shown=bool(seen),
         can_retry=may_retry(submission),

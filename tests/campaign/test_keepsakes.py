@@ -25,7 +25,7 @@ from campaign import (
 )
 from campaign.enums import JobOutcome, KeepsakeKind, RecallReason, RejectReason, SubmissionState
 from campaign.errors import IntakeError, NotHandedOut, SelfieGone, TooLate
-from campaign.keepsakes import Stand
+from campaign.keepsake_status import Stand
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Keepsake, Submission
 from figurine.errors import MissingModel, NotSolid, OutOfMemory

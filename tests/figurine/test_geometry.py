@@ -37,16 +37,6 @@ def recipe(finish: str = "painted", plaque: str = "MAE") -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def engine() -> SculptEngine:
-    return SculptEngine()
-
-
-@pytest.fixture(scope="module")
-def selfie() -> Selfie:
-    return admit(decode(photos.portrait("obama").read_bytes()))
-
-
-@pytest.fixture(scope="module")
 def files(engine: SculptEngine, selfie: Selfie) -> dict[Format, bytes]:
     return {
         "glb": engine.geometry(selfie, recipe(), format="glb"),

@@ -10,12 +10,9 @@ import av
 import numpy as np
 import pytest
 
-from figurine.decode import decode
 from figurine.engines.sculpt import SculptEngine, motion, reel
 from figurine.errors import Cancelled, NoFace
-from figurine.gate import admit
 from figurine.types import Array, Clip, Recipe, Selfie
-from tests import photos
 
 FPS = 2
 SMALL = {"width_px": 270, "spp": 4, "fps": FPS}
@@ -24,16 +21,6 @@ SIZE = (270, 338)
 
 def recipe(**options: int | str) -> Recipe:
     return Recipe("sculpt", "soldier", "painted", plaque="MAE", options={**SMALL, **options})
-
-
-@pytest.fixture(scope="module")
-def engine() -> SculptEngine:
-    return SculptEngine()
-
-
-@pytest.fixture(scope="module")
-def selfie() -> Selfie:
-    return admit(decode(photos.portrait("obama").read_bytes()))
 
 
 @pytest.fixture(scope="module")

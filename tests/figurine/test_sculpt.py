@@ -45,16 +45,6 @@ def recipe(
 
 
 @pytest.fixture(scope="module")
-def engine() -> SculptEngine:
-    return SculptEngine()
-
-
-@pytest.fixture(scope="module")
-def selfie() -> Selfie:
-    return admit(decode(photos.portrait("obama").read_bytes()))
-
-
-@pytest.fixture(scope="module")
 def heard() -> list[tuple[str, float]]:
     """What the first figurine's progress said."""
     return []

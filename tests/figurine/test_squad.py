@@ -30,11 +30,6 @@ def recipe(finish: str = "painted", *, plaque: str = "", **options: int | str) -
 
 
 @pytest.fixture(scope="module")
-def engine() -> SculptEngine:
-    return SculptEngine()
-
-
-@pytest.fixture(scope="module")
 def pair() -> Selfie:
     """One bright, one dark."""
     return admit(group_photo(2, tones=TONES), most_faces=2)

@@ -1,14 +1,19 @@
 // The figurine from all sides: asks for what is made, shows the model, hands it to the phone's AR.
 
-import { backoffMs } from "../lib/backoff.js";
 import { followPage } from "./following.js";
-import { main, redraw } from "./redraw.js";
+import { main, redrawing } from "./redraw.js";
 import { bring, turnable } from "./turntable.js";
 
 /** @typedef {import("../lib/status.js").Status} Status */
 
-let isDrawing = false;
-let failures = 0;
+const redraw = redrawing({
+  keep,
+  arrived: () => {
+    arrive();
+    following.ask(); // for what came meanwhile
+  },
+  again: () => following.ask(),
+});
 
 /** @returns {Status} */
 const drawn = () => JSON.parse(String(main().dataset.status));
@@ -19,28 +24,9 @@ function look({ state, keepsakes: { glb, stl } }) {
 }
 
 /** @param {Status} status */
-async function onStatus(status) {
-  if (look(status) === look(drawn())) {
-    move(status);
-    return;
-  }
-  if (isDrawing) return;
-  isDrawing = true;
-  try {
-    await redraw({
-      keep,
-      arrived: () => {
-        arrive();
-        following.ask(); // for what came meanwhile
-      },
-    });
-    failures = 0;
-  } catch {
-    setTimeout(following.ask, backoffMs(failures));
-    failures += 1;
-  } finally {
-    isDrawing = false;
-  }
+function onStatus(status) {
+  if (look(status) === look(drawn())) move(status);
+  else void redraw();
 }
 
 /** The model stays where it is and turns on, while the words around it change. */

@@ -1,18 +1,23 @@
 // The waiting page: the server draws each scene, this asks for it when the scene changes and moves
 // the progress in between. All words are in the template.
 
-import { backoffMs } from "../lib/backoff.js";
 import { filled, remainingS, scene, span } from "../lib/status.js";
 import { followPage } from "./following.js";
-import { main, redraw } from "./redraw.js";
+import { main, redrawing } from "./redraw.js";
 
 /** @typedef {import("../lib/status.js").Status} Status */
 
 /** @returns {Status} */
 const drawn = () => JSON.parse(String(main().dataset.status));
 
-let isDrawing = false;
-let failures = 0;
+const redraw = redrawing({
+  keep,
+  arrived: () => {
+    arrive();
+    changed();
+  },
+  again: () => following.ask(),
+});
 
 /**
  * The clip in hand. A clip belongs to one approval, and `since` says which: its addresses are new
@@ -23,28 +28,9 @@ let failures = 0;
 let held = null;
 
 /** @param {Status} status */
-async function onStatus(status) {
-  if (scene(status) === scene(drawn())) {
-    move(status);
-    return;
-  }
-  if (isDrawing) return;
-  isDrawing = true;
-  try {
-    await redraw({
-      keep,
-      arrived: () => {
-        arrive();
-        changed();
-      },
-    });
-    failures = 0;
-  } catch {
-    setTimeout(following.ask, backoffMs(failures));
-    failures += 1;
-  } finally {
-    isDrawing = false;
-  }
+function onStatus(status) {
+  if (scene(status) === scene(drawn())) move(status);
+  else void redraw();
 }
 
 /** The film goes on where it is, while the words around it change. */
@@ -165,5 +151,5 @@ async function fetched(address) {
   return answer.ok ? answer.blob() : null;
 }
 
-const following = followPage({ main, onStatus: (status) => void onStatus(status) });
+const following = followPage({ main, onStatus });
 arrive();

@@ -1,0 +1,21 @@
+"""One sitter and one warm engine for whoever makes figurines."""
+
+from __future__ import annotations
+
+import pytest
+
+from figurine.decode import decode
+from figurine.engines.sculpt import SculptEngine
+from figurine.gate import admit
+from figurine.types import Selfie
+from tests import photos
+
+
+@pytest.fixture(scope="module")
+def engine() -> SculptEngine:
+    return SculptEngine()
+
+
+@pytest.fixture(scope="module")
+def selfie() -> Selfie:
+    return admit(decode(photos.portrait("obama").read_bytes()))
