@@ -17,7 +17,7 @@ import numpy as np
 from figurine import kits
 from figurine.engines.sculpt import coating, compose, engraving, guide, meshes, scene
 from figurine.engines.sculpt.bust import Bust
-from figurine.kits import Finish, Kit
+from figurine.kits import Camera, Finish, Kit
 from figurine.kits.body import Body
 from figurine.types import Array, Box, Pixels
 
@@ -76,7 +76,11 @@ def film(
     kit's studio (H, W, 3)."""
     size_px = studio.shape[1], studio.shape[0]
     # 1. The figurine, in light and without, and its shadow.
-    box = _reach(body, kit, size_px, turns_deg)
+    views = [
+        kit.camera.turned(turn) for turn in np.linspace(min(turns_deg), max(turns_deg), _VIEWS)
+    ]
+    box = _reach(body, views, size_px)
+    body = meshes.thinned(body, views, size_px, box)
     palette = finish.palette.copy()
     palette[kit.materials.index("skin")] = made.skin
     coated = replace(finish, palette=palette)
@@ -184,12 +188,9 @@ def _set(traced: Array, outline: Array, box: Box, size_px: tuple[int, int]) -> c
     return compose.Figure(light=light, alpha=alpha)
 
 
-def _reach(body: Body, kit: Kit, size_px: tuple[int, int], turns_deg: Sequence[float]) -> Box:
-    """The part of the picture that the figure is in at some turn."""
+def _reach(body: Body, views: Sequence[Camera], size_px: tuple[int, int]) -> Box:
+    """The part of the picture that the figure is in, in one of these views."""
     some = body.vertices[::_SOME]
-    views = [
-        kit.camera.turned(turn) for turn in np.linspace(min(turns_deg), max(turns_deg), _VIEWS)
-    ]
     seen = np.concatenate([view.project(some, size_px) for view in views])
     margin = _MARGIN * size_px[0]
     low = np.clip(np.floor(seen.min(axis=0) - margin), 0, size_px).astype(int)
