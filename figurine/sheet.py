@@ -28,7 +28,10 @@ CELL_PX: Final = (540, 675)
 CLOSE_PX: Final = (420, 460)
 CAPTION_PX: Final = 44
 SELFIE_WIDTH: Final = 0.30
-"""Of a cell; the selfie lies in its upper left corner, cut to the face."""
+"""Of a cell; the selfie lies in its upper left corner, cut to the face. Beside a head at full size,
+which fills its cell, it has a place of its own, as high."""
+SELFIE_HEIGHT: Final = 1.2
+"""Of its width."""
 SELFIE_FACE: Final = 1.7
 """Width of that cut, in face widths."""
 PAPER: Final = (250, 246, 234)
@@ -67,7 +70,7 @@ def sheet(
     """Make everyone's figurine and lay them out; `close` shows heads at full size."""
     engine = engines.load(recipe.engine)
     kit = recipes.posed(recipe)
-    cell = CLOSE_PX if close else CELL_PX
+    cell = (round(CLOSE_PX[1] / SELFIE_HEIGHT) + CLOSE_PX[0], CLOSE_PX[1]) if close else CELL_PX
     rows = -(-len(everyone) // columns)
     page = Image.new("RGB", (columns * cell[0], rows * (cell[1] + CAPTION_PX)), PAPER)
     for number, sitter in enumerate(everyone):
@@ -80,8 +83,12 @@ def sheet(
                 picture = Image.fromarray(still)
                 if close:
                     picture = _around_face(picture, kit.face.crop)
-                page.paste(picture.resize(cell, Image.Resampling.LANCZOS), at)
-                page.paste(_selfie(sitter.selfie, round(cell[0] * SELFIE_WIDTH)), at)
+                    picture = picture.resize(CLOSE_PX, Image.Resampling.LANCZOS)
+                    page.paste(picture, (at[0] + cell[0] - CLOSE_PX[0], at[1]))
+                    page.paste(_selfie(sitter.selfie, cell[0] - CLOSE_PX[0]), at)
+                else:
+                    page.paste(picture.resize(cell, Image.Resampling.LANCZOS), at)
+                    page.paste(_selfie(sitter.selfie, round(cell[0] * SELFIE_WIDTH)), at)
             except FigurineError as error:
                 refusal = error.code
         _caption(page, f"{sitter.name}  {refusal}".strip(), at, cell, bad=bool(refusal))
@@ -109,14 +116,14 @@ def _around_face(picture: Image.Image, crop: tuple[float, float, float, float]) 
 def _selfie(selfie: Selfie, width_px: int) -> Image.Image:
     face = selfie.faces[0]
     return Image.fromarray(_cut(selfie.pixels, face)).resize(
-        (width_px, round(width_px * 1.2)), Image.Resampling.LANCZOS
+        (width_px, round(width_px * SELFIE_HEIGHT)), Image.Resampling.LANCZOS
     )
 
 
 def _cut(pixels: Pixels, face: Face) -> Pixels:
-    """The photo around a face, 5 : 6; what lies outside the photo is black."""
+    """The photo around a face; what lies outside the photo is black."""
     half_w = face.width_px * SELFIE_FACE / 2
-    half_h = half_w * 1.2
+    half_h = half_w * SELFIE_HEIGHT
     x, y = face.mesh[:, :2].mean(axis=0)
     pad = int(half_h * 2)
     padded = np.pad(pixels, ((pad, pad), (pad, pad), (0, 0)))

@@ -53,7 +53,7 @@ class _Mould:
 
 class SculptEngine:
     name = "sculpt"
-    version = "2"
+    version = "3"
 
     def __init__(self) -> None:
         self._moulds: dict[tuple[str, str, str, int], _Mould] = {}

@@ -56,7 +56,8 @@ def make(
     # 1. Relief.
     shrink = _SKETCH if sketch else 1
     clay_grid, paint_grid = (surface.Grid(grid.step_deg * shrink) for grid in (CLAY, PAINT))
-    portrait = relief.flatten(selfie, head, grid=paint_grid.face)
+    hand = relief.PAINTER if finish.face == "paint" else relief.CASTER
+    portrait = relief.flatten(selfie, head, grid=paint_grid.face, hand=hand)
     drawn = gaze.draw(portrait)
     radius, _ = head.sampled(clay_grid)
     radius[clay_grid.part(clay_grid.face)] += cv2.resize(

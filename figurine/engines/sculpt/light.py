@@ -2,6 +2,9 @@
 
 Two facts about faces are used: their light varies with the direction the skin looks in, and they
 are alike on both sides, at the scale of cheeks and shadows.
+
+What of the light both sides share is the face's form: the hollows of eyes and cheeks, the bridge of
+the nose. A miniature painter paints it in on purpose, and it is much of who somebody is.
 """
 
 from __future__ import annotations
@@ -27,6 +30,11 @@ _BROAD_DEG = 12.0
 _SHADOW_DEG = 2.5
 """Shadows broader than this that one side has and the other has not are the photo's."""
 _SHADOW_SHARE = 0.9
+_FORM = (-1.2, 0.5)
+"""Darkest and lightest that form gets, in log-luminance."""
+_SURE = 0.7
+_PLAIN = 60
+"""Percentile of the light on bare skin that is neither hollow nor height."""
 EPSILON = 0.012
 """Added before logarithms: film's and sensors' black."""
 
@@ -43,10 +51,11 @@ class Skin:
     """Eyes, brows and lips, softly outlined."""
 
 
-def removed(luminance: Array, radius: Array, skin: Skin, grid: Grid) -> Array:
+def removed(luminance: Array, radius: Array, skin: Skin, grid: Grid, *, form: float) -> Array:
     """Log-luminance without the light, 0 at plain skin, dark negative: (rows, columns).
 
-    luminance: linear, 0..1. radius: the head's, on the same grid.
+    luminance: linear, 0..1. radius: the head's, on the same grid. form: how much of the light that
+    both sides share is kept, 0..1.
     """
     # 1. What the skin's direction explains.
     shading = _fitted(luminance, _normals(radius, grid), skin.bare)
@@ -57,7 +66,20 @@ def removed(luminance: Array, radius: Array, skin: Skin, grid: Grid) -> Array:
     broad = within(detail, skin.inside, _SHADOW_DEG / grid.step_deg)
     shadow = np.minimum(broad - broad[:, ::-1], 0) * skin.inside * skin.inside[:, ::-1]
     shadow = within(shadow, skin.inside, 1.0 / grid.step_deg)
-    return np.asarray(detail - _SHADOW_SHARE * shadow * (1 - skin.features), np.float32)
+    detail = detail - _SHADOW_SHARE * shadow * (1 - skin.features)
+    # 4. What both sides have of all this is no lamp's doing.
+    taken = np.log(luminance + EPSILON) - detail
+    return np.asarray(detail + form * _form(taken, skin), np.float32)
+
+
+def _form(taken: Array, skin: Skin) -> Array:
+    """The even part of the light taken away, 0 on plain skin."""
+    weight = skin.inside + skin.inside[:, ::-1]
+    lit = taken * skin.inside
+    even = (lit + lit[:, ::-1]) / np.maximum(weight, 1e-3)
+    bare = even[skin.bare > _SURE]
+    plain = float(np.percentile(bare, _PLAIN)) if bare.size else 0.0
+    return np.asarray(np.clip(even - plain, *_FORM) * skin.inside, np.float32)
 
 
 def _fitted(luminance: Array, normals: Array, trust: Array) -> Array:

@@ -16,13 +16,10 @@ _GREY_CHROMA = 5.0
 """Mean CIELAB chroma of skin under which a photo is taken for black and white."""
 _SKIN_HUE_DEG = (46.0, 62.0)
 """CIELAB hue a toy painter mixes, pink to olive: a photo's colour cast cannot leave it."""
-_MOTTLE = 0.14
-"""Log-luminance below which unevenness is the photo's, not the face's."""
 _HUE_SHARE = 0.55
 """How much of the photo's own changes of hue a brush follows."""
-_WASH, _DRY = 1.5, 0.07
+_WASH, _DRY, _TEETH = 1.5, 0.11, 0.5
 _BLUSH, _WARM = 5.0, 11.0
-_TONE_STEP = 0.24
 _SURE = 0.7
 
 
@@ -43,7 +40,7 @@ def paint(portrait: Portrait, gaze: Gaze) -> Coat:
 
     # 1. Light and dark: luminance from the detail alone.
     mouth = portrait.outline(MOUTH, soft_deg=0.5)
-    luminance = ((tone[0] + 16) / 116) ** 3 * np.exp(_brushed(portrait) * 1.1 * portrait.weight)
+    luminance = ((tone[0] + 16) / 116) ** 3 * np.exp(portrait.detail * 1.1 * portrait.weight)
     lightness = 116 * np.cbrt(np.clip(luminance, 0.004, 0.92)) - 16
 
     # 2. Hue: the photo's own, less its cast; the brush adds blush and lips.
@@ -107,9 +104,9 @@ def _blush(portrait: Portrait) -> Array:
 
 def wash(portrait: Portrait, gaze: Gaze, base: Array) -> Coat:
     """One colour: its lights and darks, which the finish tints (coating.toned)."""
-    shade = np.clip(np.exp((_brushed(portrait) + _DRY) * _WASH * portrait.weight), 0.06, 2.0)
+    shade = np.clip(np.exp((portrait.detail + _DRY) * _WASH * portrait.weight), 0.06, 2.0)
     mouth = portrait.outline(MOUTH, soft_deg=0.5)
-    shade = shade * (1 + 0.45 * _whites(portrait, mouth) * portrait.weight)
+    shade = shade * (1 + _TEETH * _whites(portrait, mouth) * portrait.weight)
     for layer, tint, cover in (
         (gaze.opening, 1.75, 0.95),
         (gaze.shade, 0.8, 0.8),
@@ -137,16 +134,6 @@ def _gloss(shade: Array, gaze: Gaze) -> Array:
 def _whites(portrait: Portrait, mouth: Array) -> Array:
     """Where teeth are, 0..1."""
     return np.asarray(mouth * np.clip((portrait.detail + 0.25) / 0.5, 0, 1), np.float32)
-
-
-def _brushed(portrait: Portrait) -> Array:
-    """The detail as a brush lays it: faint mottling gone, tones drawn together into few steps with
-    crisp borders, lines kept."""
-    flat = cv2.bilateralFilter(portrait.detail, 9, 0.30, 1.6 / portrait.grid.step_deg)
-    lines = portrait.detail - flat
-    quiet = flat * (1 - np.exp(-((flat / _MOTTLE) ** 2)))
-    steps = np.round(quiet / _TONE_STEP) * _TONE_STEP
-    return np.asarray(quiet + 0.45 * (portrait.blurred(steps, 0.35) - quiet) + lines, np.float32)
 
 
 def _tone(portrait: Portrait) -> tuple[Array, bool]:

@@ -1,0 +1,92 @@
+"""engines/sculpt/light and relief: what of a photo is the face, and what is its light and noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from figurine.engines.sculpt import bust, light, relief, surface
+from figurine.kits import load
+from figurine.types import Array, Selfie
+
+GRID = surface.Grid(1.0).face
+
+
+def test_hollows_of_both_sides_are_drawn_in_and_the_lamp_of_one_side_is_not() -> None:
+    across, up = np.moveaxis(GRID.degrees(), -1, 0)
+    hollows = np.exp(-(((np.abs(across) - 30) / 12) ** 2) - ((up + 10) / 12) ** 2)
+    lamp = 1 + 0.4 * across / 80
+    all_of_it = np.ones(GRID.shape, np.float32)
+    skin = light.Skin(inside=all_of_it, bare=all_of_it, features=np.zeros_like(all_of_it))
+    radius = (0.2 - 1e-5 * (across**2 + up**2)).astype(np.float32)
+    luminance = (0.4 * lamp * np.exp(-0.6 * hollows)).astype(np.float32)
+
+    drawn, bare = (light.removed(luminance, radius, skin, GRID, form=form) for form in (1.0, 0.0))
+
+    left, right = ((np.abs(across - side) < 4) & (np.abs(up + 10) < 4) for side in (-30, 30))
+    assert drawn[left].mean() < bare[left].mean() - 0.15
+    assert drawn[right].mean() < bare[right].mean() - 0.15
+    assert abs(drawn[left].mean() - drawn[right].mean()) < 0.06
+
+
+def test_faint_mottling_of_bare_skin_goes_and_a_line_stays(selfie: Selfie) -> None:
+    cheek = _around(selfie, 12)
+    rows, columns = np.mgrid[-12:13, -12:13]
+    spots = 1 + 0.05 * np.sin(rows / 1.5) * np.sin(columns / 1.5)
+    line = 1 - 0.6 * (np.abs(rows) < 2)
+
+    plain, spotted, lined = (
+        _cheek(replace(selfie, pixels=_tinted(selfie, cheek, tint)))
+        for tint in (np.ones(rows.shape), spots, line)
+    )
+
+    # In log-luminance the spots are 0.1 either way, twice what they are in sRGB.
+    assert np.abs(spotted - plain).mean() < 0.03
+    assert (lined - plain).min() < -0.4
+
+
+def test_one_colour_draws_what_is_red_in_the_skin_and_paint_does_not(selfie: Selfie) -> None:
+    """A flush of the same luminance: paint has red for it, plastic would lose it."""
+    spot = _around(selfie, 12)
+    away = np.hypot(*np.mgrid[-12:13, -12:13])[..., None]
+    linear = (selfie.pixels[spot] / np.float32(255)) ** 2.2
+    red = linear * np.asarray([1.6, 0.82, 0.7])
+    luma = np.asarray(relief.PAINTER.plate)
+    red *= (linear @ luma / (red @ luma))[..., None]
+    pixels = selfie.pixels.copy()
+    pixels[spot] = np.round(255 * np.where(away < 5, red, linear).clip(0, 1) ** (1 / 2.2))
+    flushed = replace(selfie, pixels=pixels)
+
+    drawn = {
+        hand: (_cheek(flushed, hand) - _cheek(selfie, hand)).min()
+        for hand in (relief.PAINTER, relief.CASTER)
+    }
+
+    assert drawn[relief.CASTER] < -0.15 < drawn[relief.PAINTER]
+
+
+def _portrait(selfie: Selfie, hand: relief.Hand = relief.PAINTER) -> relief.Portrait:
+    head = bust.measure(selfie.faces[0], load("soldier"))
+    return relief.flatten(selfie, head, grid=bust.PAINT.face, hand=hand)
+
+
+def _around(selfie: Selfie, reach_px: int) -> tuple[slice, slice]:
+    """Pixels of the cheek."""
+    column, row = selfie.faces[0].mesh[50, :2].round().astype(int)
+    return (
+        slice(row - reach_px, row + reach_px + 1),
+        slice(column - reach_px, column + reach_px + 1),
+    )
+
+
+def _cheek(selfie: Selfie, hand: relief.Hand = relief.PAINTER) -> Array:
+    portrait = _portrait(selfie, hand)
+    column, row = portrait.points[50].round().astype(int)
+    return portrait.detail[row - 14 : row + 15, column - 14 : column + 15]
+
+
+def _tinted(selfie: Selfie, where: tuple[slice, slice], tint: Array) -> np.ndarray:
+    pixels = selfie.pixels.copy()
+    pixels[where] = np.clip(np.round(pixels[where] * tint[..., None]), 0, 255).astype(np.uint8)
+    return pixels
