@@ -30,8 +30,8 @@ def variant() -> str:
 
 
 def give_back() -> None:
-    """Hand the system what memory was freed: Dr.Jit keeps it for itself, and so does glibc, whose
-    blocks lie between others. Before something large is made it is 250 MB of a squad's 1.2 GB."""
+    """Hand the system what memory was freed: Dr.Jit keeps it for itself, and so does glibc where it
+    lies between what is in use. 250 MB of a squad's 1.2 GB, before its scene is made."""
     import drjit  # noqa: PLC0415 - heavy, and only in a worker
 
     drjit.flush_malloc_cache()
