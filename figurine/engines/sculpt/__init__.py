@@ -153,6 +153,7 @@ class SculptEngine:
         with reel.Reel() as frames:
             for picture in pictures:
                 frames.add(picture)
+            backend.give_back()
             return frames.encoded(
                 order=sway.order,
                 fps=fps,
