@@ -1,6 +1,7 @@
 """What every test process stands on: a private folder, a real Valkey, and the chosen database.
 
-Loaded as a pytest plugin (`-p tests.environment`) so that it comes before Django's settings.
+Loaded as a pytest plugin (`-p tests.environment`) so that it comes before Django's settings, in
+each process of pytest-xdist anew.
 DIORAMA_TEST_DATABASE=postgres runs the suite on a real PostgreSQL instead of SQLite.
 """
 

@@ -11,7 +11,6 @@ import argparse
 import io
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +29,7 @@ from figurine.engines import Engine
 from figurine.engines.sculpt import backend, compose, scene
 from figurine.gate import admit
 from figurine.types import Pixels, Recipe, Selfie
+from tests.bench.memory import forget_torch, status_mb
 from tests.bench.timing import p, timed
 from tests.photos import PORTRAITS
 
@@ -51,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--here", action="store_true", help="in this process, figures as JSON")
     options = parser.parse_args(arguments)
     if options.here:
+        forget_torch()
         print(json.dumps(measure(options.kit, options.finish, runs=options.runs, row=options.row)))
         return 0
     for variant in (options.variant,) if options.variant else runnable():
@@ -85,8 +85,8 @@ def measure(kit: str, finish: str, *, runs: int, row: int) -> dict[str, Any]:
     memory = []
     for seed in range(row):
         engine.generate(selfies[seed % len(selfies)], recipes[seed % len(recipes)], seeds=[seed])
-        memory.append(_status_mb("VmRSS"))
-    return {"spans": spans, "memory": memory, "peak": _status_mb("VmHWM")}
+        memory.append(status_mb("VmRSS"))
+    return {"spans": spans, "memory": memory, "peak": status_mb("VmHWM")}
 
 
 def stages(
@@ -136,13 +136,6 @@ def _encoded(still: Pixels) -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=92, subsampling=0, optimize=True)
     return out.getvalue()
-
-
-def _status_mb(field: str) -> float:
-    """Of this process, as Linux counts it: VmRSS now, VmHWM at its highest."""
-    found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
-    assert found is not None
-    return int(found[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,19 @@ from figurine.engines.sculpt import backend
 _ASK = "from figurine.engines.sculpt.backend import mitsuba; print(mitsuba().variant())"
 
 
+_FREE = """
+from figurine.engines.sculpt.backend import give_back, mitsuba
+from tests.bench.memory import status_mb
+mitsuba()
+held = [b"x" * 100_000 for _ in range(2000)]
+last = held.pop()  # glibc gives back by itself what has nothing alive behind it
+del held
+before = status_mb("VmRSS")
+give_back()
+print(before - status_mb("VmRSS"))
+"""
+
+
 @pytest.mark.parametrize(
     ("given", "variant"),
     [
@@ -23,6 +37,12 @@ _ASK = "from figurine.engines.sculpt.backend import mitsuba; print(mitsuba().var
 )
 def test_variant_is_the_one_asked_for_or_the_plain_one(given: dict[str, str], variant: str) -> None:
     assert _asked(given).stdout.split() == [variant]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_that_was_freed_is_given_back() -> None:
+    freed_mb = float(_asked({"SCULPT_VARIANT": "scalar_rgb"}, code=_FREE).stdout)
+    assert freed_mb > 150
 
 
 def test_llvm_named_wrongly_is_said() -> None:
@@ -39,11 +59,11 @@ def test_fastest_variant_runs_here() -> None:
     assert picture.shape == (8, 8, 3)
 
 
-def _asked(given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Which variant a process of its own takes with these variables."""
+def _asked(given: dict[str, str], *, code: str = _ASK) -> subprocess.CompletedProcess[str]:
+    """What a process of its own says with these variables: which variant it takes."""
     kept = {name: value for name, value in os.environ.items() if name != "SCULPT_VARIANT"}
     return subprocess.run(
-        [sys.executable, "-c", _ASK],
+        [sys.executable, "-c", code],
         env={**kept, **given},
         cwd=Path(__file__).parents[2],
         capture_output=True,

@@ -397,6 +397,20 @@ def test_scene_is_traced_without_a_denoiser_too(monkeypatch: pytest.MonkeyPatch)
     assert (scene.denoised(noisy, noisy, noisy) == noisy).all()
 
 
+def test_strips_are_denoised_as_the_whole_is_and_show_no_border() -> None:
+    """A ramp with grain: what is left of it is as small, and as small where strips meet."""
+    pytest.importorskip("pyoidn")
+    ramp = np.linspace(0.2, 0.8, 400, dtype=np.float32)[:, None, None] * np.ones((1, 200, 3))
+    own, bent = np.full_like(ramp, 0.5), np.broadcast_to([0, 0, 1], ramp.shape)
+    noisy = ramp * np.random.default_rng(3).uniform(0.5, 1.5, ramp.shape[:2])[..., None]
+    whole = scene.denoised(noisy, own, bent)
+    strips = scene.denoised(noisy, own, bent, most_px=20_000)
+    assert np.abs(strips - whole).mean() < 0.01
+    left = np.abs(strips - ramp).mean(axis=(1, 2))
+    assert left[80:-80].max() < 2 * np.abs(whole - ramp).mean(axis=(1, 2))[80:-80].max()
+    assert (scene.denoised(noisy, own, bent, most_px=20_000) == strips).all()
+
+
 def _portrait(selfie: Selfie) -> relief.Portrait:
     kit = load("soldier")
     head = surface.sculpt(selfie.faces[0], np.load(kit.baked("head.npy")), kit.face)

@@ -137,13 +137,10 @@ class SculptEngine:
         progress("sculpting", 0.01)
         made = bust.make(selfie, head, kit, finish, sketch=width_px <= _SKETCH_WIDTH_PX)
         progress("filming", 0.02)
-        whole = body.load(kit.baked("body.xz"))
-        if width_px <= _SKETCH_WIDTH_PX:
-            whole = whole.coarser(np.ones(len(whole.faces), np.bool_), cell=_SKETCH_CELL)
         sway = motion.sway(fps=fps)
         pictures = motion.film(
             made,
-            whole,
+            _whole(kit, width_px),  # not kept here: it is large, and needed at the start only
             compose.load_studio(kit, width_px=width_px),
             kit,
             finish,
@@ -156,6 +153,7 @@ class SculptEngine:
         with reel.Reel() as frames:
             for picture in pictures:
                 frames.add(picture)
+            backend.give_back()
             return frames.encoded(
                 order=sway.order,
                 fps=fps,
@@ -297,6 +295,14 @@ class SculptEngine:
             )
         self._moulds[key] = mould
         return mould
+
+
+def _whole(kit: Kit, width_px: int) -> body.Body:
+    """A kit's body, as fine as a picture so wide shows it. Raises MissingModel."""
+    whole = body.load(kit.baked("body.xz"))
+    if width_px > _SKETCH_WIDTH_PX:
+        return whole
+    return whole.coarser(np.ones(len(whole.faces), np.bool_), cell=_SKETCH_CELL)
 
 
 def _checked(selfie: Selfie, recipe: Recipe) -> tuple[Kit, Finish]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -26,6 +27,16 @@ def mitsuba() -> Any:
 def variant() -> str:
     """The chosen one's short name: "cuda", "llvm" or "scalar"."""
     return str(mitsuba().variant()).partition("_")[0]
+
+
+def give_back() -> None:
+    """Hand the system what memory was freed: Dr.Jit keeps it for itself, and so does glibc where it
+    lies between what is in use. 250 MB of a squad's 1.2 GB, before its scene is made."""
+    import drjit  # noqa: PLC0415 - heavy, and only in a worker
+
+    drjit.flush_malloc_cache()
+    with suppress(AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def fastest() -> str:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from figurine import kits
-from figurine.engines.sculpt import coating, compose, engraving, guide, meshes, scene
+from figurine.engines.sculpt import backend, coating, compose, engraving, guide, meshes, scene
 from figurine.engines.sculpt.bust import Bust
 from figurine.kits import Camera, Finish, Kit
 from figurine.kits.body import Body
@@ -105,6 +105,7 @@ def film(
         known, alpha = guides.seen(
             kit.camera.turned(turn_deg), size_px=size_px, crop_px=box, seed=seed
         )
+        backend.give_back()
         stage = scene.stage(
             shapes,
             kit.camera,
@@ -113,17 +114,11 @@ def film(
             sampler="multijitter",
             turn_deg=turn_deg,
         )
-        traced = scene.trace(
-            stage,
-            spp=spp,
-            seed=seed,
-            step=step,
-            finish=finish,
-            guide=known,
-            quality="fast",
-            most_px=_MOST_PX,
-        )
-        del stage  # two at a time would be too large
+        shown = scene.exposed(stage, spp=spp, seed=seed, guide=known)
+        del stage, known  # with the denoiser at its side it would be too large
+        step(0.8)
+        traced = scene.cleaned(shown, finish=finish, quality="fast", most_px=_MOST_PX)
+        step(1.0)
         figure = _set(traced, alpha, box, size_px)
         turned = replace(kit, camera=kit.camera.turned(turn_deg))
         figure = engraving.engrave(figure, name, turned, finish)

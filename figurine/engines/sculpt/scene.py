@@ -148,6 +148,16 @@ def _table(colour: Array, *, turn_deg: float, scale: float) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Exposure:
+    """What a stage has shown, before it is denoised; the stage itself may go."""
+
+    light: Array
+    """(H, W, 4) linear RGB, premultiplied, and alpha, with grain."""
+    guide: Array
+    """(H, W, 6) albedo and normals, for the denoiser."""
+
+
 def trace(
     scene: Any,
     *,
@@ -155,33 +165,40 @@ def trace(
     seed: int,
     step: Callable[[float], None],
     finish: Finish | None = None,
-    guide: Array | None = None,
-    quality: str = "high",
-    most_px: int = 0,
 ) -> Array:
     """Trace and denoise: (H, W, 4) float32 linear RGB, premultiplied, and alpha.
 
-    With a `finish`, in its room and with its light from inside. guide: albedo and normals
-    (H, W, 6), where they are known. `quality` and `most_px` are the denoiser's.
+    With a `finish`, in its room and with its light from inside.
 
     `step` hears the share done, and may raise to stop.
     """
-    # 1. Light.
-    mi = mitsuba()
-    total = np.asarray(mi.render(scene, spp=spp, seed=seed % 2**32), np.float32)
+    seen = exposed(scene, spp=spp, seed=seed)
     step(0.8)
+    clean = cleaned(seen, finish=finish)
+    step(1.0)
+    return clean
 
-    # 2. Albedo and normals, apart: nested in one integrator they cost three times as much.
-    if guide is None:
-        guide = _guide(scene, seed=seed)
+
+def exposed(scene: Any, *, spp: int, seed: int, guide: Array | None = None) -> Exposure:
+    """Trace. guide: albedo and normals (H, W, 6), where they are known."""
+    mi = mitsuba()
+    light = np.asarray(mi.render(scene, spp=spp, seed=seed % 2**32), np.float32)
+    # Albedo and normals apart: nested in one integrator they cost three times as much.
+    return Exposure(light, _guide(scene, seed=seed) if guide is None else guide)
+
+
+def cleaned(
+    seen: Exposure, *, finish: Finish | None = None, quality: str = "high", most_px: int = 0
+) -> Array:
+    """Denoise, as `trace` returns it; `quality` and `most_px` are the denoiser's."""
+    guide = seen.guide
     colour = denoised(
-        total[..., :3], guide[..., :3], guide[..., 3:6], quality=quality, most_px=most_px
+        seen.light[..., :3], guide[..., :3], guide[..., 3:6], quality=quality, most_px=most_px
     )
-    alpha = np.clip(total[..., 3:4], 0, 1)
+    alpha = np.clip(seen.light[..., 3:4], 0, 1)
     if finish is not None:
         straight = colour / np.maximum(alpha, 0.01)
         colour = coating.lit_within(straight, coating.own_colour(guide), finish) * alpha
-    step(1.0)
     return np.concatenate([colour, alpha], axis=2)
 
 
@@ -209,23 +226,49 @@ def denoised(
     """Colour without grain; `quality` is OIDN's. Where no denoiser is built (Linux arm64), colour
     as it is.
 
-    most_px: about how much is denoised at a time, for less memory; 0 is all.
+    most_px: about how much is denoised at a time, for less memory, none of which is kept; 0 is all.
     """
     try:
         import pyoidn  # noqa: PLC0415 - no wheel for every platform
     except ImportError:
         return colour
-    rows = len(colour)
-    count = -(-colour.shape[0] * colour.shape[1] // most_px) if most_px else 1
     images = colour, np.clip(albedo, 0, 1), np.clip(normal, -1, 1)
-    result = np.zeros(colour.shape, np.float32)
-    for start in range(0, rows, -(-rows // count)):
-        # A strip begins within the one above, and takes over by and by.
-        first = max(0, start - _OVERLAP_PX)
-        here = np.s_[first : start + -(-rows // count)]
-        light, own, bent = (np.ascontiguousarray(image[here], np.float32) for image in images)
+    if not most_px:
+        light, own, bent = (np.ascontiguousarray(image, np.float32) for image in images)
         clean = pyoidn.denoise(light, albedo=own, normal=bent, hdr=True, quality=quality)
-        share = np.ones((len(clean), 1, 1), np.float32)
-        share[: start - first, 0, 0] = np.linspace(0, 1, start - first)
-        result[here] += share * (clean - result[here])
+        return np.asarray(clean, np.float32)
+    rows = len(colour)
+    height = -(-rows // -(-colour.shape[0] * colour.shape[1] // most_px))
+    result = np.zeros(colour.shape, np.float32)
+    # `pyoidn.denoise` would keep what it worked in, 0.6 KB a pixel, and the last pictures.
+    with pyoidn.Device() as device:
+        device.commit()
+        for start in range(0, rows, height):
+            # A strip begins within the one above, and takes over by and by.
+            first = max(0, start - _OVERLAP_PX)
+            here = np.s_[first : start + height]
+            strip = (np.ascontiguousarray(image[here], np.float32) for image in images)
+            clean = _clean(device, *strip, quality=quality)
+            share = np.ones((len(clean), 1, 1), np.float32)
+            share[: start - first, 0, 0] = np.linspace(0, 1, start - first)
+            result[here] += share * (clean - result[here])
     return result
+
+
+def _clean(device: Any, colour: Array, albedo: Array, normal: Array, *, quality: str) -> Array:
+    """One pass of OIDN over contiguous float32 pictures (H, W, 3). Raises RuntimeError."""
+    import pyoidn  # noqa: PLC0415 - no wheel for every platform
+
+    clean = np.empty_like(colour)
+    pictures = {"color": colour, "albedo": albedo, "normal": normal, "output": clean}
+    with pyoidn.Filter(device, pyoidn.OIDN_FILTER_TYPE_RT) as oidn:
+        for name, picture in pictures.items():
+            oidn.set_image(name, picture, pyoidn.OIDN_FORMAT_FLOAT3)
+        oidn.set_bool("hdr", True)
+        oidn.set_quality(getattr(pyoidn, f"OIDN_QUALITY_{quality.upper()}"))
+        oidn.commit()
+        oidn.execute()
+    error = device.get_error()
+    if error is not None:
+        raise RuntimeError(f"OIDN: {error}")
+    return clean

@@ -14,7 +14,16 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from figurine.engines.sculpt import backdrop, bust, compose, engraving, meshes, scene, terrain
+from figurine.engines.sculpt import (
+    backdrop,
+    backend,
+    bust,
+    compose,
+    engraving,
+    meshes,
+    scene,
+    terrain,
+)
 from figurine.engines.sculpt.terrain import Place, Plan
 from figurine.kits import Camera, Finish, Kit, body
 from figurine.kits.body import Body
@@ -51,6 +60,8 @@ _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
 _UNSEEN_CELL = 0.012
 """Of triangles that face away, in units: larger ones would poke through thin straps."""
+_MOST_PX = 400_000
+"""Denoised at a time."""
 _BACKDROP, _BACKDROP_SPP, _SHADOW_CELL = 0.3, 9, 0.03
 """Size of the traced table, of the picture's, and of triangles that throw shadows on it, in units:
 it is soft all over."""
@@ -231,6 +242,7 @@ def paint(
 
     # 2. Cast: set up the studio.
     progress("casting", 0.12)
+    backend.give_back()
     studio = scene.stage(
         shapes,
         troop.kit.camera,
@@ -243,13 +255,12 @@ def paint(
 
     # 3. Light it.
     progress("painting", 0.25)
-    traced = scene.trace(
-        studio,
-        spp=spp,
-        seed=seed,
-        step=lambda done: progress("painting", 0.25 + 0.60 * done),
-        finish=finish,
-    )
+    seen = scene.exposed(studio, spp=spp, seed=seed)
+    del studio  # with the denoiser at its side it would be too large
+    progress("painting", 0.73)
+    traced = scene.cleaned(seen, finish=finish, most_px=_MOST_PX)
+    del seen
+    progress("painting", 0.85)
     lap("painting")
 
     # 4. The name on, onto the backdrop.
