@@ -98,11 +98,9 @@ def solid_body(name: str, pose: str = "") -> Any:
     """The body as one manifold3d solid with no wall under WALL_MM."""
     made = make(name, pose)
     least = WALL_MM / made.scale_mm
-    parts = [
-        solid(walls.thickened(lump, least=least)) for lump in lumps(made.print, least_volume=_CRUMB)
-    ]
+    parts = [solid(lump) for lump in lumps(made.print, least_volume=_CRUMB)]
     whole = sum(parts[1:], parts[0])
-    return whole.trim_by_plane((0, 1, 0), made.foot)
+    return walls.reinforced(whole, least=least).trim_by_plane((0, 1, 0), made.foot)
 
 
 @lru_cache(maxsize=_KEPT)

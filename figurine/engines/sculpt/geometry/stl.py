@@ -34,7 +34,7 @@ def write(bust: Bust, kit: Kit, *, name: str, pieces: Iterable[Piece]) -> bytes:
         bodies.solid_body(kit.name, kit.pose),
         solid(heads.light(head.mesh, faces=HEAD_FACES)),
     ]
-    solids += [solid(walls.thickened(piece.mesh, least=least)) for piece in pieces]
+    solids += [walls.reinforced(solid(piece.mesh), least=least) for piece in pieces]
     raised = letters(name, kit, solids[0])
     if raised is not None:
         solids.append(raised)
