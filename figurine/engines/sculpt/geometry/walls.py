@@ -31,10 +31,10 @@ _STEPS, _STEP, _WARY = 24, 0.12, 0.6
 this share of the way to the nearest surface, so that it stays inside."""
 _FILL = 1.04
 """Of the least wall, how thick a filled one is."""
-_FOUND = 0.5
+_FOUND = 0.4
 """How near to a ball a point must be to be left alone, in its radii: stricter than what is
 measured, so that borders are filled as well."""
-_RIM = 0.75
+_RIM = 0.65
 """Of half a wall's depth: where another side is nearer to its middle than this, its rim is."""
 _GRAIN = 0.2
 """Cell of the filling, and how close the balls are, in least walls: as fine as a printer's line."""
