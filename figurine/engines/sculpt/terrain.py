@@ -98,17 +98,20 @@ class Plan:
 
 def base(plan: Plan, kits: Sequence[Kit], bodies: Sequence[Body]) -> Body:
     """Plinth, ground and plaque under the bodies, each from its kit, as one mesh of many shells."""
+    return joined(shells(plan, kits, bodies))
+
+
+def shells(plan: Plan, kits: Sequence[Kit], bodies: Sequence[Body]) -> tuple[Body, Body, Body]:
+    """Plinth, ground and plaque, each open where another is behind it."""
     kit = kits[0]
     soil, stand = kit.materials.index("ground"), kit.materials.index("base")
     maps = {each.pose: _heights(body, soil) for each, body in zip(kits, bodies, strict=True)}
     ground = _ground(plan, [maps[each.pose] for each in kits])
     plaque, plaque_faces = _plaque(bodies[0], stand)
-    return joined(
-        [
-            _plain(*_plinth(plan), stand),
-            _plain(*ground, soil),
-            _plain(plan.plaque(plaque), plaque_faces, stand),
-        ]
+    return (
+        _plain(*_plinth(plan), stand),
+        _plain(*ground, soil),
+        _plain(plan.plaque(plaque), plaque_faces, stand),
     )
 
 
@@ -156,10 +159,17 @@ def parted(kit: Kit, whole: Body) -> Pieces:
 
 def standing(plan: Plan, number: int, pieces: Pieces) -> Body:
     """A figure in its place, with what of its accessories has room there."""
+    own = [pieces.accessories[index] for index in staying(plan, number, pieces)]
+    whole = joined([pieces.figure, *own])
+    return replace(whole, vertices=plan.places[number].put(whole.vertices))
+
+
+def staying(plan: Plan, number: int, pieces: Pieces) -> tuple[int, ...]:
+    """Which of a figure's accessories have room in its place: indices."""
     place = plan.places[number]
     others = [(each.x, each.z) for each in plan.places if each is not place]
-    staying = [pieces.figure]
-    for each in pieces.accessories:
+    found = []
+    for index, each in enumerate(pieces.accessories):
         points = place.put(each.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
         x, z = np.meshgrid([low[0], high[0]], [low[2], high[2]])
@@ -169,8 +179,8 @@ def standing(plan: Plan, number: int, pieces: Pieces) -> Body:
         if on_level and min(_away(low, high, other) for other in others) > (
             _ELBOW if tall else _FAR
         ):
-            staying.append(each)
-    return replace(joined(staying), vertices=place.put(joined(staying).vertices))
+            found.append(index)
+    return tuple(found)
 
 
 def joined(bodies: Sequence[Body]) -> Body:
