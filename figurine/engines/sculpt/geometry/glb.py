@@ -21,7 +21,7 @@ from figurine.kits import Finish, Kit
 from figurine.types import Array, Pixels
 
 HEAD_FACES = 36_000
-SQUAD_HEADS_FACES = 76_000
+SQUAD_HEADS_FACES = 50_000
 """Of all heads of a squad."""
 _EMBOSSED = 1.35
 """A name without ink is this much lighter than its plate, as in the picture."""

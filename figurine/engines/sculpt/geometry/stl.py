@@ -14,7 +14,7 @@ from figurine.engines.sculpt.geometry.pieces import Piece
 from figurine.errors import NotSolid
 from figurine.kits import Kit
 
-HEAD_FACES = 60_000
+HEAD_FACES, SQUAD_HEAD_FACES = 60_000, 32_000
 _WELD_MM = 0.004
 """Edges shorter than this are closed up: far under what a printer resolves, and far over what the
 file's 32-bit numbers do, so that no two corners fall together in it."""
@@ -43,14 +43,15 @@ def write_squad(busts: Sequence[Bust], kit: Kit, *, name: str) -> bytes:
     ours = replace(kit, plaque=row.plan.plaque(kit.plaque))
     solids += _name(name, ours, solids[0])
     for bust, stance, place in zip(busts, row.stances, row.plan.places, strict=True):
-        head = _head(bust, stance, troops.figure(stance.name, stance.pose).liner)
+        over = troops.figure(stance.name, stance.pose).liner
+        head = _head(bust, stance, over, faces=SQUAD_HEAD_FACES)
         solids.append(head.transform(troops.matrix(place)))
     scale_mm = bodies.make(kit.name, kit.pose).scale_mm
     return _file(solids, foot=troops.FOOT, scale_mm=scale_mm)
 
 
-def _head(bust: Bust, kit: Kit, liner: heads.Liner) -> Any:
-    return solid(heads.light(heads.skull(bust.clay, kit, liner).mesh, faces=HEAD_FACES))
+def _head(bust: Bust, kit: Kit, liner: heads.Liner, *, faces: int = HEAD_FACES) -> Any:
+    return solid(heads.light(heads.skull(bust.clay, kit, liner).mesh, faces=faces))
 
 
 def _name(name: str, kit: Kit, base: Any) -> list[Any]:

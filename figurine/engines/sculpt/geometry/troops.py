@@ -13,7 +13,7 @@ import numpy as np
 
 from figurine.engines.sculpt import squad, terrain
 from figurine.engines.sculpt.geometry import bodies, heads, walls
-from figurine.engines.sculpt.geometry.bodies import CRUMB, KEPT, PRINT_FACES, Coloured
+from figurine.engines.sculpt.geometry.bodies import CRUMB, KEPT, Coloured
 from figurine.engines.sculpt.geometry.meshes import (
     Mesh,
     closed,
@@ -31,12 +31,16 @@ from figurine.types import Array
 
 FOOT = bodies.SAWN
 """Height of the table: a wide plinth begins at 0."""
-_SCREEN_FACES = 88_000
+_SCREEN_FACES = 64_000
 """On screens, of all poses of a squad: figures in the same pose share them."""
-_MOST_A_FIGURE = 50_000
-_BASE_FACES = (3_000, 13_000, 4_000)
+_MOST_A_FIGURE = 60_000
+_BASE_FACES = (2_000, 10_000, 3_000)
 """On screens: of plinth, ground and plaque."""
-_ACCESSORY_FACES = 1_500
+_ACCESSORY_FACES = 600
+_PRINT_FACES, _PRINT_BASE_FACES = 72_000, 60_000
+_FINE_MM = 0.025
+"""How far a squad's print may be from its shape for the sake of fewer triangles: a
+printer's finest layer. It holds six bodies, and as a file must stay one that programs open."""
 _ROOT = 0.06
 """Units that feet and stalks reach into the ground: it is rebuilt, and may lie a little lower."""
 _PLAQUE_ROOT = 0.1
@@ -85,7 +89,7 @@ def figure(name: str, pose: str) -> Figure:
     return Figure(
         kit=kit,
         baked=pieces.figure,
-        print=_rooted(pieces.figure, faces=PRINT_FACES),
+        print=_rooted(pieces.figure, faces=_PRINT_FACES),
         accessories=tuple(_accessory(each, kit) for each in pieces.accessories),
         liner=heads.liner(baked, kit),
     )
@@ -116,11 +120,12 @@ def coloured(name: str, pose: str, count: int) -> tuple[Coloured, ...]:
 def solid_figure(name: str, pose: str) -> tuple[Any, tuple[Any, ...]]:
     """Figure and accessories as manifold3d solids with no wall under what a printer makes."""
     made = figure(name, pose)
-    least = bodies.WALL_MM / bodies.make(name, pose).scale_mm
+    scale_mm = bodies.make(name, pose).scale_mm
 
     def sturdy(mesh: Mesh) -> Any:
-        parts = [solid(lump) for lump in lumps(mesh, least_volume=0)]
-        return walls.reinforced(sum(parts[1:], parts[0]), least=least) if parts else solid(mesh)
+        parts = [solid(lump) for lump in lumps(mesh, least_volume=0)] or [solid(mesh)]
+        whole = walls.reinforced(sum(parts[1:], parts[0]), least=bodies.WALL_MM / scale_mm)
+        return whole.simplify(_FINE_MM / scale_mm)
 
     return sturdy(made.print), tuple(sturdy(each.print) for each in made.accessories)
 
@@ -159,10 +164,13 @@ def _shown(shell: Mesh, material: int, *, faces: int, name: str) -> Coloured:
 
 @lru_cache(maxsize=KEPT)
 def solid_base(name: str, pose: str, count: int) -> Any:
-    """The wide base as a manifold3d solid, its foot flat."""
+    """The wide base as a manifold3d solid, its foot flat, with no wall too thin to print."""
     row = line_up(name, pose, count)
-    parts = [solid(shell) for shell in row.shells]
-    return sum(parts[1:], parts[0]).trim_by_plane((0, 1, 0), FOOT)
+    parts = [solid(thinned(shell, faces=_PRINT_BASE_FACES)) for shell in row.shells]
+    scale_mm = bodies.make(name, pose).scale_mm
+    # A face of rock has fins.
+    whole = walls.reinforced(sum(parts[1:], parts[0]), least=bodies.WALL_MM / scale_mm)
+    return whole.simplify(_FINE_MM / scale_mm).trim_by_plane((0, 1, 0), FOOT)
 
 
 def solids(row: LineUp) -> list[Any]:

@@ -179,6 +179,8 @@ def reinforced(made: Any, *, least: float) -> Any:
     cloud, _ = sampled(mesh, spacing=_CLOUD * least, around=(middles, least))
     away, _ = cKDTree(cloud).query(middles, distance_upper_bound=least)
     middles = middles[away > _RIM * half]
+    if not len(middles):
+        return made
     filling = isosurface(middles, radius=_FILL * least / 2, cell=_GRAIN * least)
     balls = solid(filling).simplify(_SMOOTH * least)
     return manifold3d.Manifold.batch_boolean([made, balls], manifold3d.OpType.Add)
