@@ -23,7 +23,7 @@ from figurine.engines.sculpt import (
     scene,
     squad,
 )
-from figurine.errors import BigSquad, NoFace, NoModelOfSquad
+from figurine.errors import BigSquad, NoFace, NoClipOfSquad
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Clip, Recipe, Selfie
 
@@ -147,12 +147,12 @@ class SculptEngine:
         """A seamless loop of the figurine of the selfie's first face, swaying on its base.
 
         Its first frame is the still's view. Options: `pose`, `width_px`, `spp`, `fps`.
-        Raises NoFace, NoModelOfSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
+        Raises NoFace, NoClipOfSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
         raises.
         """
         kit, finish = _checked(selfie, recipe)
         if len(selfie.faces) > 1:
-            raise NoModelOfSquad(f"{len(selfie.faces)} faces")
+            raise NoClipOfSquad(f"{len(selfie.faces)} faces")
         width_px = int(recipe.options.get("width_px", _DEFAULT_WIDTH_PX))
         fps = int(recipe.options.get("fps", motion.FPS))
         progress("measuring", 0.0)

@@ -37,8 +37,8 @@ _MOST_A_FIGURE = 60_000
 _BASE_FACES = (2_000, 10_000, 3_000)
 """On screens: of plinth, ground and plaque."""
 _ACCESSORY_FACES = 600
-_PRINT_FACES, _PRINT_BASE_FACES = 72_000, 60_000
-_FINE_MM = 0.025
+_PRINT_FACES, _PRINT_BASE_FACES = 72_000, 30_000
+_FINE_MM, _FINE_ROCK_MM = 0.025, 0.05
 """How far a squad's print may be from its shape for the sake of fewer triangles: a
 printer's finest layer. It holds six bodies, and as a file must stay one that programs open."""
 _ROOT = 0.06
@@ -170,7 +170,7 @@ def solid_base(name: str, pose: str, count: int) -> Any:
     scale_mm = bodies.make(name, pose).scale_mm
     # A face of rock has fins.
     whole = walls.reinforced(sum(parts[1:], parts[0]), least=bodies.WALL_MM / scale_mm)
-    return whole.simplify(_FINE_MM / scale_mm).trim_by_plane((0, 1, 0), FOOT)
+    return whole.simplify(_FINE_ROCK_MM / scale_mm).trim_by_plane((0, 1, 0), FOOT)
 
 
 def solids(row: LineUp) -> list[Any]:
