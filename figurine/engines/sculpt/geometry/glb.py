@@ -81,7 +81,7 @@ def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -
             parts += [replace(part, name=f"{part.name} {index}") for part in own]
         surfaces += [_placed(part, number, row.plan.places[number]) for part in parts]
     scale_mm = bodies.make(kit.name, kit.pose).scale_mm
-    return packed(_coated(surfaces, finish), scale=scale_mm / 1000, foot=troops.FOOT)
+    return packed(_coated(surfaces, finish), scale=scale_mm / 1000, foot=0.0)
 
 
 def _placed(part: Surface, number: int, place: Place) -> Surface:
