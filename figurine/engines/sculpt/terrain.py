@@ -173,7 +173,7 @@ def staying(plan: Plan, number: int, pieces: Pieces) -> tuple[int, ...]:
         points = place.put(each.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
         x, z = np.meshgrid([low[0], high[0]], [low[2], high[2]])
-        rise, _ = _hill(plan, x.ravel(), z.ravel(), np.full(4, np.inf))
+        rise, _ = _hill(plan, x.ravel(), z.ravel(), _inside(plan, x.ravel(), z.ravel()))
         on_level = bool((np.abs(rise - (place.y - plan.lifted())) < _UNEVEN).all())
         tall = high[1] - place.y > _TALL
         if on_level and min(_away(low, high, other) for other in others) > (
@@ -257,6 +257,14 @@ def _lofted(rings: Sequence[Array]) -> tuple[Array, Array]:
     a, b, c, d = here[:-1], there[:-1], here[1:], there[1:]
     faces = [np.stack(each, -1).reshape(-1, 3) for each in ((a, c, b), (b, c, d))]
     return np.concatenate(rings), np.concatenate(faces)
+
+
+def _inside(plan: Plan, x: Array, z: Array) -> Array:
+    """About how far points lie inside the ground's edge, at the least."""
+    a, b = ROUND
+    u = np.maximum(np.abs(x) - plan.half_width, 0) / a
+    v = np.maximum(np.abs(z - plan.middle_z) - plan.half_depth, 0) / b
+    return np.asarray((1 - np.hypot(u, v)) * b - _INSET, np.float32)
 
 
 def _ground(plan: Plan, maps: Sequence[Array]) -> tuple[Array, Array]:
