@@ -23,7 +23,7 @@ from figurine.engines.sculpt import (
     scene,
     squad,
 )
-from figurine.errors import BigSquad, NoFace, NoClipOfSquad
+from figurine.errors import BigSquad, NoClipOfSquad, NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Clip, Recipe, Selfie
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from figurine import kits
 from figurine.engines.sculpt import bust, surface
 from figurine.engines.sculpt.bust import Bust
-from figurine.engines.sculpt.geometry import bodies, heads, troops
+from figurine.engines.sculpt.geometry import bodies, heads, patterns, troops
 from figurine.engines.sculpt.geometry.bodies import Coloured
 from figurine.engines.sculpt.geometry.letters import letters
 from figurine.engines.sculpt.geometry.meshes import Mesh, divided, from_solid, normals, solid
-from figurine.engines.sculpt.geometry.packing import Coat, Surface, packed, srgb
+from figurine.engines.sculpt.geometry.packing import Coat, Skin, Surface, packed
 from figurine.engines.sculpt.geometry.pieces import Piece
 from figurine.engines.sculpt.terrain import Place
-from figurine.kits import Finish, Kit
+from figurine.kits import Finish, Kit, body
 from figurine.types import Array, Pixels
 
 HEAD_FACES = 36_000
-SQUAD_HEADS_FACES = 50_000
+SQUAD_HEADS_FACES = 46_000
 """Of all heads of a squad."""
 _EMBOSSED = 1.35
 """A name without ink is this much lighter than its plate, as in the picture."""
@@ -31,15 +32,21 @@ _LINER_GAIN = 40.0
 
 def write(made: Bust, kit: Kit, finish: Finish, *, name: str, pieces: Iterable[Piece]) -> bytes:
     """A GLB under 4 MB. Raises BadPlaque, MissingModel, NotSolid."""
-    body = bodies.make(kit.name, kit.pose)
-    texture = srgb(made.albedo[::-1])
+    standing = bodies.make(kit.name, kit.pose)
+    face = patterns.face_skin(made, finish, metallic=_metallic(finish))
     surfaces = [
-        *_head(made, kit, finish, body.liner, texture=texture),
-        *_coloured(bodies.coloured(kit.name, kit.pose), kit, finish, skin=made.skin),
-        *_name(name, kit, finish, solid(body.print)),
+        *_head(made, kit, finish, standing.liner, skin=face),
+        *_coloured(
+            bodies.coloured(kit.name, kit.pose),
+            kit,
+            finish,
+            skin=made.skin,
+            uv=_body_uv(kit.name, kit.pose, finish.name),
+        ),
+        *_name(name, kit, finish, solid(standing.print)),
         *(_piece(piece) for piece in pieces),
     ]
-    return packed(_coated(surfaces, finish), scale=body.scale_mm / 1000, foot=body.foot)
+    return packed(surfaces, scale=standing.scale_mm / 1000, foot=standing.foot)
 
 
 def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -> bytes:
@@ -49,10 +56,18 @@ def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -
     """
     # 1. Who stands where, on what.
     row = troops.line_up(kit.name, kit.pose, len(busts))
-    texture, corners = _atlas([srgb(made.albedo[::-1]) for made in busts])
+    face, corners = _atlas(
+        [patterns.face_skin(made, finish, metallic=_metallic(finish)) for made in busts]
+    )
     ours = replace(kit, plaque=row.plan.plaque(kit.plaque))
     surfaces = [
-        *_coloured(row.base, kit, finish, skin=busts[0].skin),
+        *_coloured(
+            row.base,
+            kit,
+            finish,
+            skin=busts[0].skin,
+            uv=_base_uv(kit.name, kit.pose, len(busts), finish.name),
+        ),
         *_name(name, ours, finish, troops.solid_base(kit.name, kit.pose, len(busts))),
     ]
 
@@ -65,7 +80,7 @@ def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -
                 stance,
                 finish,
                 figure.liner,
-                texture=texture,
+                skin=face,
                 corner=corners[number],
                 faces=min(HEAD_FACES, SQUAD_HEADS_FACES // len(busts)),
             ),
@@ -74,6 +89,7 @@ def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -
                 stance,
                 finish,
                 skin=made.skin,
+                uv=_figure_uv(stance.name, stance.pose, len(busts), finish.name),
             ),
         ]
         for index in row.staying[number]:
@@ -81,7 +97,7 @@ def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -
             parts += [replace(part, name=f"{part.name} {index}") for part in own]
         surfaces += [_placed(part, number, row.plan.places[number]) for part in parts]
     scale_mm = bodies.make(kit.name, kit.pose).scale_mm
-    return packed(_coated(surfaces, finish), scale=scale_mm / 1000, foot=0.0)
+    return packed(surfaces, scale=scale_mm / 1000, foot=0.0)
 
 
 def _placed(part: Surface, number: int, place: Place) -> Surface:
@@ -92,22 +108,58 @@ def _placed(part: Surface, number: int, place: Place) -> Surface:
     return replace(part, name=f"{part.name} {number + 1}", coat=coat, place=place)
 
 
-def _coated(surfaces: list[Surface], finish: Finish) -> list[Surface]:
-    """All in the finish's kind of surface."""
-    metallic = float(finish.surface == "metal")
-    return [replace(each, coat=replace(each.coat, metallic=metallic)) for each in surfaces]
+def _metallic(finish: Finish) -> float:
+    return float(finish.surface == "metal")
 
 
-def _atlas(faces: Sequence[Pixels]) -> tuple[Pixels, list[tuple[int, int]]]:
+@lru_cache(maxsize=bodies.KEPT)
+def _body_uv(name: str, pose: str, finish: str) -> tuple[Array, ...]:
+    """Of a body's parts, where they lie in the finish's patterns; none without patterns."""
+    kit = kits.load(name).posed(pose)
+    if not patterns.is_patterned(kit.finish(finish)):
+        return ()
+    pattern = patterns.of(body.load(kit.baked("body.xz")), kit.finish(finish))
+    return tuple(pattern.uv(part.mesh.vertices) for part in bodies.coloured(name, pose))
+
+
+@lru_cache(maxsize=bodies.KEPT)
+def _figure_uv(name: str, pose: str, count: int, finish: str) -> tuple[Array, ...]:
+    """The same of a squad's figure."""
+    coat = kits.load(name).finish(finish)
+    if not patterns.is_patterned(coat):
+        return ()
+    pattern = patterns.of(troops.figure(name, pose).baked, coat)
+    return tuple(pattern.uv(part.mesh.vertices) for part in troops.coloured(name, pose, count))
+
+
+@lru_cache(maxsize=bodies.KEPT)
+def _base_uv(name: str, pose: str, count: int, finish: str) -> tuple[Array, ...]:
+    """The same of a squad's base."""
+    coat = kits.load(name).finish(finish)
+    if not patterns.is_patterned(coat):
+        return ()
+    row = troops.line_up(name, pose, count)
+    pattern = patterns.of(row.fine_base, coat)
+    return tuple(pattern.uv(part.mesh.vertices) for part in row.base)
+
+
+def _atlas(faces: Sequence[Skin]) -> tuple[Skin, list[tuple[int, int]]]:
     """All faces' textures in one, and the corner (x, y) of each from the upper left."""
-    height, width = faces[0].shape[:2]
+    height, width = faces[0].colour.shape[:2]
     columns = int(np.ceil(np.sqrt(len(faces))))
     rows = -(-len(faces) // columns)
-    whole = np.zeros((rows * height, columns * width, 3), np.uint8)
     corners = [((n % columns) * width, (n // columns) * height) for n in range(len(faces))]
-    for face, (x, y) in zip(faces, corners, strict=True):
-        whole[y : y + height, x : x + width] = face
-    return whole, corners
+
+    def sheet(pictures: Sequence[Pixels]) -> Pixels:
+        whole = np.zeros((rows * height, columns * width, 3), np.uint8)
+        for picture, (x, y) in zip(pictures, corners, strict=True):
+            whole[y : y + height, x : x + width] = picture
+        return whole
+
+    rough = [face.rough_metal for face in faces if face.rough_metal is not None]
+    glow = [face.glow for face in faces if face.glow is not None]
+    colour = sheet([face.colour for face in faces])
+    return Skin(colour, sheet(rough) if rough else None, sheet(glow) if glow else None), corners
 
 
 def _head(
@@ -116,7 +168,7 @@ def _head(
     finish: Finish,
     over: heads.Liner,
     *,
-    texture: Pixels,
+    skin: Skin,
     corner: tuple[int, int] = (0, 0),
     faces: int = HEAD_FACES,
 ) -> list[Surface]:
@@ -144,25 +196,21 @@ def _head(
     # 3. Coats.
     fine = normals(whole.mesh)
     skin_row = kit.materials.index("skin")
-    roughness, gloss = _roughness(finish), float(finish.specular[skin_row])
+    gloss = float(finish.specular[skin_row])
+    plain = Coat("face", np.ones(3), _roughness(finish), gloss, metallic=_metallic(finish))
     coats = [
-        Coat("face", np.ones(3), roughness, gloss, texture=texture),
-        Coat("head", made.skin, roughness, gloss),
+        replace(plain, skin=skin, glow=patterns.glow(made.skin, finish)),
+        _coat("head", made.skin, finish, gloss),
     ]
     if over.material >= 0:
-        coats.append(
-            Coat(
-                "liner",
-                finish.palette[over.material],
-                roughness,
-                float(finish.specular[over.material]),
-            )
-        )
+        colour, gloss = finish.palette[over.material], float(finish.specular[over.material])
+        coats.append(_coat("liner", colour, finish, gloss))
     surfaces = []
     for coat, part in zip(coats, (face, back, liner), strict=False):
-        uv = None
-        if coat.texture is not None:
-            uv = _uv(part.vertices, kit, texels=texture.shape[:2], corner=corner)
+        if coat.name == "face":
+            uv = _uv(part.vertices, kit, texels=skin.colour.shape[:2], corner=corner)
+        else:
+            uv = patterns.plain_uv(part.vertices, finish)
         if len(part.faces):
             facing = fine[tree.query(part.vertices)[1]]
             surfaces.append(Surface(coat.name, coat, part, facing, uv))
@@ -183,22 +231,42 @@ def _uv(points: Array, kit: Kit, *, texels: tuple[int, ...], corner: tuple[int, 
     )
 
 
-def _coloured(parts: Sequence[Coloured], kit: Kit, finish: Finish, *, skin: Array) -> list[Surface]:
+def _coloured(
+    parts: Sequence[Coloured],
+    kit: Kit,
+    finish: Finish,
+    *,
+    skin: Array,
+    uv: Sequence[Array] = (),
+) -> list[Surface]:
+    """uv: of each part, where it lies in the finish's patterns."""
     skin_row = kit.materials.index("skin")
+    at = uv or [patterns.plain_uv(part.mesh.vertices, finish) for part in parts]
     return [
         Surface(
             part.name or kit.materials[part.material],
-            Coat(
+            _coat(
                 kit.materials[part.material],
                 skin if part.material == skin_row else finish.palette[part.material],
-                _roughness(finish),
+                finish,
                 float(finish.specular[part.material]),
             ),
             part.mesh,
             part.normals,
+            own,
         )
-        for part in parts
+        for part, own in zip(parts, at, strict=True)
     ]
+
+
+def _coat(name: str, colour: Array, finish: Finish, gloss: float) -> Coat:
+    """A surface of one colour, with the finish's patterns if it has any."""
+    metallic = _metallic(finish)
+    plain = Coat(name, colour, _roughness(finish), gloss, metallic=metallic)
+    if patterns.is_patterned(finish):
+        own = patterns.skin(colour, finish, metallic=metallic)
+        return replace(plain, colour=np.ones(3), skin=own)
+    return replace(plain, glow=patterns.glow(colour, finish))
 
 
 def _name(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
@@ -208,7 +276,8 @@ def _name(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
     panel = finish.palette[kit.materials.index("base")]
     ink = kits.linear(finish.plaque_ink) if finish.plaque_ink else panel * _EMBOSSED
     mesh = _flat(from_solid(raised))
-    return [Surface("name", Coat("name", ink, _roughness(finish)), mesh, normals(mesh))]
+    coat = Coat("name", ink * finish.room, _roughness(finish), metallic=_metallic(finish))
+    return [Surface("name", coat, mesh, normals(mesh))]
 
 
 def _piece(piece: Piece) -> Surface:

@@ -6,7 +6,7 @@ Nothing in it that a viewer must know beyond the core. Source: Khronos glTF 2.0 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,21 @@ from figurine.engines.sculpt.terrain import Place
 from figurine.types import Array, Pixels
 
 _TEXTURE_QUALITY = 93
+_PHOTO_PX = 200
+"""From this size on a texture is a JPEG; ramps stay PNG."""
 _U16, _U32 = 5123, 5125
 """glTF's names for types of numbers."""
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Textures of one size, (h, w, 3) each; what is None is the coat's plain number."""
+
+    colour: Pixels
+    rough_metal: Pixels | None = None
+    """Roughness in green, metal in blue."""
+    glow: Pixels | None = None
+    """Light that it gives off, sRGB."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,9 @@ class Coat:
     specular: float = 1.0
     opacity: float = 1.0
     metallic: float = 0.0
-    texture: Pixels | None = None
+    skin: Skin | None = None
+    glow: Array = field(default_factory=lambda: np.zeros(3))
+    """(3,) light that it gives off, linear RGB, where no texture says so."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +71,9 @@ def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
     gltf: Any = trimesh.exchange.gltf
     scene = trimesh.Scene()
     coats = {surface.coat.name: surface.coat for surface in surfaces}
-    pictures = {
-        name: Image.fromarray(coat.texture)
-        for name, coat in coats.items()
-        if coat.texture is not None
-    }
+    textures = {name: _textures(coat.skin) for name, coat in coats.items() if coat.skin}
     for surface in surfaces:
         name = surface.coat.name
-        uv = surface.uv if name in pictures else np.zeros((len(surface.mesh.vertices), 2))
         down = np.asarray([0, 0 if surface.place else foot, 0])
         mesh = trimesh.Trimesh(
             (surface.mesh.vertices - down) * scale,
@@ -71,10 +81,8 @@ def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
             vertex_normals=surface.normals,
             process=False,
             visual=visual.TextureVisuals(
-                uv=uv if name in pictures else None,
-                material=visual.material.PBRMaterial(
-                    name=name, baseColorTexture=pictures.get(name)
-                ),
+                uv=surface.uv if name in textures else None,
+                material=visual.material.PBRMaterial(name=name, **textures.get(name, {})),
             ),
         )
         scene.add_geometry(
@@ -87,12 +95,11 @@ def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
     def pack(items: dict[str, bytes], tree: dict[str, Any]) -> None:
         """Textures as JPEG, corners as 16-bit numbers: half the size, in the core of glTF."""
         keys = list(items)
-        for material in tree["materials"]:
-            texture = material.get("pbrMetallicRoughness", {}).get("baseColorTexture")
-            if texture is not None:
-                image = tree["images"][tree["textures"][texture["index"]]["source"]]
-                items[keys[image["bufferView"]]] = _jpeg(coats[material["name"]].texture)
-                image["mimeType"] = "image/jpeg"
+        for image in tree.get("images", ()):
+            with Image.open(io.BytesIO(items[keys[image["bufferView"]]])) as picture:
+                if min(picture.size) >= _PHOTO_PX:
+                    items[keys[image["bufferView"]]] = _jpeg(picture)
+                    image["mimeType"] = "image/jpeg"
         views = {
             accessor["bufferView"]: accessor
             for accessor in tree["accessors"].values()
@@ -109,11 +116,15 @@ def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
         tree["asset"]["generator"] = "Diorama"
         for material in tree["materials"]:
             coat = coats[material["name"]]
+            is_mapped = coat.skin is not None and coat.skin.rough_metal is not None
             material.setdefault("pbrMetallicRoughness", {}).update(
                 baseColorFactor=[*np.round(coat.colour.astype(float), 5), coat.opacity],
-                metallicFactor=coat.metallic,
-                roughnessFactor=round(coat.roughness, 4),
+                metallicFactor=1.0 if is_mapped else coat.metallic,
+                roughnessFactor=1.0 if is_mapped else round(coat.roughness, 4),
             )
+            glow = np.ones(3) if "emissiveTexture" in material else coat.glow
+            if glow.any():
+                material["emissiveFactor"] = [*np.round(np.clip(glow, 0, 1).astype(float), 5)]
             if coat.opacity < 1:
                 material["alphaMode"] = "BLEND"
             material["extensions"] = {
@@ -148,10 +159,19 @@ def srgb(albedo: Array) -> Pixels:
     return np.asarray(np.round(np.where(albedo <= 0.0031308, low, high) * 255), np.uint8)
 
 
-def _jpeg(texture: Pixels | None) -> bytes:
-    assert texture is not None
+def _textures(skin: Skin) -> dict[str, Image.Image]:
+    """By trimesh's names for them."""
+    named = {
+        "baseColorTexture": skin.colour,
+        "metallicRoughnessTexture": skin.rough_metal,
+        "emissiveTexture": skin.glow,
+    }
+    return {name: Image.fromarray(each) for name, each in named.items() if each is not None}
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(texture).save(buffer, "JPEG", quality=_TEXTURE_QUALITY, subsampling=0)
+    picture.save(buffer, "JPEG", quality=_TEXTURE_QUALITY, subsampling=0)
     return _padded(buffer.getvalue())
 
 

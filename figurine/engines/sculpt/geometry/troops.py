@@ -31,7 +31,7 @@ from figurine.types import Array
 
 FOOT = bodies.SAWN
 """Height of the table: a wide plinth begins at 0."""
-_SCREEN_FACES = 64_000
+_SCREEN_FACES = 58_000
 """On screens, of all poses of a squad: figures in the same pose share them."""
 _MOST_A_FIGURE = 60_000
 _BASE_FACES = (2_000, 10_000, 3_000)
@@ -78,6 +78,7 @@ class LineUp:
     """Plinth, ground and plaque, closed."""
     base: tuple[Coloured, ...]
     """The same for screens."""
+    fine_base: Body
 
 
 @lru_cache(maxsize=KEPT)
@@ -143,6 +144,7 @@ def line_up(name: str, pose: str, count: int) -> LineUp:
     )
     names = ("plinth", "ground", "plaque")
     return LineUp(
+        fine_base=terrain.joined(open_shells),
         stances=stances,
         plan=plan,
         staying=tuple(
