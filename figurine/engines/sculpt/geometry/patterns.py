@@ -26,7 +26,7 @@ _HOLLOW = Layer(
     where="creases", colour=np.zeros(3, np.float32), roughness=0.5, amount=1.0, size=0.03
 )
 """How deep a vertex lies, where it is light that the hollows lack."""
-_OPEN = (1.05, 0.85)
+_OPEN = (0.92, 0.8)
 """How much of its light from inside comes out of a ridge, and how much of that a hollow loses."""
 _MEAN_OPEN = 0.75
 """The same where hollows are not told apart."""
