@@ -22,7 +22,7 @@ from figurine.kits import Finish, Kit, body
 from figurine.types import Array, Pixels
 
 HEAD_FACES = 36_000
-SQUAD_HEADS_FACES = 46_000
+SQUAD_HEADS_FACES = 38_000
 """Of all heads of a squad."""
 _EMBOSSED = 1.35
 """A name without ink is this much lighter than its plate, as in the picture."""
@@ -265,7 +265,7 @@ def _coat(name: str, colour: Array, finish: Finish, gloss: float) -> Coat:
     plain = Coat(name, colour, _roughness(finish), gloss, metallic=metallic)
     if patterns.is_patterned(finish):
         own = patterns.skin(colour, finish, metallic=metallic)
-        return replace(plain, colour=np.ones(3), skin=own)
+        plain = replace(plain, colour=np.ones(3), skin=own)
     return replace(plain, glow=patterns.glow(colour, finish))
 
 

@@ -142,10 +142,11 @@ def _skin(albedo: Array, cover: Array, open_: Array, finish: Finish, metallic: f
     metal = metallic * (1 - share[..., 0])
     channels = np.stack([np.ones_like(rough), rough, metal], axis=2)
     lit = None
-    if finish.inner.any() and is_patterned(finish):
+    if float(finish.inner.max()) > _BRIGHT:
         lit = srgb(np.clip(mixed * coating.within(open_[..., None], finish), 0, 1))
+    varies = layer is not None and (metallic > 0 or layer.roughness != finish.roughness)
     return Skin(
         colour=srgb(np.clip(mixed * finish.room, 0, 1)),
-        rough_metal=np.asarray(np.round(channels * 255), np.uint8) if layer is not None else None,
+        rough_metal=np.asarray(np.round(channels * 255), np.uint8) if varies else None,
         glow=lit,
     )

@@ -31,12 +31,12 @@ from figurine.types import Array
 
 FOOT = bodies.SAWN
 """Height of the table: a wide plinth begins at 0."""
-_SCREEN_FACES = 58_000
+_SCREEN_FACES = 52_000
 """On screens, of all poses of a squad: figures in the same pose share them."""
-_MOST_A_FIGURE = 60_000
-_BASE_FACES = (2_000, 10_000, 3_000)
+_MOST_A_FIGURE = 52_000
+_BASE_FACES = (2_000, 9_000, 3_000)
 """On screens: of plinth, ground and plaque."""
-_ACCESSORY_FACES = 600
+_ACCESSORY_FACES = 500
 _PRINT_FACES, _PRINT_BASE_FACES = 72_000, 30_000
 _FINE_MM, _FINE_ROCK_MM = 0.025, 0.05
 """How far a squad's print may be from its shape for the sake of fewer triangles: a
