@@ -125,15 +125,17 @@ def painted(light: Mesh, baked: body.Body, kit: Kit) -> tuple[Coloured, ...]:
             apart[:, material] = np.minimum(away, _BORDER).mean(axis=1)
     pieces = divided(light, -apart)
     fine = normals(Mesh(baked.vertices, baked.faces))
-    tree = cKDTree(baked.vertices)
     return tuple(
-        Coloured(material, piece, _averaged(fine[tree.query(piece.vertices, k=_NORMALS)[1]]))
+        Coloured(material, piece, facing(piece.vertices, baked.vertices, fine))
         for material, piece in enumerate(pieces)
         if len(piece.faces)
     )
 
 
-def _averaged(normals_near: Array) -> Array:
-    """(V, K, 3) unit normals to (V, 3)."""
-    total = normals_near.sum(axis=1)
+def facing(vertices: Array, points: Array, fine: Array) -> Array:
+    """(V, 3) normals of thinned vertices: those of the fine sculpt's points (N, 3) near them."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
+
+    _, near = cKDTree(points).query(vertices, k=_NORMALS)
+    total = fine[near].sum(axis=1)
     return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)

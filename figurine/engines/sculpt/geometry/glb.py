@@ -24,6 +24,8 @@ from figurine.types import Array, Pixels
 HEAD_FACES = 36_000
 SQUAD_HEADS_FACES = 38_000
 """Of all heads of a squad."""
+_GROUND_NEAREST = 48
+"""Fine vertices of a squad's ground for one of its model's: it is thinned the most."""
 _EMBOSSED = 1.35
 """A name without ink is this much lighter than its plate, as in the picture."""
 _LINER_GAIN = 40.0
@@ -140,7 +142,7 @@ def _base_uv(name: str, pose: str, count: int, finish: str) -> tuple[Array, ...]
         return ()
     row = troops.line_up(name, pose, count)
     pattern = patterns.of(row.fine_base, coat)
-    return tuple(pattern.uv(part.mesh.vertices) for part in row.base)
+    return tuple(pattern.uv(part.mesh.vertices, nearest=_GROUND_NEAREST) for part in row.base)
 
 
 def _atlas(faces: Sequence[Skin]) -> tuple[Skin, list[tuple[int, int]]]:

@@ -43,14 +43,17 @@ class Pattern:
     cover: Array
     hollow: Array
 
-    def uv(self, vertices: Array) -> Array:
-        """(V, 2) texture coordinates of a thinned mesh's vertices; v up, as trimesh has it."""
+    def uv(self, vertices: Array, *, nearest: int = _NEAREST) -> Array:
+        """(V, 2) texture coordinates of a thinned mesh's vertices; v up, as trimesh has it.
+
+        nearest: fine vertices that count for each: many where the mesh is much coarser.
+        """
         from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
 
         layer = self.finish.layer
         if layer is not None and layer.where == "veins":
             return along_veins(vertices, layer)
-        _, near = cKDTree(self.points).query(vertices, k=_NEAREST)
+        _, near = cKDTree(self.points).query(vertices, k=nearest)
         return _ramped(self.cover[near].mean(axis=1), self.hollow[near].mean(axis=1))
 
 

@@ -31,9 +31,9 @@ from figurine.types import Array
 
 FOOT = bodies.SAWN
 """Height of the table: a wide plinth begins at 0."""
-_SCREEN_FACES = 52_000
+_SCREEN_FACES = 46_000
 """On screens, of all poses of a squad: figures in the same pose share them."""
-_MOST_A_FIGURE = 52_000
+_MOST_A_FIGURE = 46_000
 _BASE_FACES = (2_000, 9_000, 3_000)
 """On screens: of plinth, ground and plaque."""
 _ACCESSORY_FACES = 500
@@ -153,15 +153,19 @@ def line_up(name: str, pose: str, count: int) -> LineUp:
         ),
         shells=shells,
         base=tuple(
-            _shown(shell, int(own.material[0]), faces=faces, name=name)
+            _shown(shell, own, faces=faces, name=name)
             for shell, own, faces, name in zip(shells, open_shells, _BASE_FACES, names, strict=True)
         ),
     )
 
 
-def _shown(shell: Mesh, material: int, *, faces: int, name: str) -> Coloured:
+def _shown(shell: Mesh, own: Body, *, faces: int, name: str) -> Coloured:
+    """For screens, with normals of the fine shell."""
     light = thinned(shell, faces=faces)
-    return Coloured(material, light, normals(light), name=name)
+    fine = normals(Mesh(own.vertices, own.faces))
+    return Coloured(
+        int(own.material[0]), light, bodies.facing(light.vertices, own.vertices, fine), name=name
+    )
 
 
 @lru_cache(maxsize=KEPT)
