@@ -172,7 +172,7 @@ def test_print_of_every_pose_has_no_wall_under_a_printers_least(
     # By rays alone, which count the rims of thick plates as well.
     depth = walls.thickness(made, at, facing, most=2 * bodies.WALL_MM)
     assert (depth < 0.95 * bodies.WALL_MM).mean() < 0.005
-    assert (depth < 0.5 * bodies.WALL_MM).mean() < 0.0005
+    assert (depth < 0.5 * bodies.WALL_MM).mean() < 0.001
 
 
 def test_name_stands_out_from_the_plaque(

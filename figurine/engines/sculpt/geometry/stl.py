@@ -51,7 +51,10 @@ def write_squad(busts: Sequence[Bust], kit: Kit, *, name: str) -> bytes:
 
 
 def _head(bust: Bust, kit: Kit, liner: heads.Liner, *, faces: int = HEAD_FACES) -> Any:
-    return solid(heads.light(heads.skull(bust.clay, kit, liner).mesh, faces=faces))
+    """The lip under a hat is filled out; the face is before it, and stays as it is."""
+    head = solid(heads.light(heads.skull(bust.clay, kit, liner).mesh, faces=faces))
+    least = bodies.WALL_MM / bodies.make(kit.name, kit.pose).scale_mm
+    return walls.reinforced(head, least=least, behind_z=float(kit.face.centre[2]))
 
 
 def _name(name: str, kit: Kit, base: Any) -> list[Any]:

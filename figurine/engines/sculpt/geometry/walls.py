@@ -153,10 +153,11 @@ def _sparse(points: Array, facing: Array, *, apart: float) -> tuple[Array, Array
     return points[first], facing[first]
 
 
-def reinforced(made: Any, *, least: float) -> Any:
+def reinforced(made: Any, *, least: float, behind_z: float = np.inf) -> Any:
     """A manifold3d solid whose walls, blades and cords are filled out to `least`, and which is
     otherwise as it was: along the middle of what is too thin, balls are added.
 
+    behind_z: only what lies behind this is looked at.
     Gaps that they close are closed: fingers and blades of grass grow together.
     """
     import manifold3d  # noqa: PLC0415 - only in a worker
@@ -165,6 +166,7 @@ def reinforced(made: Any, *, least: float) -> Any:
     # 1. Where it is thin: a look from every triangle, then closely around what was found.
     mesh = from_solid(made)
     points, facing = _middles(mesh)
+    points, facing = (each[points[:, 2] < behind_z] for each in (points, facing))
     coarse = thickness(made, points, facing, most=2 * least) < least
     if not coarse.any():
         return made
