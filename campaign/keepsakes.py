@@ -40,7 +40,7 @@ K = KeepsakeKind
 
 SOLID_LIMIT_S: Final = 120.0
 """A face. Seconds are usual: the first of a kit and pose 10 to 25 s, later ones 3 to 5 s, on two
-busy cores; of a squad of six, whose base is made as well, 60 to 120 s and 20 s."""
+busy cores; the first print of a squad of six 150 to 240 s on an overbooked machine."""
 SOLID_PATIENCE_S: Final = 30.0
 """How long a solid gives way to figurines: an evening's queue may never end."""
 CLIP_LIMIT_S: Final = 1800.0
