@@ -42,14 +42,15 @@ def ready_jobs() -> QuerySet[GenerationJob]:
 def run_ready(*, limit: int = 1) -> int:
     """Claim up to `limit` jobs and make their figurines. Returns how many were claimed."""
     claims = claim(limit=limit)
-    with leases.renewed(claims, limit_s=HARD_LIMIT_S * _most_faces(claims)):
+    with leases.renewed(claims, limit_s=HARD_LIMIT_S * most_faces(claims)):
         for held in claims:
             with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
                 _work(held)
     return len(claims)
 
 
-def _most_faces(claims: list[Claim]) -> int:
+def most_faces(claims: list[Claim]) -> int:
+    """How many faces the largest squad among them has; 1 where all are alone."""
     asked = Submission.objects.filter(pk__in=[held.submission_id for held in claims])
     return max(
         (1 + len(others) for others in asked.values_list("other_faces", flat=True)), default=1

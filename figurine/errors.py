@@ -126,10 +126,10 @@ class NotSolid(FigurineError):
     advice = "The crew has been told. Try another kit."
 
 
-class NoModelOfSquad(FigurineError):
-    code = "no_model_of_squad"
-    sentence = "A squad comes as a picture only."
-    advice = "For a model to turn or to print, send a selfie of one."
+class NoClipOfSquad(FigurineError):
+    code = "no_clip_of_squad"
+    sentence = "A squad stands still."
+    advice = "For one that moves, send a selfie of one."
 
 
 class OutOfMemory(FigurineError):

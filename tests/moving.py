@@ -28,6 +28,8 @@ class MovingEngine(FrameEngine):
     def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         super().__init__(meanwhile)
         self.made: list[str] = []
+        self.seen_faces: list[int] = []
+        """How many were in each selfie that became a solid."""
 
     def clip(
         self, selfie: Selfie, recipe: Recipe, *, seed: int, progress: Progress = silent
@@ -43,6 +45,7 @@ class MovingEngine(FrameEngine):
         self, selfie: Selfie, recipe: Recipe, *, format: Format, progress: Progress = silent
     ) -> bytes:
         self.made.append(format)
+        self.seen_faces.append(len(selfie.faces))
         progress("casting", 0.25)
         self.meanwhile()
         progress("casting", 0.9)

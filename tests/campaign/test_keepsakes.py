@@ -74,6 +74,13 @@ def there(names: list[str]) -> list[bool]:
     return [storages["private"].exists(name) for name in names]
 
 
+def squad(submission: Submission) -> None:
+    """Make it one of two, and approve it."""
+    submission.other_faces = [submission.face]
+    submission.save(update_fields=["other_faces"])
+    approval.approve(now(submission), actor=lifecycle.SYSTEM)
+
+
 def lapse() -> None:
     Keepsake.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
@@ -97,13 +104,10 @@ def test_campaign_without_clips_wants_none(waiting: Submission) -> None:  # noqa
     assert Keepsake.objects.count() == 0
 
 
-def test_squad_has_neither_clip_nor_solid(waiting: Submission) -> None:  # noqa: F811
-    waiting.other_faces = [waiting.face]
-    waiting.save(update_fields=["other_faces"])
-    approval.approve(now(waiting), actor=lifecycle.SYSTEM)
+def test_squad_has_no_clip(waiting: Submission) -> None:  # noqa: F811
+    squad(waiting)
     assert Keepsake.objects.count() == 0
-    with pytest.raises(NotHandedOut):
-        keepsakes.ask(now(waiting), kind=K.STL)
+    assert keepsakes.want_missing_clips() == 0
 
 
 def test_approval_without_the_selfie_wants_no_clip(waiting: Submission) -> None:  # noqa: F811
@@ -237,6 +241,21 @@ def test_solid_is_made_once_when_asked(up: Submission, kind: KeepsakeKind, magic
         assert file.read(4).startswith(magic)
     assert str(one(kind).file.name).endswith(f".{kind}")
     assert keepsakes.ask(up, kind=kind) is False
+
+
+@pytest.mark.parametrize("kind", [K.GLB, K.STL])
+def test_solid_of_a_squad_is_made_of_all_its_faces(
+    waiting: Submission,  # noqa: F811
+    engine: MovingEngine,
+    kind: KeepsakeKind,
+) -> None:
+    squad(waiting)
+    assert standing(waiting) == (Stand.OFFERED, Stand.OFFERED)
+    assert keepsakes.ask(now(waiting), kind=kind) is True
+    assert keepsakes.run_solid() is True
+    assert one(kind).outcome == JobOutcome.DONE
+    assert (engine.made, engine.seen_faces) == ([str(kind)], [2])
+    assert Stand.READY in standing(waiting)
 
 
 def test_figurines_come_before_solids(

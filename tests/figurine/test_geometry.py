@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import manifold3d
 import numpy as np
 import pytest
 import trimesh
@@ -20,9 +21,10 @@ from figurine.decode import decode
 from figurine.engines.base import Format
 from figurine.engines.sculpt import SculptEngine, bust, geometry, surface
 from figurine.engines.sculpt.geometry import bodies, letters, meshes, walls
+from figurine.engines.sculpt.geometry.isosurface import isosurface
 from figurine.errors import BadPlaque, NoFace, NotSolid, UnknownKit
 from figurine.gate import admit
-from figurine.types import Array, Recipe, Selfie
+from figurine.types import Recipe, Selfie
 from tests import photos
 
 ROOT = Path(__file__).parents[2]
@@ -151,12 +153,26 @@ def test_print_stands_54_mm_tall_on_a_flat_base(printed: Any) -> None:
     assert low[1] < -15 and high[1] < 14
 
 
-def test_print_has_few_walls_under_a_printers_least(printed: Any) -> None:
-    made = meshes.solid(meshes.Mesh(printed.vertices.astype(np.float32), printed.faces))
-    points, faces = trimesh.sample.sample_surface(printed, 20_000, seed=1)
-    thin = walls.thickness(made, np.asarray(points), printed.face_normals[faces], most=1.6)
-    assert (thin < 0.95 * bodies.WALL_MM).mean() < 0.015
-    assert (thin < 0.5 * bodies.WALL_MM).mean() < 0.008
+POSES = [(kit, pose) for kit in kits.names() for pose in kits.load(kit).poses or [""]]
+
+
+@pytest.mark.parametrize(("kit", "pose"), POSES)
+def test_print_of_every_pose_has_no_wall_under_a_printers_least(
+    engine: SculptEngine, selfie: Selfie, kit: str, pose: str
+) -> None:
+    """Without a name, whose letters are relief on a plate and not walls."""
+    wanted = Recipe("sculpt", kit, "painted", options={"pose": pose} if pose else {})
+    data = engine.geometry(selfie, wanted, format="stl")
+    mesh = trimesh.load_mesh(io.BytesIO(data), file_type="stl")
+    assert (mesh.is_watertight, mesh.body_count) == (True, 1)
+    made = meshes.solid(meshes.Mesh(mesh.vertices.astype(np.float32), mesh.faces))
+    points, faces = trimesh.sample.sample_surface(mesh, 20_000, seed=1)
+    at, facing = np.asarray(points), mesh.face_normals[faces]
+    assert walls.is_thin(made, at, facing, least=bodies.WALL_MM).mean() < 0.001
+    # By rays alone, which count the rims of thick plates as well.
+    depth = walls.thickness(made, at, facing, most=2 * bodies.WALL_MM)
+    assert (depth < 0.95 * bodies.WALL_MM).mean() < 0.005
+    assert (depth < 0.5 * bodies.WALL_MM).mean() < 0.001
 
 
 def test_name_stands_out_from_the_plaque(
@@ -287,14 +303,55 @@ def test_divided_mesh_covers_the_whole_without_a_gap(labels: int) -> None:
     assert again.volume == pytest.approx(ball.volume, rel=0.01)
 
 
-def test_thin_plate_is_thickened_and_a_block_is_left_alone() -> None:
-    def grown(size: tuple[float, float, float]) -> Array:
-        box = trimesh.creation.box(size).subdivide_to_size(0.3)
-        mesh = meshes.Mesh(box.vertices.astype(np.float32), box.faces.astype(np.int64))
-        return np.asarray(np.ptp(walls.thickened(mesh, least=0.8).vertices, axis=0))
+def block(*size: float) -> Any:
+    box = trimesh.creation.box(size).subdivide_to_size(0.3)
+    return meshes.solid(meshes.Mesh(box.vertices.astype(np.float32), box.faces.astype(np.int64)))
 
-    assert 0.78 < grown((6, 6, 0.4))[2] < 0.9
-    assert grown((6, 6, 3)) == pytest.approx([6, 6, 3], abs=1e-5)
+
+def test_thin_plate_is_filled_out_and_hardly_wider() -> None:
+    grown = meshes.from_solid(walls.reinforced(block(6, 6, 0.4), least=0.8))
+    wide, deep, thick = np.ptp(grown.vertices, axis=0)
+    assert 0.78 < thick < 0.9
+    assert 6 <= wide < 6.7 and 6 <= deep < 6.7
+
+
+def test_cord_is_filled_out() -> None:
+    grown = meshes.from_solid(walls.reinforced(block(0.3, 0.3, 6), least=0.8))
+    wide, deep, long = np.ptp(grown.vertices, axis=0)
+    assert 0.78 < wide < 1 and 0.78 < deep < 1
+    assert long < 6.7
+
+
+@pytest.mark.parametrize("size", [(6, 6, 3), (6, 0.9, 6)])
+def test_block_is_left_alone(size: tuple[float, float, float]) -> None:
+    made = block(*size)
+    assert walls.reinforced(made, least=0.8) is made
+
+
+def test_thin_means_a_wall_and_neither_an_edge_nor_a_low_relief() -> None:
+    """Three edges of 60 degrees, with a bar 0.25 high and 0.3 wide, and a plate of 0.5."""
+    outline = [[0, 0], [4, 0], [2, 3.46]]
+    wedge = manifold3d.CrossSection([outline], manifold3d.FillRule.NonZero).extrude(6)
+    bar = manifold3d.Manifold.cube((0.3, 0.5, 4)).translate((1.85, -0.25, 1))
+    made = (wedge + bar).refine_to_length(0.3)
+    plate = block(6, 6, 0.5)
+
+    def share(solid: Any) -> float:
+        shape = meshes.from_solid(solid)
+        mesh = trimesh.Trimesh(shape.vertices, shape.faces, process=False)
+        points, faces = trimesh.sample.sample_surface(mesh, 4000, seed=1)
+        facing = mesh.face_normals[faces]
+        return float(walls.is_thin(solid, np.asarray(points), facing, least=0.8).mean())
+
+    assert share(made) < 0.02
+    assert share(plate) > 0.8
+
+
+def test_isosurface_of_points_is_a_closed_skin_around_them() -> None:
+    row = np.stack([np.linspace(0, 2, 40), np.zeros(40), np.zeros(40)], axis=1)
+    skin = meshes.solid(isosurface(row, radius=0.5, cell=0.1))
+    assert skin.volume() == pytest.approx(np.pi * 0.25 * 2 + 4 / 3 * np.pi * 0.125, rel=0.02)
+    assert skin.genus() == 0
 
 
 @pytest.mark.parametrize("format", ["glb", "stl"])

@@ -23,7 +23,7 @@ from figurine.engines.sculpt import (
     scene,
     squad,
 )
-from figurine.errors import BigSquad, NoFace, NoModelOfSquad
+from figurine.errors import BigSquad, NoClipOfSquad, NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Clip, Recipe, Selfie
 
@@ -100,21 +100,44 @@ class SculptEngine:
         format: Format,
         progress: Progress = silent,
     ) -> bytes:
-        """The figurine of the selfie's face as a file: "glb" for screens, "stl" for printers.
+        """The figurine of the selfie's face, or the squad of all of them on one base, as a file:
+        "glb" for screens, "stl" for printers.
 
         No chance is in it, so it takes no seed: the same selfie and recipe give the same bytes.
-        Raises NoFace, NoModelOfSquad, UnknownKit, BadPlaque, MissingModel, NotSolid, and what
-        `progress` raises.
+        Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel, NotSolid, and what `progress`
+        raises.
         """
         kit, finish = _checked(selfie, recipe)
-        if len(selfie.faces) > 1:
-            raise NoModelOfSquad(f"{len(selfie.faces)} faces")
         progress("measuring", 0.0)
+        if len(selfie.faces) > 1:
+            return self._squad_geometry(selfie, recipe, kit, finish, format, progress)
         head = bust.measure(selfie.faces[0], kit)
         progress("sculpting", 0.05)
         made = bust.make(selfie, head, kit, finish)
         progress("casting", 0.25)
         file = geometry.write(made, kit, finish, name=recipe.plaque, format=format)
+        progress("casting", 1.0)
+        return file
+
+    def _squad_geometry(
+        self,
+        selfie: Selfie,
+        recipe: Recipe,
+        kit: Kit,
+        finish: Finish,
+        format: Format,
+        progress: Progress,
+    ) -> bytes:
+        count = len(selfie.faces)
+        busts = []
+        for number, (face, stance) in enumerate(
+            zip(selfie.faces, squad.stances(kit, count), strict=True)
+        ):
+            progress("sculpting", 0.02 + 0.28 * number / count)
+            head = bust.measure(face, stance)
+            busts.append(bust.make(Selfie(selfie.pixels, (face,)), head, stance, finish))
+        progress("casting", 0.3)
+        file = geometry.write_squad(busts, kit, finish, name=recipe.plaque, format=format)
         progress("casting", 1.0)
         return file
 
@@ -124,12 +147,12 @@ class SculptEngine:
         """A seamless loop of the figurine of the selfie's first face, swaying on its base.
 
         Its first frame is the still's view. Options: `pose`, `width_px`, `spp`, `fps`.
-        Raises NoFace, NoModelOfSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
+        Raises NoFace, NoClipOfSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
         raises.
         """
         kit, finish = _checked(selfie, recipe)
         if len(selfie.faces) > 1:
-            raise NoModelOfSquad(f"{len(selfie.faces)} faces")
+            raise NoClipOfSquad(f"{len(selfie.faces)} faces")
         width_px = int(recipe.options.get("width_px", _DEFAULT_WIDTH_PX))
         fps = int(recipe.options.get("fps", motion.FPS))
         progress("measuring", 0.0)

@@ -22,7 +22,7 @@ _PALE = 0.55
 _FACE_SHARE = 0.4
 """Of the cover, on faces: more reads as dirt, and hides who it is."""
 _OCTAVES = 2
-_BEDS = (
+BEDS = (
     (np.asarray([0.62, 0.55, 0.56], np.float32), 1.0, 1.0),
     (np.asarray([-0.55, 0.74, 0.39], np.float32), 0.8, 0.4),
 )
@@ -84,18 +84,28 @@ def on_head(points: Array, normals: Array, layer: Layer, *, texels: tuple[int, i
 
 def veins(points: Array, layer: Layer) -> Array:
     """Cover of stone's veins at points (N, 3): thin bent sheets, here strong and there fading."""
-    p = points / layer.size
-    total = np.zeros(len(p), np.float32)
-    for number, (along, spacing, share) in enumerate(_BEDS):
-        apart = spacing * layer.size
-        bend = 0.60 * _noise(p * 0.40 / spacing + 17.3 * number)
-        bend += 0.11 * _turbulence(p * 1.1 / spacing + 41.9 + number)
-        sheet = points @ along / apart + bend
-        away = np.abs(sheet - np.round(sheet)) * apart
-        here = _ramp(_noise(p * 0.45 / spacing + 61.4 + 5 * number), -0.75, 0.55)
-        line = 0.75 * np.exp(-((away / _VEIN) ** 2)) + 0.25 * np.exp(-away / (5 * _VEIN))
-        total += share * line * here
+    total = np.zeros(len(points), np.float32)
+    for number, (_, spacing, share) in enumerate(BEDS):
+        sheet, here = bed(points, layer, number)
+        away = np.abs(sheet - np.round(sheet)) * (spacing * layer.size)
+        total += share * vein(away) * here
     return np.asarray(layer.amount * np.clip(total, 0, 1), np.float32)
+
+
+def bed(points: Array, layer: Layer, number: int) -> tuple[Array, Array]:
+    """How many veins of one of the BEDS lie before points (N, 3), and how strong they are there."""
+    along, spacing, _ = BEDS[number]
+    p = points / layer.size
+    bend = 0.60 * _noise(p * 0.40 / spacing + 17.3 * number)
+    bend += 0.11 * _turbulence(p * 1.1 / spacing + 41.9 + number)
+    sheet = points @ along / (spacing * layer.size) + bend
+    return sheet, _ramp(_noise(p * 0.45 / spacing + 61.4 + 5 * number), -0.75, 0.55)
+
+
+def vein(away: Array) -> Array:
+    """Cover of a vein so many units from its middle."""
+    fine, wide = np.exp(-((away / _VEIN) ** 2)), np.exp(-away / (5 * _VEIN))
+    return np.asarray(0.75 * fine + 0.25 * wide)
 
 
 def own_colour(guide: Array) -> Array:
@@ -120,12 +130,17 @@ def lit_within(light: Array, albedo: Array, finish: Finish) -> Array:
     lit = light.sum(axis=2, keepdims=True) / np.maximum(albedo.sum(axis=2, keepdims=True), 0.01)
     low, high = _INNER_LIT
     open_ = np.clip((lit - low) / (high - low), 0, _INNER_MOST)
-    shape = _INNER_LEAST + (1 - _INNER_LEAST) * open_**_INNER_FALL
 
-    # 2. The longer its way out, the more of the material's colour it has.
+    # 2. What comes out of it.
+    return np.asarray(light * finish.room + albedo * within(open_, finish), np.float32)
+
+
+def within(open_: Array, finish: Finish) -> Array:
+    """Light from inside of a white surface that lies so open, 0..1.3 (…, 1): (…, 3)."""
+    shape = _INNER_LEAST + (1 - _INNER_LEAST) * open_**_INNER_FALL
+    # The longer its way out, the more of the material's colour it has.
     rank = finish.inner / max(float(finish.inner.max()), 1e-6)
-    within = finish.inner * shape ** (2 - rank)
-    return np.asarray(light * finish.room + albedo * within, np.float32)
+    return np.asarray(finish.inner * shape ** (2 - rank))
 
 
 def _turbulence(p: Array) -> Array:

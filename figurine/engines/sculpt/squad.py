@@ -95,20 +95,16 @@ class Picture:
 
 def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     """Line up the bodies of a squad, its base and its backdrop. Raises MissingModel."""
-    # 1. Who stands where, and how: a kit's poses take turns, from the recipe's own.
-    poses = list(kit.poses) or [""]
-    start = poses.index(kit.pose)
-    stances = tuple(kit.posed(pose) for pose in islice(cycle(poses[start:] + poses[:start]), count))
-    loaded = {stance.pose: body.load(stance.baked("body.xz")) for stance in stances}
-    plan = plan_of(count, spacing=_spacing([loaded[stance.pose] for stance in stances]))
+    # 1. Who stands where, and how.
+    row, loaded, plan = lined_up(kit, count)
 
     # 2. The camera, drawn back until all are in the picture.
     size_px = (width_px, round(width_px * compose.PLATE_PX[1] / compose.PLATE_PX[0]))
     pieces = {pose: terrain.parted(kit.posed(pose), whole) for pose, whole in loaded.items()}
-    ground = terrain.base(plan, stances, [loaded[stance.pose] for stance in stances])
+    ground = terrain.base(plan, row, [loaded[stance.pose] for stance in row])
     reached = [
         place.put(pieces[stance.pose].figure.vertices[::16])
-        for place, stance in zip(plan.places, stances, strict=True)
+        for place, stance in zip(plan.places, row, strict=True)
     ]
     camera = framed(kit.camera, [*reached, ground.vertices[::16]])
     scale = _distance(camera) / _distance(kit.camera)
@@ -118,7 +114,7 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     shadow = _Shadow(camera, size_px)
     shadow.add(ground, finish)
     shapes = []
-    for number, stance in enumerate(stances):
+    for number, stance in enumerate(row):
         placed = terrain.standing(plan, number, pieces[stance.pose])
         shadow.add(placed, finish)
         thin = meshes.thinned(placed, [camera], size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
@@ -127,7 +123,7 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     troop = Troop(
         kit=ours,
         plan=plan,
-        stances=stances,
+        stances=row,
         bodies=tuple(shapes),
         base=meshes.body_shape(ground, finish),
         size_px=size_px,
@@ -136,6 +132,20 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
         backdrop=np.zeros(0),
     )
     return replace(troop, backdrop=_backdrop(troop, finish, shadow))
+
+
+def lined_up(kit: Kit, count: int) -> tuple[tuple[Kit, ...], dict[str, Body], Plan]:
+    """Each figure's stance, the baked bodies by pose, and their places. Raises MissingModel."""
+    row = stances(kit, count)
+    loaded = {stance.pose: body.load(stance.baked("body.xz")) for stance in row}
+    return row, loaded, plan_of(count, spacing=_spacing([loaded[each.pose] for each in row]))
+
+
+def stances(kit: Kit, count: int) -> tuple[Kit, ...]:
+    """The kit in each figure's pose: its poses take turns, from its own."""
+    poses = list(kit.poses) or [""]
+    start = poses.index(kit.pose)
+    return tuple(kit.posed(pose) for pose in islice(cycle(poses[start:] + poses[:start]), count))
 
 
 def plan_of(count: int, *, spacing: float) -> Plan:

@@ -98,17 +98,20 @@ class Plan:
 
 def base(plan: Plan, kits: Sequence[Kit], bodies: Sequence[Body]) -> Body:
     """Plinth, ground and plaque under the bodies, each from its kit, as one mesh of many shells."""
+    return joined(shells(plan, kits, bodies))
+
+
+def shells(plan: Plan, kits: Sequence[Kit], bodies: Sequence[Body]) -> tuple[Body, Body, Body]:
+    """Plinth, ground and plaque, each open where another is behind it."""
     kit = kits[0]
     soil, stand = kit.materials.index("ground"), kit.materials.index("base")
     maps = {each.pose: _heights(body, soil) for each, body in zip(kits, bodies, strict=True)}
     ground = _ground(plan, [maps[each.pose] for each in kits])
     plaque, plaque_faces = _plaque(bodies[0], stand)
-    return joined(
-        [
-            _plain(*_plinth(plan), stand),
-            _plain(*ground, soil),
-            _plain(plan.plaque(plaque), plaque_faces, stand),
-        ]
+    return (
+        _plain(*_plinth(plan), stand),
+        _plain(*ground, soil),
+        _plain(plan.plaque(plaque), plaque_faces, stand),
     )
 
 
@@ -156,21 +159,28 @@ def parted(kit: Kit, whole: Body) -> Pieces:
 
 def standing(plan: Plan, number: int, pieces: Pieces) -> Body:
     """A figure in its place, with what of its accessories has room there."""
+    own = [pieces.accessories[index] for index in staying(plan, number, pieces)]
+    whole = joined([pieces.figure, *own])
+    return replace(whole, vertices=plan.places[number].put(whole.vertices))
+
+
+def staying(plan: Plan, number: int, pieces: Pieces) -> tuple[int, ...]:
+    """Which of a figure's accessories have room in its place: indices."""
     place = plan.places[number]
     others = [(each.x, each.z) for each in plan.places if each is not place]
-    staying = [pieces.figure]
-    for each in pieces.accessories:
+    found = []
+    for index, each in enumerate(pieces.accessories):
         points = place.put(each.vertices)
         low, high = points.min(axis=0), points.max(axis=0)
         x, z = np.meshgrid([low[0], high[0]], [low[2], high[2]])
-        rise, _ = _hill(plan, x.ravel(), z.ravel(), np.full(4, np.inf))
+        rise, _ = _hill(plan, x.ravel(), z.ravel(), _inside(plan, x.ravel(), z.ravel()))
         on_level = bool((np.abs(rise - (place.y - plan.lifted())) < _UNEVEN).all())
         tall = high[1] - place.y > _TALL
         if on_level and min(_away(low, high, other) for other in others) > (
             _ELBOW if tall else _FAR
         ):
-            staying.append(each)
-    return replace(joined(staying), vertices=place.put(joined(staying).vertices))
+            found.append(index)
+    return tuple(found)
 
 
 def joined(bodies: Sequence[Body]) -> Body:
@@ -247,6 +257,14 @@ def _lofted(rings: Sequence[Array]) -> tuple[Array, Array]:
     a, b, c, d = here[:-1], there[:-1], here[1:], there[1:]
     faces = [np.stack(each, -1).reshape(-1, 3) for each in ((a, c, b), (b, c, d))]
     return np.concatenate(rings), np.concatenate(faces)
+
+
+def _inside(plan: Plan, x: Array, z: Array) -> Array:
+    """About how far points lie inside the ground's edge, at the least."""
+    a, b = ROUND
+    u = np.maximum(np.abs(x) - plan.half_width, 0) / a
+    v = np.maximum(np.abs(z - plan.middle_z) - plan.half_depth, 0) / b
+    return np.asarray((1 - np.hypot(u, v)) * b - _INSET, np.float32)
 
 
 def _ground(plan: Plan, maps: Sequence[Array]) -> tuple[Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from figurine.engines.base import Format
 from figurine.engines.sculpt.bust import Bust
@@ -10,7 +10,7 @@ from figurine.engines.sculpt.geometry import glb, stl
 from figurine.engines.sculpt.geometry.pieces import Piece
 from figurine.kits import Finish, Kit
 
-__all__ = ["Piece", "write"]
+__all__ = ["Piece", "write", "write_squad"]
 
 
 def write(
@@ -29,3 +29,16 @@ def write(
     if format == "glb":
         return glb.write(bust, kit, finish, name=name, pieces=pieces)
     return stl.write(bust, kit, name=name, pieces=pieces)
+
+
+def write_squad(
+    busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str, format: Format
+) -> bytes:
+    """Several on one wide base, left to right, as a file; the kit stands as the first of them.
+
+    Each bust is made for the stance that `squad.lined_up` gives it.
+    Raises BadPlaque, MissingModel, NotSolid.
+    """
+    if format == "glb":
+        return glb.write_squad(busts, kit, finish, name=name)
+    return stl.write_squad(busts, kit, name=name)

@@ -27,12 +27,12 @@ from figurine.types import Array
 HEIGHT_MM = 54.0
 """From the table to the top of the helmet."""
 WALL_MM = 0.8
-_KEPT = 4
+KEPT = 4
 """Kits kept in memory, about 12 MB each."""
-_PRINT_FACES, _SCREEN_FACES = 160_000, 100_000
-_CRUMB = 1e-6
+PRINT_FACES, _SCREEN_FACES = 160_000, 88_000
+CRUMB = 1e-6
 """Volume in cubic units under which a lump is marching cubes' dust: a cube of 0.3 mm."""
-_FOOT = 0.004
+SAWN = 0.004
 """Units (0.1 mm) sawn off the base, so that it stands on a plane and not on its grain."""
 _BORDER = 0.03
 """Units beyond which a vertex does not ask how far another material is."""
@@ -65,9 +65,11 @@ class Coloured:
     material: int
     mesh: Mesh
     normals: Array
+    name: str = ""
+    """Empty is its material's."""
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def make(name: str, pose: str = "") -> Body:
     """The body of a kit, in its first pose unless another is named.
 
@@ -78,10 +80,10 @@ def make(name: str, pose: str = "") -> Body:
     lowest, highest = (
         float(end) for end in (baked.vertices[:, 1].min(), baked.vertices[:, 1].max())
     )
-    foot = max(0.0, lowest) + _FOOT
-    light = thinned(closed(Mesh(baked.vertices, baked.faces)), faces=_PRINT_FACES)
+    foot = max(0.0, lowest) + SAWN
+    light = thinned(closed(Mesh(baked.vertices, baked.faces)), faces=PRINT_FACES)
     standing = from_solid(solid(light).trim_by_plane((0, 1, 0), foot))
-    kept = lumps(standing, least_volume=_CRUMB)
+    kept = lumps(standing, least_volume=CRUMB)
     if not kept:
         raise NotSolid(f"kit {name!r} has an empty body")
     return Body(
@@ -93,43 +95,47 @@ def make(name: str, pose: str = "") -> Body:
     )
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def solid_body(name: str, pose: str = "") -> Any:
     """The body as one manifold3d solid with no wall under WALL_MM."""
     made = make(name, pose)
     least = WALL_MM / made.scale_mm
-    parts = [
-        solid(walls.thickened(lump, least=least)) for lump in lumps(made.print, least_volume=_CRUMB)
-    ]
+    parts = [solid(lump) for lump in lumps(made.print, least_volume=CRUMB)]
     whole = sum(parts[1:], parts[0])
-    return whole.trim_by_plane((0, 1, 0), made.foot)
+    return walls.reinforced(whole, least=least).trim_by_plane((0, 1, 0), made.foot)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def coloured(name: str, pose: str = "") -> tuple[Coloured, ...]:
     """The body for screens, a mesh a material."""
+    made = make(name, pose)
+    baked = body.load(made.kit.baked("body.xz"))
+    return painted(thinned(made.print, faces=_SCREEN_FACES), baked, made.kit)
+
+
+def painted(light: Mesh, baked: body.Body, kit: Kit) -> tuple[Coloured, ...]:
+    """A thinned mesh of a baked body, a mesh a material, with normals of the fine sculpt."""
     from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
 
-    made = make(name, pose)
-    light = thinned(made.print, faces=_SCREEN_FACES)
-    baked = body.load(made.kit.baked("body.xz"))
-    apart = np.full((len(light.vertices), len(made.kit.materials)), _BORDER, np.float32)
-    for material in range(len(made.kit.materials)):
+    apart = np.full((len(light.vertices), len(kit.materials)), _BORDER, np.float32)
+    for material in range(len(kit.materials)):
         own = baked.vertices[baked.material == material]
         if len(own) >= _NEAREST:
             away, _ = cKDTree(own).query(light.vertices, k=_NEAREST, distance_upper_bound=_BORDER)
             apart[:, material] = np.minimum(away, _BORDER).mean(axis=1)
     pieces = divided(light, -apart)
     fine = normals(Mesh(baked.vertices, baked.faces))
-    tree = cKDTree(baked.vertices)
     return tuple(
-        Coloured(material, piece, _averaged(fine[tree.query(piece.vertices, k=_NORMALS)[1]]))
+        Coloured(material, piece, facing(piece.vertices, baked.vertices, fine))
         for material, piece in enumerate(pieces)
         if len(piece.faces)
     )
 
 
-def _averaged(normals_near: Array) -> Array:
-    """(V, K, 3) unit normals to (V, 3)."""
-    total = normals_near.sum(axis=1)
+def facing(vertices: Array, points: Array, fine: Array) -> Array:
+    """(V, 3) normals of thinned vertices: those of the fine sculpt's points (N, 3) near them."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
+
+    _, near = cKDTree(points).query(vertices, k=_NORMALS)
+    total = fine[near].sum(axis=1)
     return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)

@@ -1,90 +1,188 @@
-"""A glTF 2.0 binary for phones and headsets: metres, y up, standing on y = 0, facing +z.
-
-A mesh a material, no extension that a viewer must know. Source: Khronos glTF 2.0 specification.
-"""
+"""A model for phones and headsets: the surfaces of a figurine or a squad in their colours."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image
 
 from figurine import kits
 from figurine.engines.sculpt import bust, surface
 from figurine.engines.sculpt.bust import Bust
-from figurine.engines.sculpt.geometry import bodies, heads
+from figurine.engines.sculpt.geometry import bodies, heads, patterns, troops
+from figurine.engines.sculpt.geometry.bodies import Coloured
 from figurine.engines.sculpt.geometry.letters import letters
 from figurine.engines.sculpt.geometry.meshes import Mesh, divided, from_solid, normals, solid
+from figurine.engines.sculpt.geometry.packing import Coat, Skin, Surface, packed
 from figurine.engines.sculpt.geometry.pieces import Piece
-from figurine.kits import Finish, Kit
+from figurine.engines.sculpt.terrain import Place
+from figurine.kits import Finish, Kit, body
 from figurine.types import Array, Pixels
 
 HEAD_FACES = 36_000
-_TEXTURE_QUALITY = 93
-_U16, _U32 = 5123, 5125
-"""glTF's names for types of numbers."""
+SQUAD_HEADS_FACES = 38_000
+"""Of all heads of a squad."""
+_GROUND_NEAREST = 48
+"""Fine vertices of a squad's ground for one of its model's: it is thinned the most."""
 _EMBOSSED = 1.35
 """A name without ink is this much lighter than its plate, as in the picture."""
 _LINER_GAIN = 40.0
 """Degrees beyond the clay's rim that a vertex all of liner stands for, where the two compete."""
 
 
-@dataclass(frozen=True)
-class _Coat:
-    """A glTF material."""
-
-    name: str
-    colour: Array
-    """(3,) linear RGB; of a texture, what it is multiplied by."""
-    roughness: float
-    specular: float = 1.0
-    opacity: float = 1.0
-    texture: Pixels | None = None
-
-
-@dataclass(frozen=True)
-class _Surface:
-    coat: _Coat
-    mesh: Mesh
-    normals: Array
-    uv: Array | None = None
-
-
 def write(made: Bust, kit: Kit, finish: Finish, *, name: str, pieces: Iterable[Piece]) -> bytes:
     """A GLB under 4 MB. Raises BadPlaque, MissingModel, NotSolid."""
-    body = bodies.make(kit.name, kit.pose)
+    standing = bodies.make(kit.name, kit.pose)
+    face = patterns.face_skin(made, finish, metallic=_metallic(finish))
     surfaces = [
-        *_head(made, kit, finish, body.liner),
-        *_body(made, kit, finish),
-        *_name(name, kit, finish, body),
-        *(
-            _Surface(
-                _Coat(piece.name, piece.colour, piece.roughness, opacity=piece.opacity),
-                piece.mesh,
-                normals(piece.mesh),
-            )
-            for piece in pieces
+        *_head(made, kit, finish, standing.liner, skin=face),
+        *_coloured(
+            bodies.coloured(kit.name, kit.pose),
+            kit,
+            finish,
+            skin=made.skin,
+            uv=_body_uv(kit.name, kit.pose, finish.name),
         ),
+        *_name(name, kit, finish, solid(standing.print)),
+        *(_piece(piece) for piece in pieces),
     ]
-    return _packed(
-        surfaces,
-        scale=body.scale_mm / 1000,
-        foot=body.foot,
-        metallic=float(finish.surface == "metal"),
+    return packed(surfaces, scale=standing.scale_mm / 1000, foot=standing.foot)
+
+
+def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -> bytes:
+    """A GLB under 4 MB of several on one base, left to right; all faces in one texture.
+
+    Raises BadPlaque, MissingModel, NotSolid.
+    """
+    # 1. Who stands where, on what.
+    row = troops.line_up(kit.name, kit.pose, len(busts))
+    face, corners = _atlas(
+        [patterns.face_skin(made, finish, metallic=_metallic(finish)) for made in busts]
     )
+    ours = replace(kit, plaque=row.plan.plaque(kit.plaque))
+    surfaces = [
+        *_coloured(
+            row.base,
+            kit,
+            finish,
+            skin=busts[0].skin,
+            uv=_base_uv(kit.name, kit.pose, len(busts), finish.name),
+        ),
+        *_name(name, ours, finish, troops.solid_base(kit.name, kit.pose, len(busts))),
+    ]
+
+    # 2. Each figure, and what stands on its ground.
+    for number, (made, stance) in enumerate(zip(busts, row.stances, strict=True)):
+        figure = troops.figure(stance.name, stance.pose)
+        parts = [
+            *_head(
+                made,
+                stance,
+                finish,
+                figure.liner,
+                skin=face,
+                corner=corners[number],
+                faces=min(HEAD_FACES, SQUAD_HEADS_FACES // len(busts)),
+            ),
+            *_coloured(
+                troops.coloured(stance.name, stance.pose, len(busts)),
+                stance,
+                finish,
+                skin=made.skin,
+                uv=_figure_uv(stance.name, stance.pose, len(busts), finish.name),
+            ),
+        ]
+        for index in row.staying[number]:
+            own = _coloured(figure.accessories[index].coloured, stance, finish, skin=made.skin)
+            parts += [replace(part, name=f"{part.name} {index}") for part in own]
+        surfaces += [_placed(part, number, row.plan.places[number]) for part in parts]
+    scale_mm = bodies.make(kit.name, kit.pose).scale_mm
+    return packed(surfaces, scale=scale_mm / 1000, foot=0.0)
 
 
-def _head(made: Bust, kit: Kit, finish: Finish, over: heads.Liner) -> list[_Surface]:
-    """The face in its texture, the back of the head, and what fills the helmet."""
+def _placed(part: Surface, number: int, place: Place) -> Surface:
+    """A figure's surface under a name of its own; so is what has its sitter's skin."""
+    coat = part.coat
+    if coat.name in ("head", "skin"):
+        coat = replace(coat, name=f"{coat.name} {number + 1}")
+    return replace(part, name=f"{part.name} {number + 1}", coat=coat, place=place)
+
+
+def _metallic(finish: Finish) -> float:
+    return float(finish.surface == "metal")
+
+
+@lru_cache(maxsize=bodies.KEPT)
+def _body_uv(name: str, pose: str, finish: str) -> tuple[Array, ...]:
+    """Of a body's parts, where they lie in the finish's patterns; none without patterns."""
+    kit = kits.load(name).posed(pose)
+    if not patterns.is_patterned(kit.finish(finish)):
+        return ()
+    pattern = patterns.of(body.load(kit.baked("body.xz")), kit.finish(finish))
+    return tuple(pattern.uv(part.mesh.vertices) for part in bodies.coloured(name, pose))
+
+
+@lru_cache(maxsize=bodies.KEPT)
+def _figure_uv(name: str, pose: str, count: int, finish: str) -> tuple[Array, ...]:
+    """The same of a squad's figure."""
+    coat = kits.load(name).finish(finish)
+    if not patterns.is_patterned(coat):
+        return ()
+    pattern = patterns.of(troops.figure(name, pose).baked, coat)
+    return tuple(pattern.uv(part.mesh.vertices) for part in troops.coloured(name, pose, count))
+
+
+@lru_cache(maxsize=bodies.KEPT)
+def _base_uv(name: str, pose: str, count: int, finish: str) -> tuple[Array, ...]:
+    """The same of a squad's base."""
+    coat = kits.load(name).finish(finish)
+    if not patterns.is_patterned(coat):
+        return ()
+    row = troops.line_up(name, pose, count)
+    pattern = patterns.of(row.fine_base, coat)
+    return tuple(pattern.uv(part.mesh.vertices, nearest=_GROUND_NEAREST) for part in row.base)
+
+
+def _atlas(faces: Sequence[Skin]) -> tuple[Skin, list[tuple[int, int]]]:
+    """All faces' textures in one, and the corner (x, y) of each from the upper left."""
+    height, width = faces[0].colour.shape[:2]
+    columns = int(np.ceil(np.sqrt(len(faces))))
+    rows = -(-len(faces) // columns)
+    corners = [((n % columns) * width, (n // columns) * height) for n in range(len(faces))]
+
+    def sheet(pictures: Sequence[Pixels]) -> Pixels:
+        whole = np.zeros((rows * height, columns * width, 3), np.uint8)
+        for picture, (x, y) in zip(pictures, corners, strict=True):
+            whole[y : y + height, x : x + width] = picture
+        return whole
+
+    rough = [face.rough_metal for face in faces if face.rough_metal is not None]
+    glow = [face.glow for face in faces if face.glow is not None]
+    colour = sheet([face.colour for face in faces])
+    return Skin(colour, sheet(rough) if rough else None, sheet(glow) if glow else None), corners
+
+
+def _head(
+    made: Bust,
+    kit: Kit,
+    finish: Finish,
+    over: heads.Liner,
+    *,
+    skin: Skin,
+    corner: tuple[int, int] = (0, 0),
+    faces: int = HEAD_FACES,
+) -> list[Surface]:
+    """The face in its texture, the back of the head, and what fills the helmet.
+
+    corner: where in the texture this face's begins.
+    """
     from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
 
     # 1. Fewer triangles; where each vertex lies is told by its direction.
     whole = heads.skull(made.clay, kit, over)
-    light = heads.light(whole.mesh, faces=HEAD_FACES)
+    light = heads.light(whole.mesh, faces=faces)
     tree = cKDTree(whole.mesh.vertices)
     nearest = tree.query(light.vertices)[1]
 
@@ -100,62 +198,93 @@ def _head(made: Bust, kit: Kit, finish: Finish, over: heads.Liner) -> list[_Surf
     # 3. Coats.
     fine = normals(whole.mesh)
     skin_row = kit.materials.index("skin")
-    roughness, gloss = _roughness(finish), float(finish.specular[skin_row])
-    texture = _srgb(made.albedo[::-1])
+    gloss = float(finish.specular[skin_row])
+    plain = Coat("face", np.ones(3), _roughness(finish), gloss, metallic=_metallic(finish))
     coats = [
-        _Coat("face", np.ones(3), roughness, gloss, texture=texture),
-        _Coat("head", made.skin, roughness, gloss),
+        replace(plain, skin=skin, glow=patterns.glow(made.skin, finish)),
+        _coat("head", made.skin, finish, gloss),
     ]
     if over.material >= 0:
-        coats.append(
-            _Coat(
-                "liner",
-                finish.palette[over.material],
-                roughness,
-                float(finish.specular[over.material]),
-            )
-        )
+        colour, gloss = finish.palette[over.material], float(finish.specular[over.material])
+        coats.append(_coat("liner", colour, finish, gloss))
     surfaces = []
     for coat, part in zip(coats, (face, back, liner), strict=False):
-        uv = _uv(part.vertices, kit, texture.shape[:2]) if coat.texture is not None else None
+        if coat.name == "face":
+            uv = _uv(part.vertices, kit, texels=skin.colour.shape[:2], corner=corner)
+        else:
+            uv = patterns.plain_uv(part.vertices, finish)
         if len(part.faces):
-            surfaces.append(_Surface(coat, part, fine[tree.query(part.vertices)[1]], uv))
+            facing = fine[tree.query(part.vertices)[1]]
+            surfaces.append(Surface(coat.name, coat, part, facing, uv))
     return surfaces
 
 
-def _uv(points: Array, kit: Kit, texels: tuple[int, int]) -> Array:
+def _uv(points: Array, kit: Kit, *, texels: tuple[int, ...], corner: tuple[int, int]) -> Array:
     """Where in the upright texture each point of the head lies; v up, as trimesh has it."""
     degrees, _ = surface.to_degrees(points - kit.face.centre)
     height, width = texels
-    at = bust.PAINT.pixels(degrees)
-    return np.asarray((at + 0.5) / [width, height], np.float32)
+    x, y = bust.PAINT.pixels(degrees).T
+    rows = bust.PAINT.shape[0]
+    return np.asarray(
+        np.stack(
+            [(x + 0.5 + corner[0]) / width, 1 - (rows - y - 0.5 + corner[1]) / height], axis=1
+        ),
+        np.float32,
+    )
 
 
-def _body(made: Bust, kit: Kit, finish: Finish) -> list[_Surface]:
+def _coloured(
+    parts: Sequence[Coloured],
+    kit: Kit,
+    finish: Finish,
+    *,
+    skin: Array,
+    uv: Sequence[Array] = (),
+) -> list[Surface]:
+    """uv: of each part, where it lies in the finish's patterns."""
     skin_row = kit.materials.index("skin")
+    at = uv or [patterns.plain_uv(part.mesh.vertices, finish) for part in parts]
     return [
-        _Surface(
-            _Coat(
+        Surface(
+            part.name or kit.materials[part.material],
+            _coat(
                 kit.materials[part.material],
-                made.skin if part.material == skin_row else finish.palette[part.material],
-                _roughness(finish),
+                skin if part.material == skin_row else finish.palette[part.material],
+                finish,
                 float(finish.specular[part.material]),
             ),
             part.mesh,
             part.normals,
+            own,
         )
-        for part in bodies.coloured(kit.name, kit.pose)
+        for part, own in zip(parts, at, strict=True)
     ]
 
 
-def _name(name: str, kit: Kit, finish: Finish, body: bodies.Body) -> list[_Surface]:
-    raised = letters(name, kit, solid(body.print))
+def _coat(name: str, colour: Array, finish: Finish, gloss: float) -> Coat:
+    """A surface of one colour, with the finish's patterns if it has any."""
+    metallic = _metallic(finish)
+    plain = Coat(name, colour, _roughness(finish), gloss, metallic=metallic)
+    if patterns.is_patterned(finish):
+        own = patterns.skin(colour, finish, metallic=metallic)
+        plain = replace(plain, colour=np.ones(3), skin=own)
+    return replace(plain, glow=patterns.glow(colour, finish))
+
+
+def _name(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
+    raised = letters(name, kit, base)
     if raised is None:
         return []
     panel = finish.palette[kit.materials.index("base")]
     ink = kits.linear(finish.plaque_ink) if finish.plaque_ink else panel * _EMBOSSED
     mesh = _flat(from_solid(raised))
-    return [_Surface(_Coat("name", ink, _roughness(finish)), mesh, normals(mesh))]
+    coat = Coat("name", ink * finish.room, _roughness(finish), metallic=_metallic(finish))
+    return [Surface("name", coat, mesh, normals(mesh))]
+
+
+def _piece(piece: Piece) -> Surface:
+    coat = Coat(piece.name, piece.colour, piece.roughness, opacity=piece.opacity)
+    return Surface(piece.name, coat, piece.mesh, normals(piece.mesh))
 
 
 def _flat(mesh: Mesh) -> Mesh:
@@ -166,89 +295,3 @@ def _flat(mesh: Mesh) -> Mesh:
 def _roughness(finish: Finish) -> float:
     """glTF squares its roughness into the alpha that mitsuba takes. Source: glTF 2.0, B.2."""
     return float(np.sqrt(finish.roughness))
-
-
-def _srgb(albedo: Array) -> Pixels:
-    """Linear 0..1 to sRGB bytes. Source: IEC 61966-2-1."""
-    low, high = albedo * 12.92, 1.055 * np.clip(albedo, 1e-6, 1) ** (1 / 2.4) - 0.055
-    return np.asarray(np.round(np.where(albedo <= 0.0031308, low, high) * 255), np.uint8)
-
-
-def _jpeg(texture: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(texture).save(buffer, "JPEG", quality=_TEXTURE_QUALITY, subsampling=0)
-    return _padded(buffer.getvalue())
-
-
-def _padded(data: bytes) -> bytes:
-    """To a multiple of 4, as every view of a GLB's buffer begins. Source: glTF 2.0, 3.6.2.4."""
-    return data + bytes(-len(data) % 4)
-
-
-def _packed(surfaces: list[_Surface], *, scale: float, foot: float, metallic: float) -> bytes:
-    import trimesh  # noqa: PLC0415 - only in a worker
-
-    visual: Any = trimesh.visual
-    gltf: Any = trimesh.exchange.gltf
-    scene = trimesh.Scene()
-    textured = [part.coat.texture for part in surfaces if part.coat.texture is not None]
-    for part in surfaces:
-        picture = None if part.coat.texture is None else Image.fromarray(part.coat.texture)
-        uv = np.zeros((len(part.mesh.vertices), 2)) if part.uv is None else part.uv
-        mesh = trimesh.Trimesh(
-            (part.mesh.vertices - [0, foot, 0]) * scale,
-            part.mesh.faces,
-            vertex_normals=part.normals,
-            process=False,
-            visual=visual.TextureVisuals(
-                uv=uv if picture else None,
-                material=visual.material.PBRMaterial(name=part.coat.name, baseColorTexture=picture),
-            ),
-        )
-        scene.add_geometry(mesh, node_name=part.coat.name, geom_name=part.coat.name)
-    coats = {part.coat.name: part.coat for part in surfaces}
-
-    def pack(items: dict[str, bytes], tree: dict[str, Any]) -> None:
-        """Textures as JPEG, corners as 16-bit numbers: half the size, in the core of glTF."""
-        keys = list(items)
-        for image, part in zip(tree.get("images", ()), textured, strict=True):
-            items[keys[image["bufferView"]]] = _jpeg(part)
-            image["mimeType"] = "image/jpeg"
-        views = {
-            accessor["bufferView"]: accessor
-            for accessor in tree["accessors"].values()
-            if accessor["componentType"] == _U32
-        }
-        for view, accessor in views.items():
-            corners = np.frombuffer(items[keys[view]], "<u4")[: accessor["count"]]
-            if corners.max() < 0xFFFF:
-                items[keys[view]] = _padded(corners.astype("<u2").tobytes())
-                accessor["componentType"] = _U16
-
-    def finish(tree: dict[str, Any]) -> None:
-        """What trimesh has only as bytes, or no field for: exact colours, strength of gloss."""
-        tree["asset"]["generator"] = "Diorama"
-        for material in tree["materials"]:
-            coat = coats[material["name"]]
-            material.setdefault("pbrMetallicRoughness", {}).update(
-                baseColorFactor=[*np.round(coat.colour.astype(float), 5), coat.opacity],
-                metallicFactor=metallic,
-                roughnessFactor=round(coat.roughness, 4),
-            )
-            if coat.opacity < 1:
-                material["alphaMode"] = "BLEND"
-            material["extensions"] = {
-                "KHR_materials_specular": {"specularFactor": round(min(coat.specular, 1.0), 4)}
-            }
-        used = {*tree.get("extensionsUsed", ()), "KHR_materials_specular"}
-        tree["extensionsUsed"] = sorted(used)
-
-    return bytes(
-        gltf.export_glb(
-            scene,
-            include_normals=True,
-            unitize_normals=True,
-            buffer_postprocessor=pack,
-            tree_postprocessor=finish,
-        )
-    )

@@ -78,6 +78,7 @@ def liner(body: Body, kit: Kit) -> Liner:
     inner = (np.einsum("ij,ij->i", facing, rays) < _FACING) & (rays[:, 1] > _LINER_LOWEST)
     template = np.median(bust.template(kit))
     inner &= (radius > 0.8 * template) & (radius < 2.0 * template)
+    inner &= body.material[near] != kit.materials.index("skin")  # a hand raised to the brim
 
     # 2. The nearest of them in each direction.
     size = round(360 / _LINER_STEP_DEG) + 1

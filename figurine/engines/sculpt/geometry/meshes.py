@@ -48,8 +48,11 @@ def normals(mesh: Mesh) -> Array:
     return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)
 
 
-def closed(mesh: Mesh) -> Mesh:
-    """Every open border closed by a fan to its middle: a sculpt's box cuts what reaches below."""
+def closed(mesh: Mesh, *, root: tuple[float, float, float] = (0, 0, 0)) -> Mesh:
+    """Every open border closed by a fan to its middle: a sculpt's box cuts what reaches below.
+
+    root: how far a border is drawn out before, to reach into what it stands on.
+    """
     # 1. Half edges without a partner, each once; a border vertex has one going out.
     count = len(mesh.vertices)
     starts = mesh.faces.ravel()
@@ -61,19 +64,26 @@ def closed(mesh: Mesh) -> Mesh:
     if not len(border):
         return mesh
 
-    # 2. Which of them hang together, and a fan over each loop.
+    # 2. Drawn out.
+    vertices, faces = [mesh.vertices], [mesh.faces]
+    if any(root):
+        rim, index = np.unique(border, return_inverse=True)
+        deep = count + index.reshape(-1, 2)
+        (a, b), (c, d) = border.T, deep.T
+        faces += [np.column_stack([b, a, c]), np.column_stack([b, c, d])]
+        vertices.append(mesh.vertices[rim] + np.asarray(root, np.float32))
+        border, count = deep, count + len(rim)
+
+    # 3. What of it hangs together, and a fan over each loop.
     _, loop = np.unique(_lumps(border, count)[border[:, 0]], return_inverse=True)
+    ring = np.concatenate(vertices)[border[:, 0]]
     middles = np.stack(
-        [
-            np.bincount(loop, mesh.vertices[border[:, 0], axis]) / np.bincount(loop)
-            for axis in range(3)
-        ],
-        axis=1,
+        [np.bincount(loop, ring[:, axis]) / np.bincount(loop) for axis in range(3)], axis=1
     )
-    fans = np.column_stack([border[:, 1], border[:, 0], count + loop])
+    faces.append(np.column_stack([border[:, 1], border[:, 0], count + loop]))
     return Mesh(
-        np.concatenate([mesh.vertices, middles]).astype(np.float32),
-        np.concatenate([mesh.faces, fans.astype(mesh.faces.dtype)]),
+        np.concatenate([*vertices, middles]).astype(np.float32),
+        np.concatenate(faces).astype(mesh.faces.dtype),
     )
 
 

@@ -1,0 +1,196 @@
+"""A squad's figures without their own plinths, and the wide base under them, as closed meshes.
+
+What depends on nobody's face; kept between visitors, the figures by pose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from figurine.engines.sculpt import squad, terrain
+from figurine.engines.sculpt.geometry import bodies, heads, walls
+from figurine.engines.sculpt.geometry.bodies import CRUMB, KEPT, Coloured
+from figurine.engines.sculpt.geometry.meshes import (
+    Mesh,
+    closed,
+    joined,
+    lumps,
+    normals,
+    solid,
+    thinned,
+)
+from figurine.engines.sculpt.terrain import Place, Plan
+from figurine.errors import NotSolid
+from figurine.kits import Kit, body, load
+from figurine.kits.body import Body
+from figurine.types import Array
+
+FOOT = bodies.SAWN
+"""Height of the table: a wide plinth begins at 0."""
+_SCREEN_FACES = 46_000
+"""On screens, of all poses of a squad: figures in the same pose share them."""
+_MOST_A_FIGURE = 46_000
+_BASE_FACES = (2_000, 9_000, 3_000)
+"""On screens: of plinth, ground and plaque."""
+_ACCESSORY_FACES = 500
+_PRINT_FACES, _PRINT_BASE_FACES = 72_000, 30_000
+_FINE_MM, _FINE_ROCK_MM = 0.025, 0.05
+"""How far a squad's print may be from its shape for the sake of fewer triangles: a
+printer's finest layer. It holds six bodies, and as a file must stay one that programs open."""
+_ROOT = 0.06
+"""Units that feet and stalks reach into the ground: it is rebuilt, and may lie a little lower."""
+_PLAQUE_ROOT = 0.1
+"""Units that the plaque reaches into the plinth, behind its curved ends."""
+
+
+@dataclass(frozen=True)
+class Accessory:
+    """What stands on a figure's ground."""
+
+    print: Mesh
+    coloured: tuple[Coloured, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A kit in a pose without its plinth and ground, in the kit's units: closed under its feet."""
+
+    kit: Kit
+    baked: Body
+    print: Mesh
+    accessories: tuple[Accessory, ...]
+    liner: heads.Liner
+
+
+@dataclass(frozen=True)
+class LineUp:
+    """A squad without faces."""
+
+    stances: tuple[Kit, ...]
+    plan: Plan
+    staying: tuple[tuple[int, ...], ...]
+    """Of each figure, which of its accessories have room."""
+    shells: tuple[Mesh, ...]
+    """Plinth, ground and plaque, closed."""
+    base: tuple[Coloured, ...]
+    """The same for screens."""
+    fine_base: Body
+
+
+@lru_cache(maxsize=KEPT)
+def figure(name: str, pose: str) -> Figure:
+    """Raises MissingModel, NotSolid."""
+    kit = load(name).posed(pose)
+    baked = body.load(kit.baked("body.xz"))
+    pieces = terrain.parted(kit, baked)
+    return Figure(
+        kit=kit,
+        baked=pieces.figure,
+        print=_rooted(pieces.figure, faces=_PRINT_FACES),
+        accessories=tuple(_accessory(each, kit) for each in pieces.accessories),
+        liner=heads.liner(baked, kit),
+    )
+
+
+def _accessory(own: Body, kit: Kit) -> Accessory:
+    whole = _rooted(own, faces=_ACCESSORY_FACES)
+    return Accessory(whole, bodies.painted(whole, own, kit) if len(whole.faces) else ())
+
+
+def _rooted(own: Body, *, faces: int) -> Mesh:
+    """A body cut off at the ground, reaching into it; empty where it is but dust."""
+    whole = closed(Mesh(own.vertices, own.faces), root=(0, -_ROOT, 0))
+    kept = lumps(thinned(whole, faces=faces), least_volume=CRUMB)
+    return joined(kept) if kept else Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))
+
+
+@lru_cache(maxsize=KEPT)
+def coloured(name: str, pose: str, count: int) -> tuple[Coloured, ...]:
+    """A figure for screens, a mesh a material, light enough for a squad of so many."""
+    made = figure(name, pose)
+    poses = min(count, max(1, len(made.kit.poses)))
+    light = thinned(made.print, faces=min(_MOST_A_FIGURE, _SCREEN_FACES // poses))
+    return bodies.painted(light, made.baked, made.kit)
+
+
+@lru_cache(maxsize=KEPT)
+def solid_figure(name: str, pose: str) -> tuple[Any, tuple[Any, ...]]:
+    """Figure and accessories as manifold3d solids with no wall under what a printer makes."""
+    made = figure(name, pose)
+    scale_mm = bodies.make(name, pose).scale_mm
+
+    def sturdy(mesh: Mesh) -> Any:
+        parts = [solid(lump) for lump in lumps(mesh, least_volume=0)] or [solid(mesh)]
+        whole = walls.reinforced(sum(parts[1:], parts[0]), least=bodies.WALL_MM / scale_mm)
+        return whole.simplify(_FINE_MM / scale_mm)
+
+    return sturdy(made.print), tuple(sturdy(each.print) for each in made.accessories)
+
+
+@lru_cache(maxsize=KEPT)
+def line_up(name: str, pose: str, count: int) -> LineUp:
+    """Raises MissingModel."""
+    stances, loaded, plan = squad.lined_up(load(name).posed(pose), count)
+    pieces = {each: terrain.parted(load(name).posed(each), whole) for each, whole in loaded.items()}
+    open_shells = terrain.shells(plan, stances, [loaded[stance.pose] for stance in stances])
+    roots = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, -_PLAQUE_ROOT * plan.plaque_scale))
+    shells = tuple(
+        closed(Mesh(shell.vertices, shell.faces), root=root)
+        for shell, root in zip(open_shells, roots, strict=True)
+    )
+    names = ("plinth", "ground", "plaque")
+    return LineUp(
+        fine_base=terrain.joined(open_shells),
+        stances=stances,
+        plan=plan,
+        staying=tuple(
+            terrain.staying(plan, number, pieces[stance.pose])
+            for number, stance in enumerate(stances)
+        ),
+        shells=shells,
+        base=tuple(
+            _shown(shell, own, faces=faces, name=name)
+            for shell, own, faces, name in zip(shells, open_shells, _BASE_FACES, names, strict=True)
+        ),
+    )
+
+
+def _shown(shell: Mesh, own: Body, *, faces: int, name: str) -> Coloured:
+    """For screens, with normals of the fine shell."""
+    light = thinned(shell, faces=faces)
+    fine = normals(Mesh(own.vertices, own.faces))
+    return Coloured(
+        int(own.material[0]), light, bodies.facing(light.vertices, own.vertices, fine), name=name
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def solid_base(name: str, pose: str, count: int) -> Any:
+    """The wide base as a manifold3d solid, its foot flat, with no wall too thin to print."""
+    row = line_up(name, pose, count)
+    parts = [solid(thinned(shell, faces=_PRINT_BASE_FACES)) for shell in row.shells]
+    scale_mm = bodies.make(name, pose).scale_mm
+    # A face of rock has fins.
+    whole = walls.reinforced(sum(parts[1:], parts[0]), least=bodies.WALL_MM / scale_mm)
+    return whole.simplify(_FINE_ROCK_MM / scale_mm).trim_by_plane((0, 1, 0), FOOT)
+
+
+def solids(row: LineUp) -> list[Any]:
+    """All of a squad but heads and name, each in its place."""
+    if not row.stances:
+        raise NotSolid("nobody stands there")
+    found = [solid_base(row.stances[0].name, row.stances[0].pose, len(row.stances))]
+    for number, stance in enumerate(row.stances):
+        whole, accessories = solid_figure(stance.name, stance.pose)
+        for each in (whole, *(accessories[index] for index in row.staying[number])):
+            found.append(each.transform(matrix(row.plan.places[number])))
+    return found
+
+
+def matrix(place: Place) -> Array:
+    """(3, 4) for manifold3d."""
+    return np.column_stack([place.turn(), [place.x, place.y, place.z]]).astype(np.float64)
