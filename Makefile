@@ -13,9 +13,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two files of tests at a time, each process with a database and a Valkey of its own. A file stays
 # whole, for what its tests share, and files keep their order: the short ones come last. Tests that
-# time what a person waits for (chaos, e2e) have the machine to themselves.
+# time what a person waits for, or a crew, have the machine to themselves.
 TESTS_AT_ONCE ?= 2
 together = -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
+alone = tests/chaos tests/e2e tests/deploy/test_up.py tests/deploy/test_supervisor.py \
+        tests/billboard/test_nudges.py tests/campaign/test_bell.py
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 TORCH := torch==2.13.0
 
@@ -37,8 +39,8 @@ run: $(VENV)/installed-embedded.txt ## Start everything on this machine; Ctrl-C 
 
 .PHONY: test
 test: check chromium ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest $(together) --ignore tests/chaos --ignore tests/e2e
-	$(BIN)/python -m pytest tests/chaos tests/e2e
+	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %)
+	$(BIN)/python -m pytest $(alone)
 	DIORAMA_TEST_DATABASE=postgres $(BIN)/python -m pytest $(together) tests/campaign tests/billboard \
 	  --ignore tests/billboard/test_player_logic.py
 

@@ -30,6 +30,13 @@ def test_hollows_of_both_sides_are_drawn_in_and_the_lamp_of_one_side_is_not() ->
     assert abs(drawn[left].mean() - drawn[right].mean()) < 0.06
 
 
+def test_light_that_no_bare_skin_tells_about_is_not_drawn_in() -> None:
+    everywhere = np.ones(GRID.shape, np.float32)
+    skin = light.Skin(inside=everywhere, bare=0 * everywhere, features=0 * everywhere)
+    drawn = light.removed(0.4 * everywhere, 0.2 * everywhere, skin, GRID, form=1.0)
+    assert np.abs(drawn).max() < 0.01
+
+
 def test_faint_mottling_of_bare_skin_goes_and_a_line_stays(selfie: Selfie) -> None:
     cheek = _around(selfie, 12)
     rows, columns = np.mgrid[-12:13, -12:13]

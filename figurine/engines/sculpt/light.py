@@ -31,8 +31,10 @@ _SHADOW_DEG = 2.5
 """Shadows broader than this that one side has and the other has not are the photo's."""
 _SHADOW_SHARE = 0.9
 _FORM = (-1.2, 0.5)
-"""Darkest and lightest that form gets, in log-luminance."""
+"""Darkest and lightest that form gets, in log-luminance: more light than this is shine, and hollows
+cut off at -0.8 or heights at 0.2 cost 0.01 to 0.02 of likeness."""
 _SURE = 0.7
+"""Trust in a cell from which it counts as bare skin."""
 _PLAIN = 60
 """Percentile of the light on bare skin that is neither hollow nor height."""
 EPSILON = 0.012
@@ -73,12 +75,14 @@ def removed(luminance: Array, radius: Array, skin: Skin, grid: Grid, *, form: fl
 
 
 def _form(taken: Array, skin: Skin) -> Array:
-    """The even part of the light taken away, 0 on plain skin."""
+    """The even part of the light taken away, 0 on plain skin; none where no skin is bare."""
+    bare = skin.bare > _SURE
+    if not bare.any():
+        return np.zeros_like(taken)
     weight = skin.inside + skin.inside[:, ::-1]
     lit = taken * skin.inside
     even = (lit + lit[:, ::-1]) / np.maximum(weight, 1e-3)
-    bare = even[skin.bare > _SURE]
-    plain = float(np.percentile(bare, _PLAIN)) if bare.size else 0.0
+    plain = float(np.percentile(even[bare], _PLAIN))
     return np.asarray(np.clip(even - plain, *_FORM) * skin.inside, np.float32)
 
 

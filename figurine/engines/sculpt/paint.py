@@ -19,6 +19,8 @@ _SKIN_HUE_DEG = (46.0, 62.0)
 _HUE_SHARE = 0.55
 """How much of the photo's own changes of hue a brush follows."""
 _WASH, _DRY, _TEETH = 1.5, 0.11, 0.5
+"""How deep creases are in plastic, how much lighter faces are than the rest (the young look old in
+dark plastic), and how much lighter teeth."""
 _BLUSH, _WARM = 5.0, 11.0
 _SURE = 0.7
 

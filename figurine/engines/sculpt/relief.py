@@ -41,6 +41,7 @@ _LINE_DEG, _LINE_GAIN = 2.2, 0.9
 """Lines are drawn firmer than they are. On the sample portraits this raised likeness by 0.01 in
 paint and 0.03 in plastic; 3.2 degrees or a gain of 1.4 did no better."""
 _FORM_DEG = 4.0
+"""What is broader is form, and never mottle: without, highlights kept the mottle on them."""
 _MOTTLE, _MOTTLE_DEG = 0.10, 1.2
 """Log-luminance below which unevenness of bare skin is the photo's, not the face's, and the
 neighbourhood in which it is judged: cell by cell, what is kept would be islands with shores."""
