@@ -32,9 +32,9 @@ from figurine.types import Face, Pixels, Selfie
 
 MIN_WIDTH_PX: Final = 64.0
 """Narrowest portrait 92, far face 11. Likeness (tests.bench, mean of nine, ArcFace and dlib) is
-0.608 and 0.952 at full size, 0.604 and 0.951 at 100 px, 0.597 and 0.952 at 80, 0.591 and 0.950 at
-64, 0.557 and 0.946 at 48, where lips and brows have gone soft. Ten portraits 67 px wide pass as
-noisy JPEGs of quality 40.
+0.665 and 0.959 at full size, 0.667 and 0.958 at 100 px, 0.666 and 0.959 at 80, 0.659 and 0.957 at
+64, 0.641 and 0.954 at 48, where lips and brows have gone soft. Ten portraits
+67 px wide pass as noisy JPEGs of quality 40.
 """
 
 MIN_SECOND_FACE: Final = 0.45
