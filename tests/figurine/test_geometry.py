@@ -188,6 +188,36 @@ def test_name_stands_out_from_the_plaque(
     assert "name" not in scene.geometry
 
 
+@pytest.mark.parametrize("kit", kits.names())
+def test_model_with_the_longest_and_densest_name_is_light(
+    engine: SculptEngine, selfie: Selfie, kit: str
+) -> None:
+    wanted = Recipe("sculpt", kit, "marble", plaque="鬱" * 16)
+    data = engine.geometry(selfie, wanted, format="glb")
+    assert len(data) < MOST_BYTES
+    name = trimesh.load_scene(io.BytesIO(data), file_type="glb").geometry["name"]
+    assert len(name.vertices) * 24 + len(name.faces) * 6 < 230_000
+
+
+def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
+    kit = kits.load("soldier")
+    base = bodies.solid_body("soldier")
+    fine = letters.letters("鬱" * 4, kit, base)
+    light = letters.letters("鬱" * 4, kit, base, most_points=500)
+    assert light.num_tri() < 0.5 * fine.num_tri()
+    assert light.volume() == pytest.approx(fine.volume(), rel=0.15)
+    assert light.bounding_box() == pytest.approx(fine.bounding_box(), abs=0.01)
+
+
+def test_creased_mesh_splits_at_sharp_edges_only() -> None:
+    box = meshes.creased(cube(), angle_deg=40)
+    assert (len(box.vertices), len(box.faces)) == (24, 12)
+    assert (np.abs(meshes.normals(box)).max(axis=1) > 0.999).all()
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    smooth = meshes.Mesh(ball.vertices.astype(np.float32), ball.faces.astype(np.int64))
+    assert len(meshes.creased(smooth, angle_deg=40).vertices) == len(ball.vertices)
+
+
 def test_name_is_not_mirrored() -> None:
     """L has its stem on the left and its foot at the bottom."""
     kit = kits.load("soldier")

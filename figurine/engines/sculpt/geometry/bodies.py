@@ -29,7 +29,7 @@ HEIGHT_MM = 54.0
 WALL_MM = 0.8
 KEPT = 4
 """Kits kept in memory, about 12 MB each."""
-PRINT_FACES, _SCREEN_FACES = 160_000, 88_000
+PRINT_FACES, _SCREEN_FACES = 160_000, 85_000
 CRUMB = 1e-6
 """Volume in cubic units under which a lump is marching cubes' dust: a cube of 0.3 mm."""
 SAWN = 0.004
