@@ -209,6 +209,15 @@ def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
     assert light.bounding_box() == pytest.approx(fine.bounding_box(), abs=0.01)
 
 
+def test_corners_in_one_place_are_parted_or_refused() -> None:
+    """Two cubes that touch in a corner part; two in the very same place move together for ever."""
+    other = meshes.Mesh(cube().vertices + np.float32(1), cube().faces)
+    apart = meshes.parted(meshes.joined([cube(), other]), by=0.01)
+    assert len(np.unique(apart.vertices, axis=0)) == 16
+    with pytest.raises(NotSolid):
+        meshes.parted(meshes.joined([cube(), cube()]), by=0.01)
+
+
 def test_creased_mesh_splits_at_sharp_edges_only() -> None:
     box = meshes.creased(cube(), angle_deg=40)
     assert (len(box.vertices), len(box.faces)) == (24, 12)
