@@ -386,6 +386,23 @@ def test_thin_means_a_wall_and_neither_an_edge_nor_a_low_relief() -> None:
     assert share(plate) > 0.8
 
 
+def test_surface_near_a_point_is_sampled_however_large_its_triangles_are() -> None:
+    large = meshes.Mesh(cube().vertices * 40, cube().faces)
+    corner = np.asarray([[20.0, 19.0, 18.0]])
+    points, facing = walls.sampled(large, spacing=0.2, around=(corner, 3.0))
+    assert {tuple(side) for side in facing.round().astype(int)} == {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
+    assert np.linalg.norm(points - corner, axis=1).max() <= 3
+    assert cKDTree(points).query([[20, 19, 18]])[0] < 0.2
+    nothing, none = walls.sampled(large, spacing=0.2, around=(corner * 9, 3.0))
+    assert (nothing.shape, none.shape) == ((0, 3), (0, 3))
+
+
+def test_sliver_is_sampled_along_its_length_alone() -> None:
+    corners = np.asarray([[0, 0, 0], [50, 0, 0], [50, 0.01, 0]], np.float32)
+    points, _ = walls.sampled(meshes.Mesh(corners, np.asarray([[0, 1, 2]])), spacing=0.1)
+    assert 400 < len(points) <= 500
+
+
 def test_isosurface_of_points_is_a_closed_skin_around_them() -> None:
     row = np.stack([np.linspace(0, 2, 40), np.zeros(40), np.zeros(40)], axis=1)
     skin = meshes.solid(isosurface(row, radius=0.5, cell=0.1))

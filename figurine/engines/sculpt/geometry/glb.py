@@ -36,7 +36,7 @@ _GROUND_NEAREST = 48
 _EMBOSSED = 1.35
 """A name without ink is this much lighter than its plate, as in the picture."""
 _NAME_POINTS = 1_800
-"""Of a name's outlines, 100 bytes each: three Latin letters have 90, 16 dense Han letters over 4 000."""
+"""Of a name's outlines, 100 bytes each: 3 Latin letters have 90, 16 dense Han letters 4 000."""
 _CREASE_DEG = 40.0
 """Edges of letters sharper than this stay sharp."""
 _BACK = -0.9
