@@ -361,6 +361,17 @@ def test_cord_is_filled_out() -> None:
     assert long < 6.7
 
 
+def test_long_triangles_of_a_taper_are_filled_out_where_it_is_thin() -> None:
+    """10 long, from 2.5 to 0.2 thick, in 12 triangles: no middle of one lies where it is thin."""
+    outline = [[0, -1.25], [10, -0.1], [10, 0.1], [0, 1.25]]
+    taper = manifold3d.CrossSection([outline], manifold3d.FillRule.NonZero).extrude(5)
+    assert taper.num_tri() == 12
+    grown = walls.reinforced(taper, least=0.8)
+    for x, least in ((9.9, 0.78), (8.5, 0.78), (4.0, 1.57)):
+        ray = grown.ray_cast((x, -3, 2.5), (x, 3, 2.5))
+        assert least <= (ray[-1].distance - ray[0].distance) * 6 < least + 0.2
+
+
 @pytest.mark.parametrize("size", [(6, 6, 3), (6, 0.9, 6)])
 def test_block_is_left_alone(size: tuple[float, float, float]) -> None:
     made = block(*size)

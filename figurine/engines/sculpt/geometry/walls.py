@@ -33,6 +33,8 @@ _STEPS, _STEP, _WARY = 24, 0.12, 0.6
 this share of the way to the nearest surface, so that it stays inside."""
 _FILL = 1.04
 """Of the least wall, how thick a filled one is."""
+_LOOK = 0.5
+"""Between the points that are looked from first, in least walls."""
 _FOUND = 0.4
 """How near to a ball a point must be to be left alone, in its radii: stricter than what is
 measured, so that borders are filled as well."""
@@ -186,9 +188,9 @@ def reinforced(made: Any, *, least: float, behind_z: float = np.inf) -> Any:
     import manifold3d  # noqa: PLC0415 - only in a worker
     from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
 
-    # 1. Where it is thin: a look from every triangle, then closely around what was found.
+    # 1. Where it is thin: a look from all over it, then closely around what was found.
     mesh = from_solid(made)
-    points, facing = _middles(mesh)
+    points, facing = sampled(mesh, spacing=_LOOK * least)
     points, facing = (each[points[:, 2] < behind_z] for each in (points, facing))
     coarse = thickness(made, points, facing, most=2 * least) < least
     if not coarse.any():
@@ -209,9 +211,3 @@ def reinforced(made: Any, *, least: float, behind_z: float = np.inf) -> Any:
     filling = isosurface(middles, radius=_FILL * least / 2, cell=_GRAIN * least)
     balls = solid(filling).simplify(_SMOOTH * least)
     return manifold3d.Manifold.batch_boolean([made, balls], manifold3d.OpType.Add)
-
-
-def _middles(mesh: Mesh) -> tuple[Array, Array]:
-    corner = mesh.vertices[mesh.faces].astype(np.float64)
-    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    return corner.mean(axis=1), face / (np.linalg.norm(face, axis=1, keepdims=True) + 1e-300)
