@@ -291,7 +291,13 @@ def _name(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
     panel = finish.palette[kit.materials.index("base")]
     ink = kits.linear(finish.plaque_ink) if finish.plaque_ink else panel * _EMBOSSED
     mesh = creased(_seen(from_solid(raised), kit), angle_deg=_CREASE_DEG)
-    coat = Coat("name", ink * finish.room, _roughness(finish), metallic=_metallic(finish))
+    coat = Coat(
+        "name",
+        ink * finish.room,
+        _roughness(finish),
+        metallic=_metallic(finish),
+        glow=patterns.glow(ink, finish),
+    )
     return [Surface("name", coat, mesh, normals(mesh))]
 
 
