@@ -204,6 +204,7 @@ def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
     base = bodies.solid_body("soldier")
     fine = letters.letters("鬱" * 4, kit, base)
     light = letters.letters("鬱" * 4, kit, base, most_points=500)
+    assert fine is not None and light is not None
     assert light.num_tri() < 0.5 * fine.num_tri()
     assert light.volume() == pytest.approx(fine.volume(), rel=0.15)
     assert light.bounding_box() == pytest.approx(fine.bounding_box(), abs=0.01)
@@ -403,7 +404,7 @@ def test_surface_near_a_point_is_sampled_however_large_its_triangles_are() -> No
     points, facing = walls.sampled(large, spacing=0.2, around=(corner, 3.0))
     assert {tuple(side) for side in facing.round().astype(int)} == {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
     assert np.linalg.norm(points - corner, axis=1).max() <= 3
-    assert cKDTree(points).query([[20, 19, 18]])[0] < 0.2
+    assert np.linalg.norm(points - corner, axis=1).min() < 0.2
     nothing, none = walls.sampled(large, spacing=0.2, around=(corner * 9, 3.0))
     assert (nothing.shape, none.shape) == ((0, 3), (0, 3))
 

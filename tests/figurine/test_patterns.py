@@ -112,7 +112,7 @@ def test_name_shines_with_the_glow_around_it(models: dict[str, Model]) -> None:
     light = models["glow"].materials["name"]["emissiveFactor"]
     assert max(light) > 0
     assert light == pytest.approx(patterns.glow(kits.linear(finish.plaque_ink), finish), abs=1e-4)
-    assert "emissiveFactor" not in models["marble"].materials["name"]
+    assert "emissiveFactor" not in models["bronze"].materials["name"]
 
 
 def test_plain_finish_has_no_patterns() -> None:

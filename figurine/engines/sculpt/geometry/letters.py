@@ -11,7 +11,7 @@ import numpy as np
 from figurine import lettering
 from figurine.errors import NotSolid
 from figurine.kits import Kit
-from figurine.types import Array, Pixels
+from figurine.types import Array
 
 _FILL = (0.86, 0.62)
 """Shares of the plaque's width and height that the name may take, as in its picture."""
@@ -67,10 +67,13 @@ def letters(name: str, kit: Kit, body: Any, *, most_points: int = 0) -> Any | No
     return raised.transform(np.column_stack([right, up, out, middle]))
 
 
-def _smooth(outlines: Sequence[Pixels], *, error_px: float, most_points: int) -> list[Pixels]:
+def _smooth(outlines: Sequence[Any], *, error_px: float, most_points: int) -> list[Array]:
     """Outlines (N, 2) of few points, without those that enclose nothing."""
     while True:
-        drawn = [cv2.approxPolyDP(line, error_px, True)[:, 0] for line in outlines]
+        drawn = [
+            np.asarray(cv2.approxPolyDP(line, error_px, True)[:, 0], np.float32)
+            for line in outlines
+        ]
         smooth = [line for line in drawn if len(line) > 2]
         if not most_points or sum(map(len, smooth)) <= most_points:
             return smooth
