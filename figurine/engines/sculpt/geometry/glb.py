@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -64,12 +64,21 @@ def write(made: Bust, kit: Kit, finish: Finish, *, name: str, pieces: Iterable[P
     return packed(surfaces, scale=standing.scale_mm / 1000, foot=standing.foot)
 
 
-def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -> bytes:
+def write_squad(
+    busts: Sequence[Bust],
+    kit: Kit,
+    finish: Finish,
+    *,
+    name: str,
+    step: Callable[[float], None],
+) -> bytes:
     """A GLB under 4 MB of several on one base, left to right; all faces in one texture.
 
+    step: told the share done after the base and each figure.
     Raises BadPlaque, MissingModel, NotSolid.
     """
     # 1. Who stands where, on what.
+    step(0.0)
     row = troops.line_up(kit.name, kit.pose, len(busts))
     face, corners = _atlas(
         [patterns.face_skin(made, finish, metallic=_metallic(finish)) for made in busts]
@@ -88,6 +97,7 @@ def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -
 
     # 2. Each figure, and what stands on its ground.
     for number, (made, stance) in enumerate(zip(busts, row.stances, strict=True)):
+        step((1 + number) / (2 + len(busts)))
         figure = troops.figure(stance.name, stance.pose)
         parts = [
             *_head(
@@ -111,6 +121,7 @@ def write_squad(busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str) -
             own = _coloured(figure.accessories[index].coloured, stance, finish, skin=made.skin)
             parts += [replace(part, name=f"{part.name} {index}") for part in own]
         surfaces += [_placed(part, number, row.plan.places[number]) for part in parts]
+    step((1 + len(busts)) / (2 + len(busts)))
     scale_mm = bodies.make(kit.name, kit.pose).scale_mm
     return packed(surfaces, scale=scale_mm / 1000, foot=0.0)
 
