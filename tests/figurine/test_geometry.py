@@ -188,6 +188,46 @@ def test_name_stands_out_from_the_plaque(
     assert "name" not in scene.geometry
 
 
+@pytest.mark.parametrize("kit", kits.names())
+def test_model_with_the_longest_and_densest_name_is_light(
+    engine: SculptEngine, selfie: Selfie, kit: str
+) -> None:
+    wanted = Recipe("sculpt", kit, "marble", plaque="鬱" * 16)
+    data = engine.geometry(selfie, wanted, format="glb")
+    assert len(data) < MOST_BYTES
+    name = trimesh.load_scene(io.BytesIO(data), file_type="glb").geometry["name"]
+    assert len(name.vertices) * 24 + len(name.faces) * 6 < 230_000
+
+
+def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
+    kit = kits.load("soldier")
+    base = bodies.solid_body("soldier")
+    fine = letters.letters("鬱" * 4, kit, base)
+    light = letters.letters("鬱" * 4, kit, base, most_points=500)
+    assert fine is not None and light is not None
+    assert light.num_tri() < 0.5 * fine.num_tri()
+    assert light.volume() == pytest.approx(fine.volume(), rel=0.15)
+    assert light.bounding_box() == pytest.approx(fine.bounding_box(), abs=0.01)
+
+
+def test_corners_in_one_place_are_parted_or_refused() -> None:
+    """Two cubes that touch in a corner part; two in the very same place move together for ever."""
+    other = meshes.Mesh(cube().vertices + np.float32(1), cube().faces)
+    apart = meshes.parted(meshes.joined([cube(), other]), by=0.01)
+    assert len(np.unique(apart.vertices, axis=0)) == 16
+    with pytest.raises(NotSolid):
+        meshes.parted(meshes.joined([cube(), cube()]), by=0.01)
+
+
+def test_creased_mesh_splits_at_sharp_edges_only() -> None:
+    box = meshes.creased(cube(), angle_deg=40)
+    assert (len(box.vertices), len(box.faces)) == (24, 12)
+    assert (np.abs(meshes.normals(box)).max(axis=1) > 0.999).all()
+    ball = trimesh.creation.icosphere(subdivisions=2)
+    smooth = meshes.Mesh(ball.vertices.astype(np.float32), ball.faces.astype(np.int64))
+    assert len(meshes.creased(smooth, angle_deg=40).vertices) == len(ball.vertices)
+
+
 def test_name_is_not_mirrored() -> None:
     """L has its stem on the left and its foot at the bottom."""
     kit = kits.load("soldier")
@@ -322,6 +362,17 @@ def test_cord_is_filled_out() -> None:
     assert long < 6.7
 
 
+def test_long_triangles_of_a_taper_are_filled_out_where_it_is_thin() -> None:
+    """10 long, from 2.5 to 0.2 thick, in 12 triangles: no middle of one lies where it is thin."""
+    outline = [[0, -1.25], [10, -0.1], [10, 0.1], [0, 1.25]]
+    taper = manifold3d.CrossSection([outline], manifold3d.FillRule.NonZero).extrude(5)
+    assert taper.num_tri() == 12
+    grown = walls.reinforced(taper, least=0.8)
+    for x, least in ((9.9, 0.78), (8.5, 0.78), (4.0, 1.57)):
+        ray = grown.ray_cast((x, -3, 2.5), (x, 3, 2.5))
+        assert least <= (ray[-1].distance - ray[0].distance) * 6 < least + 0.2
+
+
 @pytest.mark.parametrize("size", [(6, 6, 3), (6, 0.9, 6)])
 def test_block_is_left_alone(size: tuple[float, float, float]) -> None:
     made = block(*size)
@@ -345,6 +396,23 @@ def test_thin_means_a_wall_and_neither_an_edge_nor_a_low_relief() -> None:
 
     assert share(made) < 0.02
     assert share(plate) > 0.8
+
+
+def test_surface_near_a_point_is_sampled_however_large_its_triangles_are() -> None:
+    large = meshes.Mesh(cube().vertices * 40, cube().faces)
+    corner = np.asarray([[20.0, 19.0, 18.0]])
+    points, facing = walls.sampled(large, spacing=0.2, around=(corner, 3.0))
+    assert {tuple(side) for side in facing.round().astype(int)} == {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
+    assert np.linalg.norm(points - corner, axis=1).max() <= 3
+    assert np.linalg.norm(points - corner, axis=1).min() < 0.2
+    nothing, none = walls.sampled(large, spacing=0.2, around=(corner * 9, 3.0))
+    assert (nothing.shape, none.shape) == ((0, 3), (0, 3))
+
+
+def test_sliver_is_sampled_along_its_length_alone() -> None:
+    corners = np.asarray([[0, 0, 0], [50, 0, 0], [50, 0.01, 0]], np.float32)
+    points, _ = walls.sampled(meshes.Mesh(corners, np.asarray([[0, 1, 2]])), spacing=0.1)
+    assert 400 < len(points) <= 500
 
 
 def test_isosurface_of_points_is_a_closed_skin_around_them() -> None:

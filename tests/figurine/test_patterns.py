@@ -106,6 +106,15 @@ def test_glow_shines_of_itself_and_less_in_hollows(models: dict[str, Model]) -> 
     assert "emissiveTexture" in models["glow"].materials["face"]
 
 
+def test_name_shines_with_the_glow_around_it(models: dict[str, Model]) -> None:
+    kit = kits.load("soldier")
+    finish = kit.finish("glow")
+    light = models["glow"].materials["name"]["emissiveFactor"]
+    assert max(light) > 0
+    assert light == pytest.approx(patterns.glow(kits.linear(finish.plaque_ink), finish), abs=1e-4)
+    assert "emissiveFactor" not in models["bronze"].materials["name"]
+
+
 def test_plain_finish_has_no_patterns() -> None:
     kit = kits.load("soldier")
     assert [name for name in kit.finishes if patterns.is_patterned(kit.finish(name))] == [

@@ -15,6 +15,7 @@ from figurine import kits
 from figurine.engines.base import Format
 from figurine.engines.sculpt import SculptEngine, bust
 from figurine.engines.sculpt.geometry import bodies, meshes, walls
+from figurine.errors import Cancelled
 from figurine.gate import admit
 from figurine.types import Array, Recipe, Selfie
 from tests.squads import group_photo
@@ -110,6 +111,32 @@ def test_model_of_a_squad_again_is_the_same_to_the_byte(
     engine: SculptEngine, pair: Selfie, model: bytes
 ) -> None:
     assert cast(engine, pair, format="glb", plaque="NOVA") == model
+
+
+@pytest.mark.parametrize(("format", "steps"), [("glb", 5), ("stl", 7)])
+def test_progress_of_a_squad_is_heard_throughout_the_cast(
+    engine: SculptEngine, pair: Selfie, format: Format, steps: int
+) -> None:
+    """For each figure or solid, so that a job whose selfie is recalled ends at the next."""
+    heard: list[float] = []
+
+    def hear(stage: str, done: float) -> None:
+        if stage == "casting":
+            heard.append(done)
+
+    wanted = Recipe("sculpt", "soldier", "painted")
+    engine.geometry(pair, wanted, format=format, progress=hear)
+    assert len(heard) >= steps
+    assert heard == sorted(heard)
+    assert heard[0] == pytest.approx(0.3)
+    assert heard[-1] == 1
+
+    def recall(stage: str, done: float) -> None:
+        if 0.5 < done < 1:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        engine.geometry(pair, wanted, format=format, progress=recall)
 
 
 def test_print_of_a_squad_is_one_watertight_solid(printed: Any) -> None:

@@ -136,8 +136,14 @@ class SculptEngine:
             progress("sculpting", 0.02 + 0.28 * number / count)
             head = bust.measure(face, stance)
             busts.append(bust.make(Selfie(selfie.pixels, (face,)), head, stance, finish))
-        progress("casting", 0.3)
-        file = geometry.write_squad(busts, kit, finish, name=recipe.plaque, format=format)
+        file = geometry.write_squad(
+            busts,
+            kit,
+            finish,
+            name=recipe.plaque,
+            format=format,
+            step=lambda done: progress("casting", 0.3 + 0.7 * done),
+        )
         progress("casting", 1.0)
         return file
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from figurine.engines.base import Format
 from figurine.engines.sculpt.bust import Bust
@@ -32,13 +32,20 @@ def write(
 
 
 def write_squad(
-    busts: Sequence[Bust], kit: Kit, finish: Finish, *, name: str, format: Format
+    busts: Sequence[Bust],
+    kit: Kit,
+    finish: Finish,
+    *,
+    name: str,
+    format: Format,
+    step: Callable[[float], None],
 ) -> bytes:
     """Several on one wide base, left to right, as a file; the kit stands as the first of them.
 
-    Each bust is made for the stance that `squad.lined_up` gives it.
-    Raises BadPlaque, MissingModel, NotSolid.
+    Each bust is made for the stance that `squad.lined_up` gives it. step: told the share done,
+    figure by figure and solid by solid. Raises BadPlaque, MissingModel, NotSolid, and what `step`
+    raises.
     """
     if format == "glb":
-        return glb.write_squad(busts, kit, finish, name=name)
-    return stl.write_squad(busts, kit, name=name)
+        return glb.write_squad(busts, kit, finish, name=name, step=step)
+    return stl.write_squad(busts, kit, name=name, step=step)

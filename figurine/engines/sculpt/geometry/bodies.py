@@ -29,7 +29,7 @@ HEIGHT_MM = 54.0
 WALL_MM = 0.8
 KEPT = 4
 """Kits kept in memory, about 12 MB each."""
-PRINT_FACES, _SCREEN_FACES = 160_000, 88_000
+_PRINT_FACES, _SCREEN_FACES = 160_000, 85_000
 CRUMB = 1e-6
 """Volume in cubic units under which a lump is marching cubes' dust: a cube of 0.3 mm."""
 SAWN = 0.004
@@ -81,7 +81,7 @@ def make(name: str, pose: str = "") -> Body:
         float(end) for end in (baked.vertices[:, 1].min(), baked.vertices[:, 1].max())
     )
     foot = max(0.0, lowest) + SAWN
-    light = thinned(closed(Mesh(baked.vertices, baked.faces)), faces=PRINT_FACES)
+    light = thinned(closed(Mesh(baked.vertices, baked.faces)), faces=_PRINT_FACES)
     standing = from_solid(solid(light).trim_by_plane((0, 1, 0), foot))
     kept = lumps(standing, least_volume=CRUMB)
     if not kept:

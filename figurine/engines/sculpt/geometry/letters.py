@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -16,15 +17,20 @@ _FILL = (0.86, 0.62)
 """Shares of the plaque's width and height that the name may take, as in its picture."""
 _RAISED, _ROOT = 0.016, 0.012
 """How far the letters stand out (0.45 mm on a figure of 54 mm) and reach in, in units."""
-_SMOOTH = 0.004
+_SMOOTH = 0.003
 """Largest error of an outline, as a share of the letters' height."""
+_FINER = 4
+"""Pixels in one of the drawn name's: its grey edge says where a slope runs, without stairs."""
+_COARSER = 1.2
+"""By how much that error grows until an outline has few enough points."""
 _SOUGHT = 0.06
 """How far before and behind the kit's plaque its surface is looked for, in units."""
 
 
-def letters(name: str, kit: Kit, body: Any) -> Any | None:
+def letters(name: str, kit: Kit, body: Any, *, most_points: int = 0) -> Any | None:
     """A manifold3d solid in the kit's units, standing on the body's plaque; None without a name.
 
+    most_points: of all outlines, which are drawn coarser until they have no more; 0 is any number.
     Raises BadPlaque, and NotSolid where the kit has nothing behind its plaque.
     """
     import manifold3d  # noqa: PLC0415 - only in a worker
@@ -33,14 +39,14 @@ def letters(name: str, kit: Kit, body: Any) -> Any | None:
     if not text:
         return None
     # 1. Outlines, x right and y up, around the middle.
-    mask = lettering.drawn(text)
+    mask = cv2.resize(lettering.drawn(text), None, fx=_FINER, fy=_FINER)
     height, width = mask.shape
     outlines, _ = cv2.findContours(
         np.pad((mask > 0.5).astype(np.uint8), 1), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
     )
-    smooth = [cv2.approxPolyDP(line, _SMOOTH * height, True)[:, 0] for line in outlines]
+    smooth = _smooth(outlines, error_px=_SMOOTH * height, most_points=most_points)
     middle_px = np.asarray([width / 2 + 0.5, height / 2 + 0.5])
-    flat = [(line - middle_px) * [1.0, -1.0] for line in smooth if len(line) > 2]
+    flat = [(line - middle_px) * [1.0, -1.0] for line in smooth]
 
     # 2. As large as the plaque allows, raised.
     top_left, top_right, bottom_right, _ = kit.plaque.astype(np.float64)
@@ -59,6 +65,19 @@ def letters(name: str, kit: Kit, body: Any) -> Any | None:
     out = np.cross(right, up)
     middle = kit.plaque.mean(axis=0) + out * _depth(body, kit.plaque, out)
     return raised.transform(np.column_stack([right, up, out, middle]))
+
+
+def _smooth(outlines: Sequence[Any], *, error_px: float, most_points: int) -> list[Array]:
+    """Outlines (N, 2) of few points, without those that enclose nothing."""
+    while True:
+        drawn = [
+            np.asarray(cv2.approxPolyDP(line, error_px, True)[:, 0], np.float32)
+            for line in outlines
+        ]
+        smooth = [line for line in drawn if len(line) > 2]
+        if not most_points or sum(map(len, smooth)) <= most_points:
+            return smooth
+        error_px *= _COARSER
 
 
 def _depth(body: Any, corners: Array, out: Array) -> float:

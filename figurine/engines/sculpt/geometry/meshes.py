@@ -17,6 +17,9 @@ Index = NDArray[np.signedinteger[Any]]
 _LARGE = 400_000
 """Triangles from which thinning has a process of its own."""
 
+_PARTINGS = 8
+"""Times that corners in one place are drawn apart: once does, unless they fall onto others."""
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -46,6 +49,30 @@ def normals(mesh: Mesh) -> Array:
         for corner in range(3):
             total[:, axis] += np.bincount(mesh.faces[:, corner], weight, count)
     return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)
+
+
+def creased(mesh: Mesh, *, angle_deg: float) -> Mesh:
+    """The same triangles, with corners of their own on both sides of edges sharper than this."""
+    # 1. Each edge's two half edges, one from either side.
+    count = len(mesh.vertices)
+    starts = mesh.faces.ravel().astype(np.int64)
+    ends = np.roll(mesh.faces, -1, axis=1).ravel().astype(np.int64)
+    ways, back = starts * count + ends, ends * count + starts
+    order = np.argsort(ways)
+    other = order[np.minimum(np.searchsorted(ways, back, sorter=order), len(ways) - 1)]
+
+    # 2. Corners across a soft edge are one.
+    a, b, c = mesh.vertices[mesh.faces].astype(np.float64).transpose(1, 0, 2)
+    face = np.cross(b - a, c - a)
+    face /= np.linalg.norm(face, axis=1, keepdims=True) + 1e-300
+    half = np.arange(len(ways))
+    soft = np.einsum("ij,ij->i", face[half // 3], face[other // 3]) > np.cos(np.radians(angle_deg))
+    soft &= ways[other] == back
+    here, there = half[soft], other[soft]
+    following = there // 3 * 3 + (there + 1) % 3
+    corner = _lumps(np.stack([here, following], axis=1), len(ways))
+    _, first = np.unique(corner, return_index=True)
+    return Mesh(mesh.vertices[starts[first]], corner.reshape(-1, 3).astype(np.int64))
 
 
 def closed(mesh: Mesh, *, root: tuple[float, float, float] = (0, 0, 0)) -> Mesh:
@@ -197,10 +224,12 @@ def parted(mesh: Mesh, *, by: float) -> Mesh:
     """Corners that lie in one place without being one drawn back into the solid by `by`.
 
     Where two sheets touch in an edge, a file of loose triangles would join all four of its sides.
+    Raises NotSolid where they stay together.
     """
-    while True:
+    for _ in range(_PARTINGS):
         _, first, count = np.unique(mesh.vertices, axis=0, return_inverse=True, return_counts=True)
         shared = count[first.ravel()] > 1
         if not shared.any():
             return mesh
         mesh = mesh.moved(-by * normals(mesh) * shared[:, None])
+    raise NotSolid(f"{int(shared.sum())} corners lie in one place with others")

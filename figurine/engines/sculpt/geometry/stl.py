@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,19 +33,30 @@ def write(bust: Bust, kit: Kit, *, name: str, pieces: Iterable[Piece]) -> bytes:
     return _file([*solids, *_name(name, kit, standing)], foot=body.foot, scale_mm=body.scale_mm)
 
 
-def write_squad(busts: Sequence[Bust], kit: Kit, *, name: str) -> bytes:
+def write_squad(
+    busts: Sequence[Bust], kit: Kit, *, name: str, step: Callable[[float], None]
+) -> bytes:
     """A binary STL of several on one base, left to right. Raises BadPlaque, MissingModel, NotSolid.
 
-    Each is as large as one alone would be.
+    Each is as large as one alone would be. step: told the share done after each solid.
     """
+    step(0.0)
     row = troops.line_up(kit.name, kit.pose, len(busts))
-    solids = troops.solids(row)
+    # The base, figures with what stands on their ground, heads, and all joined.
+    whole = 2 + 2 * len(busts) + sum(map(len, row.staying))
+    solids: list[Any] = []
+    for each in troops.solids(row):
+        solids.append(each)
+        step(len(solids) / whole)
+    done = len(solids)
     ours = replace(kit, plaque=row.plan.plaque(kit.plaque))
     solids += _name(name, ours, solids[0])
     for bust, stance, place in zip(busts, row.stances, row.plan.places, strict=True):
         over = troops.figure(stance.name, stance.pose).liner
         head = _head(bust, stance, over, faces=SQUAD_HEAD_FACES)
         solids.append(head.transform(troops.matrix(place)))
+        done += 1
+        step(done / whole)
     scale_mm = bodies.make(kit.name, kit.pose).scale_mm
     return _file(solids, foot=troops.FOOT, scale_mm=scale_mm)
 

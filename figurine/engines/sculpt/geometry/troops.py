@@ -5,6 +5,7 @@ What depends on nobody's face; kept between visitors, the figures by pose.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -24,7 +25,6 @@ from figurine.engines.sculpt.geometry.meshes import (
     thinned,
 )
 from figurine.engines.sculpt.terrain import Place, Plan
-from figurine.errors import NotSolid
 from figurine.kits import Kit, body, load
 from figurine.kits.body import Body
 from figurine.types import Array
@@ -179,16 +179,16 @@ def solid_base(name: str, pose: str, count: int) -> Any:
     return whole.simplify(_FINE_ROCK_MM / scale_mm).trim_by_plane((0, 1, 0), FOOT)
 
 
-def solids(row: LineUp) -> list[Any]:
-    """All of a squad but heads and name, each in its place."""
-    if not row.stances:
-        raise NotSolid("nobody stands there")
-    found = [solid_base(row.stances[0].name, row.stances[0].pose, len(row.stances))]
+def solids(row: LineUp) -> Iterator[Any]:
+    """All of a squad but heads and name, each in its place, the base first.
+
+    One at a time, as each may take seconds. Raises MissingModel, NotSolid.
+    """
+    yield solid_base(row.stances[0].name, row.stances[0].pose, len(row.stances))
     for number, stance in enumerate(row.stances):
         whole, accessories = solid_figure(stance.name, stance.pose)
         for each in (whole, *(accessories[index] for index in row.staying[number])):
-            found.append(each.transform(matrix(row.plan.places[number])))
-    return found
+            yield each.transform(matrix(row.plan.places[number]))
 
 
 def matrix(place: Place) -> Array:

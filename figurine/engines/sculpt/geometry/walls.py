@@ -26,11 +26,15 @@ _ROUNDED = 0.95
 _CLOUD = 0.15
 """Of the least wall, between the points that stand for the surface where balls are measured: they
 come out 1 % too large."""
+_AT_ONCE = 400_000
+"""Points put on triangles before the next: 50 MB."""
 _STEPS, _STEP, _WARY = 24, 0.12, 0.6
 """A ball's way to where it is largest: so many steps of so many radii, none of them longer than
 this share of the way to the nearest surface, so that it stays inside."""
 _FILL = 1.04
 """Of the least wall, how thick a filled one is."""
+_LOOK = 0.5
+"""Between the points that are looked from first, in least walls."""
 _FOUND = 0.4
 """How near to a ball a point must be to be left alone, in its radii: stricter than what is
 measured, so that borders are filled as well."""
@@ -99,6 +103,8 @@ def _room(mesh: Mesh, points: Array, directions: Array, *, radius: float, near: 
         return best
     reach = radius * (1 + near)
     cloud, _ = sampled(mesh, spacing=2 * radius * _CLOUD, around=(points, 2.5 * reach))
+    if not len(cloud):
+        return best
     tree = cKDTree(cloud)
     middle = points - directions * (radius * 0.12)
     for _ in range(_STEPS):
@@ -118,34 +124,53 @@ def sampled(
 ) -> tuple[Array, Array]:
     """Points about `spacing` apart on a mesh, and their triangles' normals: each (N, 3).
 
-    around: only triangles whose middle is so near one of these points. Without chance: a lattice
-    in each triangle, as fine as its longest side needs.
+    around: only what is so near one of these points. Without chance: rows along each triangle's
+    longest side, so that a sliver has few.
     """
-    corner = mesh.vertices[mesh.faces].astype(np.float64)
-    if around is not None:
-        from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
 
-        points, reach = around
-        away, _ = cKDTree(points).query(corner.mean(axis=1), distance_upper_bound=reach)
-        corner = corner[np.isfinite(away)]
-    sides = corner - np.roll(corner, 1, axis=1)
-    steps = np.ceil(np.linalg.norm(sides, axis=2).max(axis=1) / spacing).astype(int).clip(1)
-    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    face /= np.linalg.norm(face, axis=1, keepdims=True) + 1e-300
-    found, facing = [], []
-    for count in np.unique(steps):
-        here = steps == count
-        # Middles of the small triangles that stand as the large one does.
-        i, j = np.nonzero(np.add.outer(np.arange(count), np.arange(count)) < count)
-        b, c = (i + 1 / 3) / count, (j + 1 / 3) / count
-        shares = np.stack([1 - b - c, b, c], axis=1)
-        found.append(np.einsum("kc,fcx->fkx", shares, corner[here]).reshape(-1, 3))
-        facing.append(np.repeat(face[here], len(shares), axis=0))
+    corner = mesh.vertices[mesh.faces].astype(np.float64)
+    tree, reach = (None, 0.0) if around is None else (cKDTree(around[0]), around[1])
+    if tree is not None:
+        # A large triangle may come near though its middle is far.
+        middle = corner.mean(axis=1)
+        wide = reach + np.linalg.norm(corner - middle[:, None], axis=2).max(axis=1)
+        away, _ = tree.query(middle, distance_upper_bound=float(wide.max(initial=0)) + 1e-9)
+        corner = corner[away <= wide]
+
+    # 1. The longest side first.
+    lengths = np.linalg.norm(np.roll(corner, -1, axis=1) - corner, axis=2)
+    turn = (lengths.argmax(axis=1)[:, None] + np.arange(3)) % 3
+    a, b, c = np.take_along_axis(corner, turn[:, :, None], axis=1).transpose(1, 0, 2)
+    face = np.cross(b - a, c - a)
+    twice_area = np.linalg.norm(face, axis=1)
+    face /= twice_area[:, None] + 1e-300
+    long = lengths.max(axis=1, initial=0)
+    across = np.ceil(long / spacing).astype(np.int64).clip(1)
+    rows = np.ceil(twice_area / (long + 1e-300) / spacing).astype(np.int64).clip(1)
+
+    # 2. So many at a time that they need little memory.
+    found, facing = [np.zeros((0, 3))], [np.zeros((0, 3))]
+    batch = np.cumsum(across * rows) // _AT_ONCE
+    for number in np.unique(batch):
+        own = np.flatnonzero(batch == number)
+        of = np.repeat(own, (across * rows)[own])
+        index = np.arange(len(of)) - np.searchsorted(of, of)
+        along = ((index % across[of] + 0.5) / across[of])[:, None]
+        up = ((index // across[of] + 1 / 3) / rows[of])[:, None]
+        points = (a[of] * (1 - along) + b[of] * along) * (1 - up) + c[of] * up
+        if tree is not None:
+            near = np.isfinite(tree.query(points, distance_upper_bound=reach)[0])
+            points, of = points[near], of[near]
+        found.append(points)
+        facing.append(face[of])
     return _sparse(np.concatenate(found), np.concatenate(facing), apart=0.7 * spacing)
 
 
 def _sparse(points: Array, facing: Array, *, apart: float) -> tuple[Array, Array]:
     """One point of all that share a cell and a side: fine triangles have too many."""
+    if not len(points):
+        return points, facing
     cell = np.floor((points - points.min(axis=0)) / apart).astype(np.int64)
     side = np.abs(facing).argmax(axis=1)
     side += 3 * (np.take_along_axis(facing, side[:, None], axis=1)[:, 0] > 0)
@@ -163,9 +188,9 @@ def reinforced(made: Any, *, least: float, behind_z: float = np.inf) -> Any:
     import manifold3d  # noqa: PLC0415 - only in a worker
     from scipy.spatial import cKDTree  # noqa: PLC0415 - heavy, and only in a worker
 
-    # 1. Where it is thin: a look from every triangle, then closely around what was found.
+    # 1. Where it is thin: a look from all over it, then closely around what was found.
     mesh = from_solid(made)
-    points, facing = _middles(mesh)
+    points, facing = sampled(mesh, spacing=_LOOK * least)
     points, facing = (each[points[:, 2] < behind_z] for each in (points, facing))
     coarse = thickness(made, points, facing, most=2 * least) < least
     if not coarse.any():
@@ -186,9 +211,3 @@ def reinforced(made: Any, *, least: float, behind_z: float = np.inf) -> Any:
     filling = isosurface(middles, radius=_FILL * least / 2, cell=_GRAIN * least)
     balls = solid(filling).simplify(_SMOOTH * least)
     return manifold3d.Manifold.batch_boolean([made, balls], manifold3d.OpType.Add)
-
-
-def _middles(mesh: Mesh) -> tuple[Array, Array]:
-    corner = mesh.vertices[mesh.faces].astype(np.float64)
-    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    return corner.mean(axis=1), face / (np.linalg.norm(face, axis=1, keepdims=True) + 1e-300)
