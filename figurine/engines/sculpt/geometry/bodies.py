@@ -28,7 +28,7 @@ HEIGHT_MM = 54.0
 """From the table to the top of the helmet."""
 WALL_MM = 0.8
 KEPT = 4
-"""Kits kept in memory, about 12 MB each."""
+"""Kits and poses kept in memory, up to 20 MB each."""
 _PRINT_FACES, _SCREEN_FACES = 160_000, 85_000
 CRUMB = 1e-6
 """Volume in cubic units under which a lump is marching cubes' dust: a cube of 0.3 mm."""
