@@ -7,7 +7,7 @@ single fields, colours and glosses of them, adds finishes, or leaves one out wit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,8 @@ class Finish:
     surface: str
     """"plastic": colour under a clear gloss, stone too; "metal": colour in the reflection."""
     roughness: float
+    face_roughness: float
+    """Of heads: in a mirror's reflections nobody is to be recognised."""
     specular: Array
     """(M,) strength of the highlight, a number a material; 1 is plastic."""
     plaque_ink: str
@@ -62,6 +64,10 @@ class Finish:
     room: Array
     """(3,) how bright the studio is, 1 is day. A glowing figure stands in a dim, cool one."""
 
+    def on_face(self) -> Finish:
+        """The finish as heads have it."""
+        return replace(self, roughness=self.face_roughness)
+
 
 def read(
     name: str, shared: Mapping[str, Any], own: Mapping[str, Any], materials: tuple[str, ...]
@@ -78,6 +84,7 @@ def read(
         plates=data.get("plates", name),
         surface=data.get("surface", "plastic"),
         roughness=data["roughness"],
+        face_roughness=data.get("face_roughness", data["roughness"]),
         specular=np.asarray(
             [data["gloss"].get(material, data["specular"]) for material in materials], np.float32
         ),

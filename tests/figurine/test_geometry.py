@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import manifold3d
 import numpy as np
 import pytest
 import trimesh
@@ -21,8 +20,7 @@ from figurine.decode import decode
 from figurine.engines.base import Format
 from figurine.engines.sculpt import SculptEngine, bust, geometry, surface
 from figurine.engines.sculpt.geometry import bodies, letters, meshes, walls
-from figurine.engines.sculpt.geometry.isosurface import isosurface
-from figurine.errors import BadPlaque, NoFace, NotSolid, UnknownKit
+from figurine.errors import BadPlaque, NoFace, UnknownKit
 from figurine.gate import admit
 from figurine.types import Recipe, Selfie
 from tests import photos
@@ -210,24 +208,6 @@ def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
     assert light.bounding_box() == pytest.approx(fine.bounding_box(), abs=0.01)
 
 
-def test_corners_in_one_place_are_parted_or_refused() -> None:
-    """Two cubes that touch in a corner part; two in the very same place move together for ever."""
-    other = meshes.Mesh(cube().vertices + np.float32(1), cube().faces)
-    apart = meshes.parted(meshes.joined([cube(), other]), by=0.01)
-    assert len(np.unique(apart.vertices, axis=0)) == 16
-    with pytest.raises(NotSolid):
-        meshes.parted(meshes.joined([cube(), cube()]), by=0.01)
-
-
-def test_creased_mesh_splits_at_sharp_edges_only() -> None:
-    box = meshes.creased(cube(), angle_deg=40)
-    assert (len(box.vertices), len(box.faces)) == (24, 12)
-    assert (np.abs(meshes.normals(box)).max(axis=1) > 0.999).all()
-    ball = trimesh.creation.icosphere(subdivisions=2)
-    smooth = meshes.Mesh(ball.vertices.astype(np.float32), ball.faces.astype(np.int64))
-    assert len(meshes.creased(smooth, angle_deg=40).vertices) == len(ball.vertices)
-
-
 def test_name_is_not_mirrored() -> None:
     """L has its stem on the left and its foot at the bottom."""
     kit = kits.load("soldier")
@@ -304,122 +284,6 @@ def test_refusals_carry_their_code(engine: SculptEngine, selfie: Selfie) -> None
         engine.geometry(selfie, recipe(plaque="A" * 17), format="stl")
     with pytest.raises(UnknownKit):
         engine.geometry(selfie, Recipe("sculpt", "hussar", "painted"), format="stl")
-
-
-def cube() -> meshes.Mesh:
-    box = trimesh.creation.box((1, 1, 1))
-    return meshes.Mesh(box.vertices.astype(np.float32), box.faces.astype(np.int64))
-
-
-def test_open_mesh_is_closed_or_refused() -> None:
-    box = cube()
-    upper = box.vertices[box.faces][..., 2].max(axis=1) > 0
-    torn = box.only(np.asarray(upper))
-    with pytest.raises(NotSolid):
-        meshes.solid(torn)
-    assert meshes.solid(meshes.closed(torn)).volume() == pytest.approx(1)
-    assert meshes.closed(box) is box
-
-
-def test_lumps_come_largest_first_without_crumbs() -> None:
-    large, small, crumb = (
-        meshes.Mesh((cube().vertices * size + at).astype(np.float32), cube().faces)
-        for size, at in ((1.0, 0.0), (0.5, 3.0), (0.01, 5.0))
-    )
-    kept = meshes.lumps(meshes.joined([small, crumb, large]), least_volume=1e-3)
-    assert [float(np.ptp(lump.vertices[:, 0])) for lump in kept] == [1.0, 0.5]
-
-
-@pytest.mark.parametrize("labels", [2, 3])
-def test_divided_mesh_covers_the_whole_without_a_gap(labels: int) -> None:
-    ball = trimesh.creation.icosphere(subdivisions=3)
-    mesh = meshes.Mesh(ball.vertices.astype(np.float32), ball.faces.astype(np.int64))
-    turns = np.arange(labels) * 2 * np.pi / labels + 0.3
-    poles = np.stack([np.cos(turns), np.sin(turns), np.full(labels, 0.2)], axis=1)
-    parts = meshes.divided(mesh, (mesh.vertices @ poles.T).astype(np.float32))
-    whole = meshes.joined(parts)
-    again = trimesh.Trimesh(whole.vertices, whole.faces)  # merges what lies in one place
-    assert again.is_watertight
-    assert again.volume == pytest.approx(ball.volume, rel=0.01)
-
-
-def block(*size: float) -> Any:
-    box = trimesh.creation.box(size).subdivide_to_size(0.3)
-    return meshes.solid(meshes.Mesh(box.vertices.astype(np.float32), box.faces.astype(np.int64)))
-
-
-def test_thin_plate_is_filled_out_and_hardly_wider() -> None:
-    grown = meshes.from_solid(walls.reinforced(block(6, 6, 0.4), least=0.8))
-    wide, deep, thick = np.ptp(grown.vertices, axis=0)
-    assert 0.78 < thick < 0.9
-    assert 6 <= wide < 6.7 and 6 <= deep < 6.7
-
-
-def test_cord_is_filled_out() -> None:
-    grown = meshes.from_solid(walls.reinforced(block(0.3, 0.3, 6), least=0.8))
-    wide, deep, long = np.ptp(grown.vertices, axis=0)
-    assert 0.78 < wide < 1 and 0.78 < deep < 1
-    assert long < 6.7
-
-
-def test_long_triangles_of_a_taper_are_filled_out_where_it_is_thin() -> None:
-    """10 long, from 2.5 to 0.2 thick, in 12 triangles: no middle of one lies where it is thin."""
-    outline = [[0, -1.25], [10, -0.1], [10, 0.1], [0, 1.25]]
-    taper = manifold3d.CrossSection([outline], manifold3d.FillRule.NonZero).extrude(5)
-    assert taper.num_tri() == 12
-    grown = walls.reinforced(taper, least=0.8)
-    for x, least in ((9.9, 0.78), (8.5, 0.78), (4.0, 1.57)):
-        ray = grown.ray_cast((x, -3, 2.5), (x, 3, 2.5))
-        assert least <= (ray[-1].distance - ray[0].distance) * 6 < least + 0.2
-
-
-@pytest.mark.parametrize("size", [(6, 6, 3), (6, 0.9, 6)])
-def test_block_is_left_alone(size: tuple[float, float, float]) -> None:
-    made = block(*size)
-    assert walls.reinforced(made, least=0.8) is made
-
-
-def test_thin_means_a_wall_and_neither_an_edge_nor_a_low_relief() -> None:
-    """Three edges of 60 degrees, with a bar 0.25 high and 0.3 wide, and a plate of 0.5."""
-    outline = [[0, 0], [4, 0], [2, 3.46]]
-    wedge = manifold3d.CrossSection([outline], manifold3d.FillRule.NonZero).extrude(6)
-    bar = manifold3d.Manifold.cube((0.3, 0.5, 4)).translate((1.85, -0.25, 1))
-    made = (wedge + bar).refine_to_length(0.3)
-    plate = block(6, 6, 0.5)
-
-    def share(solid: Any) -> float:
-        shape = meshes.from_solid(solid)
-        mesh = trimesh.Trimesh(shape.vertices, shape.faces, process=False)
-        points, faces = trimesh.sample.sample_surface(mesh, 4000, seed=1)
-        facing = mesh.face_normals[faces]
-        return float(walls.is_thin(solid, np.asarray(points), facing, least=0.8).mean())
-
-    assert share(made) < 0.02
-    assert share(plate) > 0.8
-
-
-def test_surface_near_a_point_is_sampled_however_large_its_triangles_are() -> None:
-    large = meshes.Mesh(cube().vertices * 40, cube().faces)
-    corner = np.asarray([[20.0, 19.0, 18.0]])
-    points, facing = walls.sampled(large, spacing=0.2, around=(corner, 3.0))
-    assert {tuple(side) for side in facing.round().astype(int)} == {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
-    assert np.linalg.norm(points - corner, axis=1).max() <= 3
-    assert np.linalg.norm(points - corner, axis=1).min() < 0.2
-    nothing, none = walls.sampled(large, spacing=0.2, around=(corner * 9, 3.0))
-    assert (nothing.shape, none.shape) == ((0, 3), (0, 3))
-
-
-def test_sliver_is_sampled_along_its_length_alone() -> None:
-    corners = np.asarray([[0, 0, 0], [50, 0, 0], [50, 0.01, 0]], np.float32)
-    points, _ = walls.sampled(meshes.Mesh(corners, np.asarray([[0, 1, 2]])), spacing=0.1)
-    assert 400 < len(points) <= 500
-
-
-def test_isosurface_of_points_is_a_closed_skin_around_them() -> None:
-    row = np.stack([np.linspace(0, 2, 40), np.zeros(40), np.zeros(40)], axis=1)
-    skin = meshes.solid(isosurface(row, radius=0.5, cell=0.1))
-    assert skin.volume() == pytest.approx(np.pi * 0.25 * 2 + 4 / 3 * np.pi * 0.125, rel=0.02)
-    assert skin.genus() == 0
 
 
 @pytest.mark.parametrize("format", ["glb", "stl"])

@@ -128,6 +128,15 @@ def test_finish_of_a_kit_overrides_single_fields() -> None:
     assert (read["gilt"].title, read["gilt"].plates, read["gilt"].layer) == ("Gilt", "gilt", None)
 
 
+def test_face_is_as_rough_as_the_rest_unless_the_finish_says_otherwise() -> None:
+    shared = {"title": "Gilt", "face": "plastic", "roughness": 0.2, "specular": 1.0}
+    shared["palette"] = {"*": "#ffffff"}
+    tables = {"gilt": shared, "waxed": {**shared, "face_roughness": 0.6}}
+    read = finish.read_all(tables, {}, ("coat",))
+    assert [each.on_face().roughness for each in read.values()] == [0.2, 0.6]
+    assert [each.roughness for each in read.values()] == [0.2, 0.2]
+
+
 def test_colour_is_read_as_linear_light() -> None:
     assert kits.linear("#ff0080").tolist() == pytest.approx([1.0, 0.0, 0.2159], abs=1e-4)
 

@@ -77,10 +77,20 @@ def test_bronze_is_metal_that_turns_to_patina_in_creases(models: dict[str, Model
     assert np.percentile(cover, 10) < 0.2 and np.percentile(cover, 95) > 0.7
 
 
-def test_bronze_face_has_patina_too(models: dict[str, Model]) -> None:
-    face = models["bronze"].materials["face"]["pbrMetallicRoughness"]
-    metal = models["bronze"].picture(face["metallicRoughnessTexture"])[..., 2]
-    assert metal.max() > 250 and metal.min() < 220
+def test_bronze_face_has_patina_too_and_is_waxed_as_in_the_picture(
+    models: dict[str, Model],
+) -> None:
+    face, cloth = (
+        models["bronze"].picture(
+            models["bronze"].materials[name]["pbrMetallicRoughness"]["metallicRoughnessTexture"]
+        )
+        for name in ("face", "cloth")
+    )
+    assert face[..., 2].max() > 250 and face[..., 2].min() < 220
+    bronze = kits.load("soldier").finish("bronze")
+    bare_face = face[..., 1][face[..., 2] > 250]
+    assert bare_face.mean() / 255 == pytest.approx(bronze.face_roughness**0.5, abs=0.02)
+    assert cloth[0, 0, 1] / 255 == pytest.approx(bronze.roughness**0.5, abs=0.02)
 
 
 def test_marble_has_veins_as_fine_as_the_picture_s(models: dict[str, Model]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from figurine.engines.sculpt import bust, light, relief, surface
 from figurine.kits import load
-from figurine.types import Array, Selfie
+from figurine.types import Array, Pixels, Selfie
 
 GRID = surface.Grid(1.0).face
 
@@ -73,6 +73,30 @@ def test_one_colour_draws_what_is_red_in_the_skin_and_paint_does_not(selfie: Sel
     assert drawn[relief.CASTER] < -0.15 < drawn[relief.PAINTER]
 
 
+def test_portrait_of_a_dark_photo_has_the_same_detail(selfie: Selfie) -> None:
+    """Relief works on log-luminance, so that exposure and skin do not flatten it."""
+    darker = replace(selfie, pixels=_dimmed(selfie.pixels, stops=1.0))
+    bright, dark = _portrait(selfie), _portrait(darker)
+    seen = bright.weight > 0.9
+    assert np.corrcoef(bright.detail[seen], dark.detail[seen])[0, 1] > 0.97
+    assert dark.detail[seen].std() > 0.75 * bright.detail[seen].std()
+
+
+def test_light_from_one_side_is_not_part_of_the_face(selfie: Selfie) -> None:
+    """Half the face at a third of the light: the detail stays, and no side is darker for it."""
+    columns = selfie.pixels.shape[1]
+    middle, width = selfie.faces[0].mesh[:, 0].mean(), selfie.faces[0].width_px
+    across = np.clip((np.arange(columns) - middle) / width + 0.5, 0, 1)
+    lit = (selfie.pixels / np.float32(255)) ** 2.2 * (1 - 0.67 * across)[None, :, None]
+    shaded = np.asarray(np.round(lit ** (1 / 2.2) * 255), np.uint8)
+    even, uneven = _portrait(selfie), _portrait(replace(selfie, pixels=shaded))
+    seen = even.weight > 0.9
+    assert np.corrcoef(even.detail[seen], uneven.detail[seen])[0, 1] > 0.9
+    half = even.detail.shape[1] // 2
+    left, right = uneven.detail[:, :half][seen[:, :half]], uneven.detail[:, half:][seen[:, half:]]
+    assert abs(left.mean() - right.mean()) < 0.1
+
+
 def _portrait(selfie: Selfie, hand: relief.Hand = relief.PAINTER) -> relief.Portrait:
     head = bust.measure(selfie.faces[0], load("soldier"))
     return relief.flatten(selfie, head, grid=bust.PAINT.face, hand=hand)
@@ -97,3 +121,8 @@ def _tinted(selfie: Selfie, where: tuple[slice, slice], tint: Array) -> np.ndarr
     pixels = selfie.pixels.copy()
     pixels[where] = np.clip(np.round(pixels[where] * tint[..., None]), 0, 255).astype(np.uint8)
     return pixels
+
+
+def _dimmed(pixels: Pixels, *, stops: float) -> Pixels:
+    linear = (pixels / np.float32(255)) ** 2.2 / 2**stops
+    return np.asarray(np.round(linear ** (1 / 2.2) * 255), np.uint8)

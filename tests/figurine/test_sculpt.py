@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import cv2
@@ -19,14 +18,13 @@ from figurine.engines.sculpt import (
     meshes,
     paint,
     relief,
-    scene,
     surface,
 )
 from figurine.errors import BadPlaque, Cancelled, NoFace, UnknownKit
 from figurine.faces import find_faces
 from figurine.gate import admit
-from figurine.kits import body, casting, load, names, solids
-from figurine.types import Candidate, Pixels, Recipe, Selfie
+from figurine.kits import casting, load, names, solids
+from figurine.types import Candidate, Recipe, Selfie
 from tests import photos
 from tests.bench.embedders import ARCFACE_WEIGHTS, embedders
 
@@ -306,30 +304,6 @@ def test_largest_seed_is_a_seed(engine: SculptEngine, selfie: Selfie) -> None:
     assert engine.generate(selfie, recipe(spp=1), seeds=[2**31 - 1])[0].seed == 2**31 - 1
 
 
-def test_portrait_of_a_dark_photo_has_the_same_detail(selfie: Selfie) -> None:
-    """Relief works on log-luminance, so that exposure and skin do not flatten it."""
-    darker = replace(selfie, pixels=_dimmed(selfie.pixels, stops=1.0))
-    bright, dark = _portrait(selfie), _portrait(darker)
-    seen = bright.weight > 0.9
-    assert np.corrcoef(bright.detail[seen], dark.detail[seen])[0, 1] > 0.97
-    assert dark.detail[seen].std() > 0.75 * bright.detail[seen].std()
-
-
-def test_light_from_one_side_is_not_part_of_the_face(selfie: Selfie) -> None:
-    """Half the face at a third of the light: the detail stays, and no side is darker for it."""
-    columns = selfie.pixels.shape[1]
-    middle, width = selfie.faces[0].mesh[:, 0].mean(), selfie.faces[0].width_px
-    across = np.clip((np.arange(columns) - middle) / width + 0.5, 0, 1)
-    lit = (selfie.pixels / np.float32(255)) ** 2.2 * (1 - 0.67 * across)[None, :, None]
-    shaded = np.asarray(np.round(lit ** (1 / 2.2) * 255), np.uint8)
-    even, uneven = _portrait(selfie), _portrait(replace(selfie, pixels=shaded))
-    seen = even.weight > 0.9
-    assert np.corrcoef(even.detail[seen], uneven.detail[seen])[0, 1] > 0.9
-    half = even.detail.shape[1] // 2
-    left, right = uneven.detail[:, :half][seen[:, :half]], uneven.detail[:, half:][seen[:, half:]]
-    assert abs(left.mean() - right.mean()) < 0.1
-
-
 def test_gaze_lies_within_the_lids_and_its_pupil_within_the_iris(selfie: Selfie) -> None:
     drawn = gaze.draw(_portrait(selfie))
     assert drawn.opening.sum() > drawn.iris.sum() > drawn.pupil.sum() > drawn.glint.sum() > 0
@@ -368,55 +342,7 @@ def test_figurine_is_of_the_right_person(engine: SculptEngine, kit: str, finish:
         assert scores[name] > SAME_PERSON
 
 
-def test_body_thinned_for_the_crop_looks_the_same_in_it() -> None:
-    kit = load("soldier")
-    size_px, finish = (270, 338), kit.finish("painted")
-    box = compose.crop_box(kit, size_px)
-    whole = body.load(kit.baked("body.xz")).above(0.98)
-    thin = meshes.thinned(whole, [kit.camera], size_px, box)
-    pictures = [
-        scene.trace(
-            scene.stage(
-                {"body": meshes.body_shape(shown, finish)}, kit.camera, size_px=size_px, crop_px=box
-            ),
-            spp=32,
-            seed=seed,
-            step=lambda done: None,
-        )
-        for seed, shown in ((1, whole), (2, whole), (1, thin))
-    ]
-    grain, change = (float(np.abs(other - pictures[0]).mean()) for other in pictures[1:])
-    assert len(thin.faces) < len(whole.faces) / 2
-    assert change < 1.5 * grain
-
-
-def test_scene_is_traced_without_a_denoiser_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Linux arm64 there is none: the picture is grainier, and there."""
-    monkeypatch.setitem(sys.modules, "pyoidn", None)
-    noisy = np.random.default_rng(1).random((4, 4, 3)).astype(np.float32)
-    assert (scene.denoised(noisy, noisy, noisy) == noisy).all()
-
-
-def test_strips_are_denoised_as_the_whole_is_and_show_no_border() -> None:
-    """A ramp with grain: what is left of it is as small, and as small where strips meet."""
-    pytest.importorskip("pyoidn")
-    ramp = np.linspace(0.2, 0.8, 400, dtype=np.float32)[:, None, None] * np.ones((1, 200, 3))
-    own, bent = np.full_like(ramp, 0.5), np.broadcast_to([0, 0, 1], ramp.shape)
-    noisy = ramp * np.random.default_rng(3).uniform(0.5, 1.5, ramp.shape[:2])[..., None]
-    whole = scene.denoised(noisy, own, bent)
-    strips = scene.denoised(noisy, own, bent, most_px=20_000)
-    assert np.abs(strips - whole).mean() < 0.01
-    left = np.abs(strips - ramp).mean(axis=(1, 2))
-    assert left[80:-80].max() < 2 * np.abs(whole - ramp).mean(axis=(1, 2))[80:-80].max()
-    assert (scene.denoised(noisy, own, bent, most_px=20_000) == strips).all()
-
-
 def _portrait(selfie: Selfie) -> relief.Portrait:
     kit = load("soldier")
     head = surface.sculpt(selfie.faces[0], np.load(kit.baked("head.npy")), kit.face)
     return relief.flatten(selfie, head, grid=surface.Grid(1.0))
-
-
-def _dimmed(pixels: Pixels, *, stops: float) -> Pixels:
-    linear = (pixels / np.float32(255)) ** 2.2 / 2**stops
-    return np.asarray(np.round(linear ** (1 / 2.2) * 255), np.uint8)

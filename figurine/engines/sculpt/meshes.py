@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,9 +19,6 @@ _MARGIN, _AWAY, _COARSE_CELL = 0.012, -0.3, 0.022
 not seen, nor bends the shading of what is; and the grid of unseen triangles, in units."""
 _SWATCH = 16
 _LAYER_GLOSS = 0.6
-_WAXED = 0.6
-"""Roughness of a metal face at least, as founders wax theirs: in reflections nobody is to
-be recognised. Bronze: likeness 0.34 at 0.28, 0.37 at 0.45, 0.47 at 0.6."""
 _PALETTE_KEYS = tuple(
     f"bsdf.{nested}{kind}_reflectance.data"
     for kind in ("diffuse", "specular")
@@ -98,9 +94,7 @@ def head_shape(points: Array, texture: Array, finish: Finish, *, gloss: Array) -
     gloss: strength of the highlight; 1 is plastic.
     """
     shine = bitmap(gloss[..., None].repeat(3, axis=2))
-    if finish.surface == "metal":
-        finish = replace(finish, roughness=max(finish.roughness, _WAXED))
-    coat = _coat(finish, texture, shine)
+    coat = _coat(finish.on_face(), texture, shine)
     if finish.layer is not None:
         rows, columns = texture.shape[:2]
         cover = coating.on_head(points, grid_normals(points), finish.layer, texels=(rows, columns))

@@ -223,10 +223,11 @@ def _head(
     fine = normals(whole.mesh)
     skin_row = kit.materials.index("skin")
     gloss = float(finish.specular[skin_row])
-    plain = Coat("face", np.ones(3), _roughness(finish), gloss, metallic=_metallic(finish))
+    bare = finish.on_face()
+    plain = Coat("face", np.ones(3), _roughness(bare), gloss, metallic=_metallic(finish))
     coats = [
         replace(plain, skin=skin, glow=patterns.glow(made.skin, finish)),
-        _coat("head", made.skin, finish, gloss),
+        _coat("head", made.skin, bare, gloss),
     ]
     if over.material >= 0:
         colour, gloss = finish.palette[over.material], float(finish.specular[over.material])

@@ -130,7 +130,7 @@ def face_skin(made: Bust, finish: Finish, *, metallic: float) -> Skin:
     if float(finish.inner.max()) > _BRIGHT:
         hollow = coating.on_head(made.clay, facing, _HOLLOW, texels=(rows, columns))
     open_ = _OPEN[0] - _OPEN[1] * hollow
-    return _skin(made.albedo[::-1], cover[::-1], open_[::-1], finish, metallic)
+    return _skin(made.albedo[::-1], cover[::-1], open_[::-1], finish.on_face(), metallic)
 
 
 def _skin(albedo: Array, cover: Array, open_: Array, finish: Finish, metallic: float) -> Skin:
