@@ -114,11 +114,7 @@ def follow(submission: Submission, transition: Transition, **words: object) -> N
         retention.forget_keepsakes(mine)
     if transition.to_state == S.APPROVED:
         figurine = submission.figurine
-        wants = (
-            submission.campaign.makes_clips
-            and media.selfie_of(submission)
-            and not submission.other_faces
-        )
+        wants = submission.campaign.makes_clips and media.selfie_of(submission)
         if figurine and figurine.recipe and wants:
             _put_to_work(figurine, K.CLIP)
 
@@ -136,7 +132,6 @@ def want_missing_clips() -> int:
         submission__state=S.APPROVED,
         submission__campaign__makes_clips=True,
         submission__selfie_purge_at__gt=timezone.now(),
-        submission__other_faces=[],  # a squad stands still
     ).exclude(submission__selfie="")
     opened = 0
     for pk, submission_id in list(without.values_list("pk", "submission_id")[:CLIPS_AT_ONCE]):

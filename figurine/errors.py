@@ -126,12 +126,6 @@ class NotSolid(FigurineError):
     advice = "The crew has been told. Try another kit."
 
 
-class NoClipOfSquad(FigurineError):
-    code = "no_clip_of_squad"
-    sentence = "A squad stands still."
-    advice = "For one that moves, send a selfie of one."
-
-
 class OutOfMemory(FigurineError):
     code = "out_of_memory"
     permanent = False

@@ -29,12 +29,13 @@ class MovingEngine(FrameEngine):
         super().__init__(meanwhile)
         self.made: list[str] = []
         self.seen_faces: list[int] = []
-        """How many were in each selfie that became a solid."""
+        """How many were in each selfie that became a clip or a solid."""
 
     def clip(
         self, selfie: Selfie, recipe: Recipe, *, seed: int, progress: Progress = silent
     ) -> Clip:
         self.made.append("clip")
+        self.seen_faces.append(len(selfie.faces))
         progress("turning", 0.5)
         self.meanwhile()
         progress("encoding", 0.9)

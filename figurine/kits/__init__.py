@@ -25,10 +25,10 @@ __all__ = [
     "Kit",
     "Layer",
     "Pose",
+    "Turn",
     "linear",
     "load",
     "names",
-    "turned",
 ]
 
 TABLE = "#c6a47c"
@@ -41,6 +41,10 @@ class Camera:
     eye: Array
     target: Array
     fov_y_deg: float
+
+    @property
+    def distance(self) -> float:
+        return float(np.linalg.norm(self.eye - self.target))
 
     def project(self, points: Array, size_px: tuple[int, int]) -> Array:
         """Points in space (N, 3) to pixels (N, 2) of a picture of this width and height."""
@@ -55,16 +59,26 @@ class Camera:
         x, y = width / 2 + offset @ right * scale, height / 2 - offset @ up * scale
         return np.asarray(np.stack([x, y], axis=1), np.float32)
 
-    def turned(self, turn_deg: float) -> Camera:
-        """The camera after a walk around the figure, counter-clockwise from above."""
-        return Camera(turned(self.eye, turn_deg), turned(self.target, turn_deg), self.fov_y_deg)
+    def turned(self, turn: Turn) -> Camera:
+        """The camera after a walk around the figure."""
+        return Camera(turn.of(self.eye), turn.of(self.target), self.fov_y_deg)
 
 
-def turned(points: Array, turn_deg: float) -> Array:
-    """Points (…, 3) turned around the axis that the figure stands on."""
-    cos, sin = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
-    x, y, z = np.moveaxis(np.asarray(points), -1, 0)
-    return np.asarray(np.stack([x * cos + z * sin, y, z * cos - x * sin], axis=-1), np.float32)
+@dataclass(frozen=True)
+class Turn:
+    """So far around an upright axis, counter-clockwise from above."""
+
+    deg: float = 0.0
+    axis_z: float = 0.0
+    """Where the axis stands: a figure's own, or the middle of a squad."""
+
+    def of(self, points: Array) -> Array:
+        """Points (…, 3), turned."""
+        cos, sin = np.cos(np.radians(self.deg)), np.sin(np.radians(self.deg))
+        x, y, z = np.moveaxis(np.asarray(points), -1, 0)
+        z = z - self.axis_z
+        around = np.stack([x * cos + z * sin, y, z * cos - x * sin + self.axis_z], axis=-1)
+        return np.asarray(around, np.float32)
 
 
 @dataclass(frozen=True)

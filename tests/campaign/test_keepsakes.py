@@ -104,10 +104,14 @@ def test_campaign_without_clips_wants_none(waiting: Submission) -> None:  # noqa
     assert Keepsake.objects.count() == 0
 
 
-def test_squad_has_no_clip(waiting: Submission) -> None:  # noqa: F811
+def test_clip_of_a_squad_shows_all_its_faces(
+    waiting: Submission,  # noqa: F811
+    engine: MovingEngine,
+) -> None:
     squad(waiting)
-    assert Keepsake.objects.count() == 0
-    assert keepsakes.want_missing_clips() == 0
+    assert keepsakes.run_clip() is True
+    assert one(K.CLIP).outcome == JobOutcome.DONE
+    assert (engine.made, engine.seen_faces) == (["clip"], [2])
 
 
 def test_approval_without_the_selfie_wants_no_clip(waiting: Submission) -> None:  # noqa: F811
@@ -142,7 +146,7 @@ def test_sweep_wants_the_clips_that_are_missing(up: Submission) -> None:
     assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "")
 
 
-@pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion", "solo"])
+@pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion"])
 def test_sweep_wants_no_clip_that_cannot_be(up: Submission, lack: str) -> None:
     Keepsake.objects.all().delete()
     engine = "frame" if lack == "motion" else "sculpt"
@@ -153,8 +157,6 @@ def test_sweep_wants_no_clip_that_cannot_be(up: Submission, lack: str) -> None:
         Submission.objects.update(selfie_purge_at=timezone.now())
     elif lack == "approval":
         Submission.objects.update(state=S.RECALLED)
-    elif lack == "solo":
-        Submission.objects.update(other_faces=[{}])
     assert keepsakes.want_missing_clips() == 0
 
 

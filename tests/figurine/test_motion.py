@@ -84,10 +84,10 @@ def test_clip_has_no_seam(shown: Array) -> None:
 
 
 def test_sway_starts_and_ends_at_rest_and_goes_to_both_sides() -> None:
-    sway = motion.sway(fps=24)
+    sway = motion.sway(20, fps=24)
     turns = np.asarray([sway.turns_deg[index] for index in sway.order])
     assert len(turns) == 96
-    assert (turns[0], turns.max(), turns.min()) == (0, motion.SWAY_DEG, -motion.SWAY_DEG)
+    assert (turns[0], turns.max(), turns.min()) == (0, 20, -20)
     assert max(abs(turns[1]), abs(turns[-1])) < 0.01
     assert list(turns[:49]) == list(turns[48::-1]) == [*(-turns[48:]), 0]
     assert len(sway.turns_deg) == 45, "poses too close to tell apart are one"
@@ -104,7 +104,7 @@ def test_progress_climbs_and_is_heard_between_pictures(
     assert shares == sorted(shares)
     assert shares[-1] == 1
     filming = [share for stage, share in heard if stage == "filming"]
-    assert len(filming) > len(motion.sway(fps=FPS).turns_deg)
+    assert len(filming) > len(motion.sway(20, fps=FPS).turns_deg)
 
 
 def test_cancel_while_filming_stops_the_work(engine: SculptEngine, selfie: Selfie) -> None:

@@ -9,17 +9,18 @@ import pytest
 
 from figurine import kits
 from figurine.decode import decode
-from figurine.engines.sculpt import SculptEngine, squad, terrain
+from figurine.engines.sculpt import SculptEngine, casts, lineup, squad, terrain
 from figurine.errors import BigSquad, Cancelled
 from figurine.faces import find_faces
 from figurine.gate import admit
 from figurine.kits import body
 from figurine.types import Array, Candidate, Recipe, Selfie
+from tests.figurine.test_motion import apart, played
 from tests.photos import ASTRONAUT
 from tests.squads import group_photo
 
 TONES = (1.1, 0.45)
-SIZES = range(2, squad.MOST + 1)
+SIZES = range(2, lineup.MOST + 1)
 LUMA = np.asarray([0.299, 0.587, 0.114])
 
 
@@ -135,9 +136,45 @@ def test_squad_too_big_for_a_base_is_refused(engine: SculptEngine, pair: Selfie)
         engine.generate(crowd, recipe(), seeds=[1])
 
 
+@pytest.fixture(scope="module")
+def shown(engine: SculptEngine, pair: Selfie) -> Array:
+    """A clip of the pair, (4, H, W, 3): from the middle, to one side, through it, to the other."""
+    return played(engine.clip(pair, recipe(fps=1), seed=1).mp4)[1]
+
+
+def test_squad_clip_starts_as_the_still(made: Candidate, shown: Array) -> None:
+    middle, one_side, again, other_side = shown
+    assert 1.5 * apart(made.still, middle) < apart(made.still, one_side)
+    assert apart(middle, again) < 1
+    assert apart(one_side, other_side) > apart(middle, one_side)
+
+
+def test_squad_clip_has_everyone_in_their_place_in_every_frame(shown: Array) -> None:
+    for frame in shown:
+        left, right = faces_luma(frame)
+        assert left > 1.2 * right
+
+
+def test_squad_of_six_stays_in_the_picture_however_far_it_turns() -> None:
+    formation, bodies = lineup.form(kits.load("soldier"), 6, width_px=1080)
+    views = casts.views(formation)
+    for solid in bodies:
+        for view in views:
+            seen = view.project(solid.vertices[::16], formation.size_px) / formation.size_px
+            assert seen.min() > 0
+            assert seen.max() < 1
+
+
+def test_backdrop_shows_nothing_of_the_squad_that_turns_before_it() -> None:
+    kit = kits.load("soldier")
+    troop = squad.muster(kit, kit.finish("army-green"), 2, width_px=270)
+    red, green, _ = np.moveaxis(troop.backdrop, -1, 0)
+    assert (red > green).all(), "card is tan, a plinth would be green"
+
+
 @pytest.mark.parametrize("count", SIZES)
 def test_plan_keeps_the_order_and_the_distance(count: int) -> None:
-    places = squad.plan_of(count, spacing=1.0).places
+    places = lineup.plan_of(count, spacing=1.0).places
     across = [place.x for place in places]
     assert across == sorted(across)
     assert across == pytest.approx([-x for x in across[::-1]])
@@ -150,9 +187,9 @@ def test_plan_keeps_the_order_and_the_distance(count: int) -> None:
 @pytest.mark.parametrize("count", SIZES)
 def test_camera_has_everyone_in_the_picture(count: int) -> None:
     kit = kits.load("soldier")
-    plan = squad.plan_of(count, spacing=1.0)
+    plan = lineup.plan_of(count, spacing=1.0)
     figure = box(-0.6, 2.0, 0.4)
-    camera = squad.framed(kit.camera, [place.put(figure) for place in plan.places])
+    camera = lineup.framed(kit.camera, [place.put(figure) for place in plan.places])
     seen = np.concatenate(
         [camera.project(place.put(figure), (1080, 1350)) for place in plan.places]
     )
@@ -168,7 +205,7 @@ def test_camera_has_everyone_in_the_picture(count: int) -> None:
 def test_base_is_under_everyone_and_at_the_height_of_their_soles(name: str, count: int) -> None:
     kit = kits.load(name)
     whole = body.load(kit.baked("body.xz"))
-    plan = squad.plan_of(count, spacing=1.0)
+    plan = lineup.plan_of(count, spacing=1.0)
     base = terrain.base(plan, [kit] * count, [whole] * count)
     soil = base.vertices[base.material == kit.materials.index("ground")]
     for place in plan.places:
@@ -194,7 +231,7 @@ def test_parted_figure_has_neither_plinth_nor_ground(name: str) -> None:
 def test_accessories_go_where_there_is_room() -> None:
     kit = kits.load("astronaut")
     pieces = terrain.parted(kit, body.load(kit.baked("body.xz")))
-    plan = squad.plan_of(2, spacing=0.9)
+    plan = lineup.plan_of(2, spacing=0.9)
     first, second = (terrain.standing(plan, number, pieces) for number in range(2))
     # The flag stands at the left end, and not in the left one's way at the right.
     assert len(first.vertices) > len(second.vertices)

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from figurine import kits, lettering, recipes
 from figurine.engines.base import Format, Progress, silent
 from figurine.engines.sculpt import (
     backend,
     bust,
+    casts,
     compose,
     engraving,
     geometry,
+    lineup,
     meshes,
     motion,
     reel,
     scene,
     squad,
 )
-from figurine.errors import BigSquad, NoClipOfSquad, NoFace
+from figurine.errors import BigSquad, NoFace
 from figurine.kits import Finish, Kit, body
 from figurine.types import Candidate, Clip, Recipe, Selfie
 
@@ -31,10 +31,6 @@ _SPP = 6
 """Well spread and denoised they leave less grain than 12 of chance: an error of 4.1 of 255 against
 4.4. 8 do as well; 12 would leave 3.5, for half a second more."""
 _DEFAULT_WIDTH_PX = 1080
-_SKETCH_WIDTH_PX = 540
-"""Up to this width head and body are sketches: finer detail would not be seen."""
-_SKETCH_CELL = 0.009
-"""Of the body's triangles, in units: a pixel and a half."""
 _KEPT = 4
 """Moulds kept in memory, of 60 to 100 MB each at full size."""
 _TROOPS_KEPT = 1
@@ -53,7 +49,7 @@ class _Mould:
 
 class SculptEngine:
     name = "sculpt"
-    version = "3"
+    version = "4"
 
     def __init__(self) -> None:
         self._moulds: dict[tuple[str, str, str, int], _Mould] = {}
@@ -131,7 +127,7 @@ class SculptEngine:
         count = len(selfie.faces)
         busts = []
         for number, (face, stance) in enumerate(
-            zip(selfie.faces, squad.stances(kit, count), strict=True)
+            zip(selfie.faces, lineup.stances(kit, count), strict=True)
         ):
             progress("sculpting", 0.02 + 0.28 * number / count)
             head = bust.measure(face, stance)
@@ -150,35 +146,36 @@ class SculptEngine:
     def clip(
         self, selfie: Selfie, recipe: Recipe, *, seed: int, progress: Progress = silent
     ) -> Clip:
-        """A seamless loop of the figurine of the selfie's first face, swaying on its base.
+        """A seamless loop of the figurine of the selfie's face, or of all of them as a squad,
+        swaying on its base.
 
         Its first frame is the still's view. Options: `pose`, `width_px`, `spp`, `fps`.
-        Raises NoFace, NoClipOfSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
+        Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel, and whatever `progress`
         raises.
         """
         kit, finish = _checked(selfie, recipe)
-        if len(selfie.faces) > 1:
-            raise NoClipOfSquad(f"{len(selfie.faces)} faces")
         width_px = int(recipe.options.get("width_px", _DEFAULT_WIDTH_PX))
         fps = int(recipe.options.get("fps", motion.FPS))
         progress("measuring", 0.0)
-        head = bust.measure(selfie.faces[0], kit)
-        progress("sculpting", 0.01)
-        made = bust.make(selfie, head, kit, finish, sketch=width_px <= _SKETCH_WIDTH_PX)
+        if len(selfie.faces) > 1:
+            progress("sculpting", 0.01)
+            cast = casts.together(selfie, kit, finish, width_px=width_px)
+        else:
+            head = bust.measure(selfie.faces[0], kit)
+            progress("sculpting", 0.01)
+            made = bust.make(selfie, head, kit, finish, sketch=width_px <= casts.SKETCH_WIDTH_PX)
+            cast = casts.alone(made, kit, finish, width_px=width_px)
         progress("filming", 0.02)
-        sway = motion.sway(fps=fps)
+        sway = motion.sway(cast.sway_deg, fps=fps)
         pictures = motion.film(
-            made,
-            _whole(kit, width_px),  # not kept here: it is large, and needed at the start only
-            compose.load_studio(kit, width_px=width_px),
-            kit,
-            finish,
+            cast,
             name=recipe.plaque,
             turns_deg=sway.turns_deg,
             spp=int(recipe.options.get("spp", motion.SPP)),
             seed=seed,
             progress=lambda done: progress("filming", 0.02 + 0.83 * done),
         )
+        del cast  # large, and needed at the start only
         with reel.Reel() as frames:
             for picture in pictures:
                 frames.add(picture)
@@ -211,7 +208,7 @@ class SculptEngine:
 
         # 2. Sculpt: the selfie's detail on it, in clay and paint.
         progress("sculpting", 0.05)
-        made = bust.make(selfie, head, kit, finish, sketch=width_px <= _SKETCH_WIDTH_PX)
+        made = bust.make(selfie, head, kit, finish, sketch=width_px <= casts.SKETCH_WIDTH_PX)
         watch.lap("sculpting")
 
         # 3. Cast: set up the studio.
@@ -316,8 +313,8 @@ class SculptEngine:
             plates = compose.load_plates(kit, finish, width_px=width_px)
             box = compose.crop_box(kit, plates.size_px)
             thin = meshes.thinned(whole.above(_HEAD_FROM), [kit.camera], plates.size_px, box)
-            if width_px <= _SKETCH_WIDTH_PX:
-                thin = thin.coarser(np.ones(len(thin.faces), np.bool_), cell=_SKETCH_CELL)
+            if width_px <= casts.SKETCH_WIDTH_PX:
+                thin = casts.sketched(thin)
             mould = _Mould(
                 plates=plates,
                 body=meshes.body_shape(thin, finish),
@@ -326,19 +323,11 @@ class SculptEngine:
         return mould
 
 
-def _whole(kit: Kit, width_px: int) -> body.Body:
-    """A kit's body, as fine as a picture so wide shows it. Raises MissingModel."""
-    whole = body.load(kit.baked("body.xz"))
-    if width_px > _SKETCH_WIDTH_PX:
-        return whole
-    return whole.coarser(np.ones(len(whole.faces), np.bool_), cell=_SKETCH_CELL)
-
-
 def _checked(selfie: Selfie, recipe: Recipe) -> tuple[Kit, Finish]:
     """What to make, before any work. Raises NoFace, BigSquad, UnknownKit, BadPlaque."""
     if not selfie.faces:
         raise NoFace("the selfie has no face")
-    if len(selfie.faces) > squad.MOST:
+    if len(selfie.faces) > lineup.MOST:
         raise BigSquad(f"{len(selfie.faces)} faces")
     kit = recipes.posed(recipe)
     finish = kit.finish(recipe.finish)

@@ -15,13 +15,13 @@ import numpy as np
 from figurine.engines.sculpt import coating, meshes, scene
 from figurine.engines.sculpt.backend import mitsuba
 from figurine.engines.sculpt.bust import Bust
+from figurine.engines.sculpt.casts import Cast, Solid
 from figurine.kits import Camera, Finish
-from figurine.kits.body import Body
 from figurine.types import Array, Box
 
 SPP: Final = 4
 """Of each of the two looks. Together they tell coverage to an eighth of a pixel."""
-_ON_BODY, _ON_HEAD = "body.vertex_shown", "head.emitter.radiance.data"
+_SHOWN = "vertex_shown"
 
 
 @dataclass(frozen=True)
@@ -62,47 +62,59 @@ class Guide:
         return np.concatenate([colours[..., :3], straight], axis=2), alpha
 
 
-def of(body: Body, made: Bust, finish: Finish, *, cover: Array | None) -> Guide:
-    """The guide to a bust on a body in a finish's palette; `cover` (V,) is its layer's on the body,
-    where it has one."""
+def of(cast: Cast) -> Guide:
+    """The guide to what is filmed."""
     matt = {"type": "diffuse"}
-    # 1. The body, a colour a corner.
-    share = body.share[:, None] / np.float32(255)
-    own, other = finish.palette[body.material], finish.palette[body.other_material]
-    colours = other + share * (own - other)
-    bent = meshes.normals_of(body)
-    if finish.layer is not None and cover is not None:
-        colours = colours + cover[:, None] * (finish.layer.colour - colours)
-    name = _ON_BODY.partition(".")[2]
-    shape = meshes.mesh(
-        "body",
-        body.vertices,
-        body.faces,
-        bent,
-        np.zeros((len(body.vertices), 2)),
-        matt,
-        glow={"type": "mesh_attribute", "name": name},
-        attributes={name: colours},
-    )
+    shapes: dict[str, Any] = {}
+    colours: dict[str, Array] = {}
+    normals: dict[str, Array] = {}
 
-    # 2. The head, a colour a texel.
+    # 1. Bodies, a colour a corner.
+    for number, solid in enumerate(cast.solids):
+        own_colours, bent = _body(solid)
+        shapes[f"body{number}"] = meshes.mesh(
+            "body",
+            solid.body.vertices,
+            solid.body.faces,
+            bent,
+            np.zeros((len(solid.body.vertices), 2)),
+            matt,
+            glow={"type": "mesh_attribute", "name": _SHOWN},
+            attributes={_SHOWN: own_colours},
+        )
+        key = f"body{number}.{_SHOWN}"
+        colours[key] = np.ascontiguousarray(own_colours, np.float32).ravel()
+        normals[key] = np.ascontiguousarray(bent / 2 + 0.5, np.float32).ravel()
+
+    # 2. Heads, a colour a texel.
+    for number, made in enumerate(cast.busts):
+        albedo, fine = _head(made, cast.finish)
+        shapes[f"head{number}"] = meshes.grid(
+            made.clay, matt, texels=albedo.shape[:2], glow=meshes.bitmap(albedo)
+        )
+        key = f"head{number}.emitter.radiance.data"
+        colours[key] = np.ascontiguousarray(albedo, np.float32)
+        normals[key] = np.ascontiguousarray(fine / 2 + 0.5, np.float32)
+    return Guide(mitsuba().load_dict({"type": "scene", **shapes}), colours, normals)
+
+
+def _body(solid: Solid) -> tuple[Array, Array]:
+    """Colours and normals (V, 3) of a body's corners."""
+    body, palette, layer = solid.body, solid.finish.palette, solid.finish.layer
+    share = body.share[:, None] / np.float32(255)
+    own, other = palette[body.material], palette[body.other_material]
+    colours = other + share * (own - other)
+    if layer is not None and solid.cover is not None:
+        colours = colours + solid.cover[:, None] * (layer.colour - colours)
+    return colours, meshes.normals_of(body)
+
+
+def _head(made: Bust, finish: Finish) -> tuple[Array, Array]:
+    """Colours and normals (h, w, 3) of a head's texels."""
     rows, columns = made.albedo.shape[:2]
     around = meshes.grid_normals(made.clay)
     albedo = made.albedo
     if finish.layer is not None:
         over = coating.on_head(made.clay, around, finish.layer, texels=(rows, columns))[..., None]
         albedo = albedo + over * (finish.layer.colour - albedo)
-    fine = cv2.resize(around, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    head = meshes.grid(made.clay, matt, texels=(rows, columns), glow=meshes.bitmap(albedo))
-    return Guide(
-        scene=mitsuba().load_dict({"type": "scene", "body": shape, "head": head}),
-        colours=_shown(colours, albedo),
-        normals=_shown(bent / 2 + 0.5, fine / 2 + 0.5),
-    )
-
-
-def _shown(body: Array, head: Array) -> dict[str, Array]:
-    return {
-        _ON_BODY: np.ascontiguousarray(body, np.float32).ravel(),
-        _ON_HEAD: np.ascontiguousarray(head, np.float32),
-    }
+    return albedo, cv2.resize(around, (columns, rows), interpolation=cv2.INTER_LINEAR)

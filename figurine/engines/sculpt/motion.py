@@ -15,16 +15,12 @@ import cv2
 import numpy as np
 
 from figurine import kits
-from figurine.engines.sculpt import backend, coating, compose, engraving, guide, meshes, scene
-from figurine.engines.sculpt.bust import Bust
-from figurine.kits import Camera, Finish, Kit
-from figurine.kits.body import Body
+from figurine.engines.sculpt import backend, compose, engraving, guide, meshes, scene
+from figurine.engines.sculpt.casts import Cast
 from figurine.types import Array, Box, Pixels
 
 LENGTH_S: Final = 4.0
 FPS: Final = 24
-SWAY_DEG: Final = 20.0
-"""To either side."""
 SPP: Final = 4
 _MOST_PX: Final = 220_000
 """Denoised at a time."""
@@ -32,9 +28,6 @@ _SHADE_PX, _SHADE_SPP, _SHADE_CELL = (216, 270), 16, 0.015
 """The table with the figure's shadow: soft, so small and of large triangles."""
 _TOUCHED, _DARK, _SOFT = 0.01, 0.02, 1.0
 """Coverage from which a pixel is the figure's; least brightness divided by; blur in those."""
-_SOME, _VIEWS, _MARGIN = 7, 9, 0.006
-"""To find where the figure reaches: every so many vertices, from so many sides; and so much, of the
-picture's width, around what that found."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +39,21 @@ class Sway:
     """An index into `turns_deg` for each frame."""
 
 
-def sway(*, fps: int) -> Sway:
-    """From the middle to one side, back, to the other side and back.
+def sway(reach_deg: float, *, fps: int) -> Sway:
+    """From the middle so far to one side, back, to the other side and back.
 
     It starts from rest, so that a still can become the clip: a sine's cube has no speed where it is
     nought. Each side's way back is its way there.
     """
     count = round(LENGTH_S * fps / 4) * 4
     phase = np.arange(count) / count * 2 * np.pi
-    turns = np.round(SWAY_DEG * np.sin(phase) ** 3, 1) + 0.0
+    turns = np.round(reach_deg * np.sin(phase) ** 3, 1) + 0.0
     poses, order = np.unique(turns, return_inverse=True)
     return Sway(tuple(poses.tolist()), tuple(order.tolist()))
 
 
 def film(
-    made: Bust,
-    body: Body,
-    studio: Array,
-    kit: Kit,
-    finish: Finish,
+    cast: Cast,
     *,
     name: str,
     turns_deg: Sequence[float],
@@ -72,28 +61,20 @@ def film(
     seed: int,
     progress: Callable[[float], None],
 ) -> Iterator[Pixels]:
-    """The pictures (H, W, 3) of a figurine in these turns, with the name on its plaque, before the
-    kit's studio (H, W, 3)."""
-    size_px = studio.shape[1], studio.shape[0]
-    # 1. The figurine, in light and without, and its shadow.
-    views = [
-        kit.camera.turned(turn) for turn in np.linspace(min(turns_deg), max(turns_deg), _VIEWS)
-    ]
-    box = _reach(body, views, size_px)
-    body = meshes.thinned(body, views, size_px, box)
-    palette = finish.palette.copy()
-    palette[kit.materials.index("skin")] = made.skin
-    coated = replace(finish, palette=palette)
-    cover = None
-    if finish.layer is not None:
-        cover = coating.on_body(body, meshes.normals_of(body), finish.layer)
-    guides = guide.of(body, made, coated, cover=cover)
-    shapes = {
-        "body": meshes.body_shape(body, coated, cover=cover),
-        "head": meshes.head_shape(made.clay, made.albedo, finish, gloss=made.gloss),
+    """The pictures (H, W, 3) of a cast in these turns, with the name on its plaque, before its
+    studio. Raises BadPlaque."""
+    # 1. The figurines, in light and without, and their shadow.
+    kit, finish, size_px, box = cast.kit, cast.finish, cast.size_px, cast.crop_px
+    heads = {
+        f"head{number}": meshes.head_shape(made.clay, made.albedo, finish, gloss=made.gloss)
+        for number, made in enumerate(cast.busts)
     }
-    shade = _shade(body, shapes["head"], guides, kit, coated, max(turns_deg), seed=seed)
-    del body
+    guides = guide.of(cast)
+    shade = _shade(cast, heads, guides, max(turns_deg), seed=seed)
+    shapes = dict(heads)
+    for number, solid in enumerate(cast.solids):
+        shapes[f"body{number}"] = meshes.body_shape(solid.body, solid.finish, cover=solid.cover)
+    cast = replace(cast, solids=(), busts=())  # they are large, and no longer needed
 
     # 2. Pictures of it, all of the same seed: grain that stands still is less seen than grain that
     # dances.
@@ -102,9 +83,8 @@ def film(
         def step(done: float, number: int = number) -> None:
             progress((number + done) / len(turns_deg))
 
-        known, alpha = guides.seen(
-            kit.camera.turned(turn_deg), size_px=size_px, crop_px=box, seed=seed
-        )
+        turn = cast.turn(turn_deg)
+        known, alpha = guides.seen(kit.camera.turned(turn), size_px=size_px, crop_px=box, seed=seed)
         backend.give_back()
         stage = scene.stage(
             shapes,
@@ -112,7 +92,8 @@ def film(
             size_px=size_px,
             crop_px=box,
             sampler="multijitter",
-            turn_deg=turn_deg,
+            turn=turn,
+            scale=cast.scale,
         )
         shown = scene.exposed(stage, spp=spp, seed=seed, guide=known)
         del stage, known  # with the denoiser at its side it would be too large
@@ -120,39 +101,37 @@ def film(
         traced = scene.cleaned(shown, finish=finish, quality="fast", most_px=_MOST_PX)
         step(1.0)
         figure = _set(traced, alpha, box, size_px)
-        turned = replace(kit, camera=kit.camera.turned(turn_deg))
+        turned = replace(kit, camera=kit.camera.turned(turn))
         figure = engraving.engrave(figure, name, turned, finish)
-        shaded = _shaded(studio, shade, turn_deg)
+        shaded = _shaded(cast.studio, shade, turn_deg)
         behind = compose.room(shaded, figure.light, figure.alpha, finish)
         yield compose.still(figure, behind, seed=seed)[0]
 
 
 def _shade(
-    body: Body,
-    head: Any,
-    guides: guide.Guide,
-    kit: Kit,
-    finish: Finish,
-    reach_deg: float,
-    *,
-    seed: int,
+    cast: Cast, heads: Mapping[str, Any], guides: guide.Guide, reach_deg: float, *, seed: int
 ) -> dict[float, Array]:
     """How much brighter the backdrop is than the still's, (h, w, 3) at a few turns."""
     whole = (0, 0, *_SHADE_PX)
-    coarse = body.coarser(np.ones(len(body.faces), np.bool_), cell=_SHADE_CELL)
-    shapes = {"body": meshes.body_shape(coarse, replace(finish, layer=None)), "head": head}
+    shapes = dict(heads)
+    for number, solid in enumerate(cast.solids):
+        every = np.ones(len(solid.body.faces), np.bool_)
+        coarse = solid.body.coarser(every, cell=_SHADE_CELL * cast.scale)
+        shapes[f"body{number}"] = meshes.body_shape(coarse, replace(solid.finish, layer=None))
     seen = {}
     for turn_deg in (0.0, -reach_deg, -reach_deg / 2, reach_deg / 2, reach_deg):
-        camera = kit.camera.turned(turn_deg)
+        turn = cast.turn(turn_deg)
+        camera = cast.kit.camera.turned(turn)
         known, alpha = guides.seen(camera, size_px=_SHADE_PX, crop_px=whole, seed=seed)
         del known
         stage = scene.stage(
             shapes,
-            kit.camera,
+            cast.kit.camera,
             size_px=_SHADE_PX,
             table=kits.linear(kits.TABLE),
             sampler="multijitter",
-            turn_deg=turn_deg,
+            turn=turn,
+            scale=cast.scale,
         )
         picture = scene.trace(stage, spp=_SHADE_SPP, seed=seed, step=lambda done: None)[..., :3]
         seen[turn_deg] = compose.filled(compose.develop(picture), alpha > _TOUCHED)
@@ -181,13 +160,3 @@ def _set(traced: Array, outline: Array, box: Box, size_px: tuple[int, int]) -> c
     alpha[y : y + h, x : x + w] = outline
     light[y : y + h, x : x + w] = compose.bled(traced[..., :3], traced[..., 3])
     return compose.Figure(light=light, alpha=alpha)
-
-
-def _reach(body: Body, views: Sequence[Camera], size_px: tuple[int, int]) -> Box:
-    """The part of the picture that the figure is in, in one of these views."""
-    some = body.vertices[::_SOME]
-    seen = np.concatenate([view.project(some, size_px) for view in views])
-    margin = _MARGIN * size_px[0]
-    low = np.clip(np.floor(seen.min(axis=0) - margin), 0, size_px).astype(int)
-    high = np.clip(np.ceil(seen.max(axis=0) + margin), 0, size_px).astype(int)
-    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])

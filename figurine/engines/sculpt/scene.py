@@ -11,7 +11,7 @@ import numpy as np
 
 from figurine.engines.sculpt import coating, meshes
 from figurine.engines.sculpt.backend import mitsuba
-from figurine.kits import Camera, Finish, turned
+from figurine.kits import Camera, Finish, Turn
 from figurine.types import Array, Box
 
 PATH_DEPTH = 4
@@ -28,11 +28,9 @@ class Lamp:
     half_size: float
     radiance: tuple[float, float, float]
 
-    def turned(self, turn_deg: float) -> Lamp:
+    def turned(self, turn: Turn) -> Lamp:
         """The lamp carried around the figure, as a camera is turned."""
-        at, towards = (
-            turned(np.asarray(end), turn_deg).tolist() for end in (self.at, self.towards)
-        )
+        at, towards = (turn.of(np.asarray(end)).tolist() for end in (self.at, self.towards))
         return replace(self, at=tuple(at), towards=tuple(towards))
 
     def scaled(self, scale: float) -> Lamp:
@@ -50,6 +48,7 @@ STUDIO = (
 _BOUNCE = Lamp((0.0, -0.02, 3.0), (0, 1.40, 0), 0.90, (1.1, 0.85, 0.55))
 """The table's light on the figure, where there is no table."""
 _SKY = (0.42, 0.42, 0.44)
+_STILL = Turn()
 
 
 def stage(
@@ -60,15 +59,15 @@ def stage(
     crop_px: Box | None = None,
     table: Array | None = None,
     sampler: str = "independent",
-    turn_deg: float = 0.0,
+    turn: Turn = _STILL,
     scale: float = 1.0,
 ) -> Any:
     """A scene ready to be traced: `size_px` is width and height, `crop_px` what is traced of it.
 
     Without a `table` the figure floats in the lamps' light before nothing: alpha is its outline.
     sampler: mitsuba's; "multijitter" spreads a few samples better.
-    turn_deg: how far camera, lamps and table have gone around the figure; what one sees is the
-    figure turning the other way in a studio that stands still.
+    turn: how far camera, lamps and table have gone around the figure; what one sees is the figure
+    turning the other way in a studio that stands still.
     scale: of the whole studio, for what is wider than a figure: lamps twice as large and as far
     light it the same.
     """
@@ -76,18 +75,16 @@ def stage(
     scene: dict[str, Any] = {
         "type": "scene",
         "integrator": {"type": "path", "max_depth": PATH_DEPTH, "hide_emitters": True},
-        "sensor": sensor(
-            camera.turned(turn_deg), size_px=size_px, crop_px=crop_px, sampler=sampler
-        ),
+        "sensor": sensor(camera.turned(turn), size_px=size_px, crop_px=crop_px, sampler=sampler),
         "sky": {"type": "constant", "radiance": {"type": "rgb", "value": list(_SKY)}},
         **shapes,
     }
     lamps = STUDIO if table is not None else (*STUDIO, _BOUNCE)
     for number, lamp in enumerate(lamps):
-        placed = lamp.turned(turn_deg) if turn_deg else lamp
-        scene[f"lamp{number}"] = _lamp(placed if scale == 1 else placed.scaled(scale))
+        placed = lamp if scale == 1 else lamp.scaled(scale)
+        scene[f"lamp{number}"] = _lamp(placed.turned(turn) if turn.deg else placed)
     if table is not None:
-        scene.update(_table(table, turn_deg=turn_deg, scale=scale))
+        scene.update(_table(table, turn=turn, scale=scale))
     return mi.load_dict(scene)
 
 
@@ -132,7 +129,7 @@ def _lamp(lamp: Lamp) -> Any:
     )
 
 
-def _table(colour: Array, *, turn_deg: float, scale: float) -> dict[str, Any]:
+def _table(colour: Array, *, turn: Turn, scale: float) -> dict[str, Any]:
     """A sheet of card, curving up behind the figure."""
     run = np.linspace(0, 1, 240)
     bend = np.clip((run - 0.45) / 0.25, 0, 1) * np.pi / 2
@@ -142,7 +139,7 @@ def _table(colour: Array, *, turn_deg: float, scale: float) -> dict[str, Any]:
     points = np.stack(np.broadcast_arrays(x[None, :], y[:, None], z[:, None]), axis=-1)
     return {
         "table": meshes.grid(
-            scale * (turned(points, turn_deg) if turn_deg else points),
+            turn.of(scale * points) if turn.deg else scale * points,
             {"type": "diffuse", "reflectance": {"type": "rgb", "value": colour.tolist()}},
         )
     }

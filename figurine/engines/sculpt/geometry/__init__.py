@@ -42,7 +42,7 @@ def write_squad(
 ) -> bytes:
     """Several on one wide base, left to right, as a file; the kit stands as the first of them.
 
-    Each bust is made for the stance that `squad.lined_up` gives it. step: told the share done,
+    Each bust is made for the stance that `lineup.lined_up` gives it. step: told the share done,
     figure by figure and solid by solid. Raises BadPlaque, MissingModel, NotSolid, and what `step`
     raises.
     """

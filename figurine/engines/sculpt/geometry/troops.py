@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from figurine.engines.sculpt import squad, terrain
+from figurine.engines.sculpt import lineup, terrain
 from figurine.engines.sculpt.geometry import bodies, heads, walls
 from figurine.engines.sculpt.geometry.bodies import CRUMB, KEPT, Coloured
 from figurine.engines.sculpt.geometry.meshes import (
@@ -134,7 +134,7 @@ def solid_figure(name: str, pose: str) -> tuple[Any, tuple[Any, ...]]:
 @lru_cache(maxsize=KEPT)
 def line_up(name: str, pose: str, count: int) -> LineUp:
     """Raises MissingModel."""
-    stances, loaded, plan = squad.lined_up(load(name).posed(pose), count)
+    stances, loaded, plan = lineup.lined_up(load(name).posed(pose), count)
     pieces = {each: terrain.parted(load(name).posed(each), whole) for each, whole in loaded.items()}
     open_shells = terrain.shells(plan, stances, [loaded[stance.pose] for stance in stances])
     roots = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, -_PLAQUE_ROOT * plan.plaque_scale))
