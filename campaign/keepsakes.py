@@ -44,7 +44,7 @@ busy cores; the first print of a squad of six 150 to 240 s on an overbooked mach
 SOLID_PATIENCE_S: Final = 30.0
 """How long a solid gives way to figurines: an evening's queue may never end."""
 CLIP_LIMIT_S: Final = 1800.0
-"""A hundred pictures on a machine that has better things to do."""
+"""A face: 45 pictures on a machine that has better things to do."""
 
 NOT_MADE_BY_ENGINE: Final = "not_made_by_engine"
 

@@ -46,6 +46,7 @@ def shelf() -> tuple[Kit, ...]:
                 Finish(
                     finish.name,
                     finish.title,
+                    # As the eye has it: what glows is not the pale plastic it is made of.
                     _swatch(finish.palette * (finish.room + finish.inner)),
                 )
                 for finish in kit.finishes.values()
@@ -91,11 +92,6 @@ def check(recipe: Recipe) -> None:
         raise UnknownKit(f"no engine named {recipe.engine!r}")
     posed(recipe).finish(recipe.finish)
     lettering.letters(recipe.plaque)
-
-
-def _seen(finish: kits.Finish) -> Array:
-    """(M, 3) its palette as the eye has it: what glows is not the pale plastic it is made of."""
-    return np.asarray(finish.palette * (finish.room + finish.inner))
 
 
 def _swatch(palette: Array) -> tuple[str, ...]:
