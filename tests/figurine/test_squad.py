@@ -9,12 +9,12 @@ import pytest
 
 from figurine import kits
 from figurine.decode import decode
-from figurine.engines.sculpt import SculptEngine, casts, lineup, squad, terrain
+from figurine.engines.sculpt import SculptEngine, lineup, squad, terrain
 from figurine.errors import BigSquad, Cancelled
 from figurine.faces import find_faces
 from figurine.gate import admit
 from figurine.kits import body
-from figurine.types import Array, Candidate, Recipe, Selfie
+from figurine.types import Array, Candidate, Clip, Recipe, Selfie
 from tests.figurine.test_motion import apart, played
 from tests.photos import ASTRONAUT
 from tests.squads import group_photo
@@ -137,9 +137,14 @@ def test_squad_too_big_for_a_base_is_refused(engine: SculptEngine, pair: Selfie)
 
 
 @pytest.fixture(scope="module")
-def shown(engine: SculptEngine, pair: Selfie) -> Array:
-    """A clip of the pair, (4, H, W, 3): from the middle, to one side, through it, to the other."""
-    return played(engine.clip(pair, recipe(fps=1), seed=1).mp4)[1]
+def clip(engine: SculptEngine, pair: Selfie) -> Clip:
+    return engine.clip(pair, recipe(fps=1), seed=1)
+
+
+@pytest.fixture(scope="module")
+def shown(clip: Clip) -> Array:
+    """Its frames, (4, H, W, 3): from the middle, to one side, through it, to the other."""
+    return played(clip.mp4)[1]
 
 
 def test_squad_clip_starts_as_the_still(made: Candidate, shown: Array) -> None:
@@ -155,19 +160,38 @@ def test_squad_clip_has_everyone_in_their_place_in_every_frame(shown: Array) -> 
         assert left > 1.2 * right
 
 
-def test_squad_of_six_stays_in_the_picture_however_far_it_turns() -> None:
-    formation, bodies = lineup.form(kits.load("soldier"), 6, width_px=1080)
-    views = casts.views(formation)
-    for solid in bodies:
-        for view in views:
-            seen = view.project(solid.vertices[::16], formation.size_px) / formation.size_px
-            assert seen.min() > 0
-            assert seen.max() < 1
+def test_squad_clip_again_is_the_same_to_the_byte(pair: Selfie, clip: Clip) -> None:
+    assert SculptEngine().clip(pair, recipe(fps=1), seed=1) == clip
 
 
-def test_backdrop_shows_nothing_of_the_squad_that_turns_before_it() -> None:
+def test_squad_clip_can_be_stopped_while_it_lines_up(engine: SculptEngine, pair: Selfie) -> None:
+    heard: list[tuple[str, float]] = []
+
+    def stop(stage: str, done: float) -> None:
+        heard.append((stage, done))
+        if len(heard) > 3:
+            raise Cancelled("left")
+
+    with pytest.raises(Cancelled):
+        engine.clip(pair, recipe(fps=1), seed=1, progress=stop)
+    assert {stage for stage, _ in heard} == {"measuring", "sculpting"}
+
+
+@pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("name", kits.names())
+def test_squad_stays_clear_of_the_edge_however_far_it_turns(name: str, count: int) -> None:
+    formation, solids = lineup.form(kits.load(name), count, width_px=1080)
+    some = np.concatenate([solid.vertices[::50] for solid in solids])
+    for deg in np.linspace(-lineup.SWAY_DEG, lineup.SWAY_DEG, 5):
+        seen = formation.turned(float(deg)).project(some, formation.size_px)
+        assert (seen > 0.015 * 1080).all()
+        assert (seen < np.asarray(formation.size_px) - 0.015 * 1080).all()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_backdrop_shows_nothing_of_the_squad_that_turns_before_it(count: int) -> None:
     kit = kits.load("soldier")
-    troop = squad.muster(kit, kit.finish("army-green"), 2, width_px=270)
+    troop = squad.muster(kit, kit.finish("army-green"), count, width_px=270)
     red, green, _ = np.moveaxis(troop.backdrop, -1, 0)
     assert (red > green).all(), "card is tan, a plinth would be green"
 
@@ -189,7 +213,7 @@ def test_camera_has_everyone_in_the_picture(count: int) -> None:
     kit = kits.load("soldier")
     plan = lineup.plan_of(count, spacing=1.0)
     figure = box(-0.6, 2.0, 0.4)
-    camera = lineup.framed(kit.camera, [place.put(figure) for place in plan.places])
+    camera = lineup.framed(kit.camera, np.concatenate([place.put(figure) for place in plan.places]))
     seen = np.concatenate(
         [camera.project(place.put(figure), (1080, 1350)) for place in plan.places]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from figurine.engines.base import Format, Progress, silent
 from figurine.engines.sculpt import (
     backend,
     bust,
-    casts,
     compose,
     engraving,
     geometry,
@@ -22,6 +21,7 @@ from figurine.engines.sculpt import (
     reel,
     scene,
     squad,
+    subjects,
 )
 from figurine.errors import BigSquad, NoFace
 from figurine.kits import Finish, Kit, body
@@ -156,26 +156,18 @@ class SculptEngine:
         kit, finish = _checked(selfie, recipe)
         width_px = int(recipe.options.get("width_px", _DEFAULT_WIDTH_PX))
         fps = int(recipe.options.get("fps", motion.FPS))
-        progress("measuring", 0.0)
-        if len(selfie.faces) > 1:
-            progress("sculpting", 0.01)
-            cast = casts.together(selfie, kit, finish, width_px=width_px)
-        else:
-            head = bust.measure(selfie.faces[0], kit)
-            progress("sculpting", 0.01)
-            made = bust.make(selfie, head, kit, finish, sketch=width_px <= casts.SKETCH_WIDTH_PX)
-            cast = casts.alone(made, kit, finish, width_px=width_px)
+        subject = self._subject(selfie, kit, finish, width_px, progress)
         progress("filming", 0.02)
-        sway = motion.sway(cast.sway_deg, fps=fps)
+        sway = motion.sway(subject.sway_deg, fps=fps)
         pictures = motion.film(
-            cast,
+            subject,
             name=recipe.plaque,
             turns_deg=sway.turns_deg,
             spp=int(recipe.options.get("spp", motion.SPP)),
             seed=seed,
             progress=lambda done: progress("filming", 0.02 + 0.83 * done),
         )
-        del cast  # large, and needed at the start only
+        del subject  # large, and needed at the start only
         with reel.Reel() as frames:
             for picture in pictures:
                 frames.add(picture)
@@ -185,6 +177,23 @@ class SculptEngine:
                 fps=fps,
                 step=lambda done: progress("encoding", 0.85 + 0.15 * done),
             )
+
+    def _subject(
+        self, selfie: Selfie, kit: Kit, finish: Finish, width_px: int, progress: Progress
+    ) -> subjects.Subject:
+        progress("measuring", 0.0)
+        if len(selfie.faces) > 1:
+            return subjects.together(
+                selfie,
+                kit,
+                finish,
+                width_px=width_px,
+                step=lambda done: progress("sculpting", 0.01 + 0.01 * done),
+            )
+        head = bust.measure(selfie.faces[0], kit)
+        progress("sculpting", 0.01)
+        made = bust.make(selfie, head, kit, finish, sketch=width_px <= subjects.SKETCH_WIDTH_PX)
+        return subjects.alone(made, kit, finish, width_px=width_px)
 
     def _figurine(
         self,
@@ -208,7 +217,7 @@ class SculptEngine:
 
         # 2. Sculpt: the selfie's detail on it, in clay and paint.
         progress("sculpting", 0.05)
-        made = bust.make(selfie, head, kit, finish, sketch=width_px <= casts.SKETCH_WIDTH_PX)
+        made = bust.make(selfie, head, kit, finish, sketch=width_px <= subjects.SKETCH_WIDTH_PX)
         watch.lap("sculpting")
 
         # 3. Cast: set up the studio.
@@ -267,8 +276,9 @@ class SculptEngine:
     ) -> Candidate:
         watch = _Stopwatch()
         width_px = int(recipe.options.get("width_px", _DEFAULT_WIDTH_PX))
-        progress("measuring", 0.0)
-        troop = self._troop(kit, finish, len(selfie.faces), width_px)
+        troop = self._troop(
+            kit, finish, len(selfie.faces), width_px, lambda: progress("measuring", 0.0)
+        )
         watch.lap("moulding")
         picture = squad.paint(
             troop,
@@ -293,13 +303,15 @@ class SculptEngine:
         """What, with selfie, recipe and seed, decides every byte on one machine."""
         return f"{self.version}+{kit.name}.{kit.version}.{backend.variant()}"
 
-    def _troop(self, kit: Kit, finish: Finish, count: int, width_px: int) -> squad.Troop:
+    def _troop(
+        self, kit: Kit, finish: Finish, count: int, width_px: int, step: Callable[[], None]
+    ) -> squad.Troop:
         key = (kit.name, kit.pose, finish.name, count, width_px)
         troop = self._troops.pop(key, None)
         if troop is None:
             while len(self._troops) >= _TROOPS_KEPT:
                 del self._troops[next(iter(self._troops))]
-            troop = squad.muster(kit, finish, count, width_px=width_px)
+            troop = squad.muster(kit, finish, count, width_px=width_px, step=step)
         self._troops[key] = troop
         return troop
 
@@ -313,8 +325,8 @@ class SculptEngine:
             plates = compose.load_plates(kit, finish, width_px=width_px)
             box = compose.crop_box(kit, plates.size_px)
             thin = meshes.thinned(whole.above(_HEAD_FROM), [kit.camera], plates.size_px, box)
-            if width_px <= casts.SKETCH_WIDTH_PX:
-                thin = casts.sketched(thin)
+            if width_px <= subjects.SKETCH_WIDTH_PX:
+                thin = subjects.sketched(thin)
             mould = _Mould(
                 plates=plates,
                 body=meshes.body_shape(thin, finish),

@@ -15,7 +15,7 @@ import numpy as np
 from figurine.engines.sculpt import coating, meshes, scene
 from figurine.engines.sculpt.backend import mitsuba
 from figurine.engines.sculpt.bust import Bust
-from figurine.engines.sculpt.casts import Cast, Solid
+from figurine.engines.sculpt.subjects import Solid, Subject
 from figurine.kits import Camera, Finish
 from figurine.types import Array, Box
 
@@ -62,7 +62,7 @@ class Guide:
         return np.concatenate([colours[..., :3], straight], axis=2), alpha
 
 
-def of(cast: Cast) -> Guide:
+def of(subject: Subject) -> Guide:
     """The guide to what is filmed."""
     matt = {"type": "diffuse"}
     shapes: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def of(cast: Cast) -> Guide:
     normals: dict[str, Array] = {}
 
     # 1. Bodies, a colour a corner.
-    for number, solid in enumerate(cast.solids):
+    for number, solid in enumerate(subject.solids):
         own_colours, bent = _body(solid)
         shapes[f"body{number}"] = meshes.mesh(
             "body",
@@ -87,8 +87,8 @@ def of(cast: Cast) -> Guide:
         normals[key] = np.ascontiguousarray(bent / 2 + 0.5, np.float32).ravel()
 
     # 2. Heads, a colour a texel.
-    for number, made in enumerate(cast.busts):
-        albedo, fine = _head(made, cast.finish)
+    for number, made in enumerate(subject.busts):
+        albedo, fine = _head(made, subject.finish)
         shapes[f"head{number}"] = meshes.grid(
             made.clay, matt, texels=albedo.shape[:2], glow=meshes.bitmap(albedo)
         )

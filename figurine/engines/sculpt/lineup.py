@@ -15,7 +15,7 @@ import numpy as np
 
 from figurine.engines.sculpt import compose, terrain
 from figurine.engines.sculpt.terrain import Place, Plan
-from figurine.kits import Camera, Kit, body
+from figurine.kits import Camera, Kit, Turn, body
 from figurine.kits.body import Body
 from figurine.types import Array
 
@@ -35,8 +35,11 @@ _YAW_DEG = 4.0
 """How far the outermost turn towards the middle."""
 _GROWTH = 0.09
 """By how much plinth and plaque grow with each figure, for the name to be read from as far."""
-_MARGIN = (0.035, 0.05)
-"""Of the picture, left free at the sides and above and below."""
+_MARGIN = (0.02, 0.05)
+"""Of the picture, left free at the sides and above and below, however far the squad turns: at rest
+more is free at the sides."""
+SWAY_DEG: Final = 12.0
+"""How far a squad turns to either side: further round, the first row would hide the others."""
 _WAIST, _VOXEL, _TOUCH = 0.65, 0.04, 14
 """Height from which bodies may share so few cells of that size: sleeves that touch."""
 _NARROW, _WIDE = 20, 26
@@ -54,7 +57,11 @@ class Formation:
     """A figure each: the kit in its pose."""
     size_px: tuple[int, int]
     scale: float
-    """Of the studio."""
+    """Of the studio's lamps and table: what is wider needs larger ones."""
+
+    def turned(self, deg: float) -> Camera:
+        """The camera when the squad has turned so far."""
+        return self.kit.camera.turned(Turn(deg, self.plan.middle_z))
 
     def face_width_px(self, number: int) -> float:
         """How wide a figure's face is in the picture."""
@@ -80,12 +87,10 @@ def form(kit: Kit, count: int, *, width_px: int) -> tuple[Formation, Iterator[Bo
     pieces = {pose: terrain.parted(kit.posed(pose), whole) for pose, whole in loaded.items()}
     ground = terrain.base(plan, row, [loaded[stance.pose] for stance in row])
 
-    # 2. The camera, drawn back until all are in the picture.
-    reached = [
-        place.put(pieces[stance.pose].figure.vertices[::16])
-        for place, stance in zip(plan.places, row, strict=True)
-    ]
-    camera = framed(kit.camera, [*reached, ground.vertices[::16]])
+    # 2. The camera, drawn back until all are in the picture, however far they turn.
+    cloud = np.concatenate([solid.vertices[::16] for solid in _solids(plan, row, pieces, ground)])
+    turns = [Turn(deg, plan.middle_z) for deg in (-SWAY_DEG, 0.0, SWAY_DEG)]
+    camera = framed(kit.camera, np.concatenate([turn.of(cloud) for turn in turns]))
     formation = Formation(
         kit=replace(kit, camera=camera, plaque=plan.plaque(kit.plaque)),
         plan=plan,
@@ -93,15 +98,15 @@ def form(kit: Kit, count: int, *, width_px: int) -> tuple[Formation, Iterator[Bo
         size_px=(width_px, round(width_px * compose.PLATE_PX[1] / compose.PLATE_PX[0])),
         scale=camera.distance / kit.camera.distance,
     )
-    return formation, _solids(formation, pieces, ground)
+    return formation, _solids(plan, row, pieces, ground)
 
 
 def _solids(
-    formation: Formation, pieces: dict[str, terrain.Pieces], ground: Body
+    plan: Plan, row: Sequence[Kit], pieces: dict[str, terrain.Pieces], ground: Body
 ) -> Iterator[Body]:
     yield ground
-    for number, stance in enumerate(formation.stances):
-        yield terrain.standing(formation.plan, number, pieces[stance.pose])
+    for number, stance in enumerate(row):
+        yield terrain.standing(plan, number, pieces[stance.pose])
 
 
 def lined_up(kit: Kit, count: int) -> tuple[tuple[Kit, ...], dict[str, Body], Plan]:
@@ -158,9 +163,8 @@ def _packed(rows: Sequence[int], *, near: float, apart: float) -> list[float]:
     return x
 
 
-def framed(camera: Camera, points: Sequence[Array]) -> Camera:
-    """The camera moved along its gaze and sideways until the points just fit the picture."""
-    cloud = np.concatenate(points)
+def framed(camera: Camera, cloud: Array) -> Camera:
+    """The camera moved along its gaze and sideways until the points (N, 3) just fit the picture."""
     towards = camera.eye - camera.target
     towards = towards / np.linalg.norm(towards)
     right = np.cross([0, 1, 0], towards)

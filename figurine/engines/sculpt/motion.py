@@ -16,7 +16,7 @@ import numpy as np
 
 from figurine import kits
 from figurine.engines.sculpt import backend, compose, engraving, guide, meshes, scene
-from figurine.engines.sculpt.casts import Cast
+from figurine.engines.sculpt.subjects import Subject
 from figurine.types import Array, Box, Pixels
 
 LENGTH_S: Final = 4.0
@@ -53,7 +53,7 @@ def sway(reach_deg: float, *, fps: int) -> Sway:
 
 
 def film(
-    cast: Cast,
+    subject: Subject,
     *,
     name: str,
     turns_deg: Sequence[float],
@@ -61,20 +61,20 @@ def film(
     seed: int,
     progress: Callable[[float], None],
 ) -> Iterator[Pixels]:
-    """The pictures (H, W, 3) of a cast in these turns, with the name on its plaque, before its
-    studio. Raises BadPlaque."""
+    """The pictures (H, W, 3) of the subject in these turns, with the name on its plaque, before its
+    backdrop. `progress` hears the share done, and may raise to stop. Raises BadPlaque."""
     # 1. The figurines, in light and without, and their shadow.
-    kit, finish, size_px, box = cast.kit, cast.finish, cast.size_px, cast.crop_px
+    kit, finish, size_px, box = subject.kit, subject.finish, subject.size_px, subject.crop_px
     heads = {
         f"head{number}": meshes.head_shape(made.clay, made.albedo, finish, gloss=made.gloss)
-        for number, made in enumerate(cast.busts)
+        for number, made in enumerate(subject.busts)
     }
-    guides = guide.of(cast)
-    shade = _shade(cast, heads, guides, max(turns_deg), seed=seed)
+    guides = guide.of(subject)
+    shade = _shade(subject, heads, guides, max(turns_deg), seed=seed, step=lambda: progress(0.0))
     shapes = dict(heads)
-    for number, solid in enumerate(cast.solids):
+    for number, solid in enumerate(subject.solids):
         shapes[f"body{number}"] = meshes.body_shape(solid.body, solid.finish, cover=solid.cover)
-    cast = replace(cast, solids=(), busts=())  # they are large, and no longer needed
+    subject = replace(subject, solids=(), busts=())  # they are large, and no longer needed
 
     # 2. Pictures of it, all of the same seed: grain that stands still is less seen than grain that
     # dances.
@@ -83,7 +83,7 @@ def film(
         def step(done: float, number: int = number) -> None:
             progress((number + done) / len(turns_deg))
 
-        turn = cast.turn(turn_deg)
+        turn = subject.turn(turn_deg)
         known, alpha = guides.seen(kit.camera.turned(turn), size_px=size_px, crop_px=box, seed=seed)
         backend.give_back()
         stage = scene.stage(
@@ -93,7 +93,7 @@ def film(
             crop_px=box,
             sampler="multijitter",
             turn=turn,
-            scale=cast.scale,
+            scale=subject.scale,
         )
         shown = scene.exposed(stage, spp=spp, seed=seed, guide=known)
         del stage, known  # with the denoiser at its side it would be too large
@@ -103,35 +103,43 @@ def film(
         figure = _set(traced, alpha, box, size_px)
         turned = replace(kit, camera=kit.camera.turned(turn))
         figure = engraving.engrave(figure, name, turned, finish)
-        shaded = _shaded(cast.studio, shade, turn_deg)
+        shaded = _shaded(subject.backdrop, shade, turn_deg)
         behind = compose.room(shaded, figure.light, figure.alpha, finish)
         yield compose.still(figure, behind, seed=seed)[0]
 
 
 def _shade(
-    cast: Cast, heads: Mapping[str, Any], guides: guide.Guide, reach_deg: float, *, seed: int
+    subject: Subject,
+    heads: Mapping[str, Any],
+    guides: guide.Guide,
+    reach_deg: float,
+    *,
+    seed: int,
+    step: Callable[[], None],
 ) -> dict[float, Array]:
-    """How much brighter the backdrop is than the still's, (h, w, 3) at a few turns."""
+    """How much brighter the backdrop is than the still's, (h, w, 3) at a few turns; `step` is
+    called before each. The figure, which is not seen, goes without its second coat."""
     whole = (0, 0, *_SHADE_PX)
     shapes = dict(heads)
-    for number, solid in enumerate(cast.solids):
+    for number, solid in enumerate(subject.solids):
         every = np.ones(len(solid.body.faces), np.bool_)
-        coarse = solid.body.coarser(every, cell=_SHADE_CELL * cast.scale)
+        coarse = solid.body.coarser(every, cell=_SHADE_CELL * subject.scale)
         shapes[f"body{number}"] = meshes.body_shape(coarse, replace(solid.finish, layer=None))
     seen = {}
     for turn_deg in (0.0, -reach_deg, -reach_deg / 2, reach_deg / 2, reach_deg):
-        turn = cast.turn(turn_deg)
-        camera = cast.kit.camera.turned(turn)
+        step()
+        turn = subject.turn(turn_deg)
+        camera = subject.kit.camera.turned(turn)
         known, alpha = guides.seen(camera, size_px=_SHADE_PX, crop_px=whole, seed=seed)
         del known
         stage = scene.stage(
             shapes,
-            cast.kit.camera,
+            subject.kit.camera,
             size_px=_SHADE_PX,
             table=kits.linear(kits.TABLE),
             sampler="multijitter",
             turn=turn,
-            scale=cast.scale,
+            scale=subject.scale,
         )
         picture = scene.trace(stage, spp=_SHADE_SPP, seed=seed, step=lambda done: None)[..., :3]
         seen[turn_deg] = compose.filled(compose.develop(picture), alpha > _TOUCHED)

@@ -32,7 +32,7 @@ _SPARE_PX = 4
 """Around the squad in what is traced, so that no outline is cut."""
 _FINE_PX = 150
 """Faces narrower than this are sketched: finer detail would not be seen."""
-_UNSEEN_CELL = 0.012
+UNSEEN_CELL: Final = 0.012
 """Of triangles that face away, in units: larger ones would poke through thin straps."""
 _MOST_PX = 400_000
 """Denoised at a time."""
@@ -60,8 +60,19 @@ class Picture:
     cutout: Pixels
 
 
-def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
-    """Line up the bodies of a squad, its base and its backdrop. Raises MissingModel."""
+def muster(
+    kit: Kit,
+    finish: Finish,
+    count: int,
+    *,
+    width_px: int,
+    step: Callable[[], None] = lambda: None,
+) -> Troop:
+    """Line up the bodies of a squad, its base and its backdrop. Raises MissingModel.
+
+    `step` is called before each, and may raise to stop: all of it takes 13 to 20 s.
+    """
+    step()
     formation, solids = lineup.form(kit, count, width_px=width_px)
     camera, size_px = formation.kit.camera, formation.size_px
     shadow = Shadow(camera, size_px)
@@ -69,10 +80,12 @@ def muster(kit: Kit, finish: Finish, count: int, *, width_px: int) -> Troop:
     shadow.add(base, finish)
     shapes = []
     for placed in solids:
+        step()
         shadow.add(placed, finish)
-        thin = meshes.thinned(placed, [camera], size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
+        thin = meshes.thinned(placed, [camera], size_px, (0, 0, *size_px), cell=UNSEEN_CELL)
         shapes.append(meshes.body_shape(thin, finish))
         del placed, thin
+    step()
     return Troop(
         formation=formation,
         bodies=tuple(shapes),
@@ -104,7 +117,8 @@ def paint(
     shapes: dict[str, Any] = {"base": troop.base}
     for number, face in enumerate(selfie.faces):
         progress("sculpting", 0.10 * number / count)
-        made = bust_of(formation, number, selfie.pixels, face, finish)
+        is_sketch = formation.face_width_px(number) < _FINE_PX
+        made = bust_of(formation, number, selfie.pixels, face, finish, is_sketch=is_sketch)
         lap("sculpting")
         palette = finish.palette.copy()
         palette[skin_row] = made.skin
@@ -155,21 +169,18 @@ def bust_of(
     face: Face,
     finish: Finish,
     *,
-    fine_px: float = _FINE_PX,
+    is_sketch: bool,
 ) -> Bust:
-    """The head of one of a squad, its clay in its place; pixels (H, W, 3) are the selfie's.
-
-    fine_px: a sketch will do where the face in the picture is narrower.
-    """
+    """The head of one of a squad, its clay in its place; pixels (H, W, 3) are the selfie's."""
     stance, place = formation.stances[number], formation.plan.places[number]
-    sketch = formation.face_width_px(number) < fine_px
     head = bust.measure(face, stance)
-    made = bust.make(Selfie(pixels, (face,)), head, stance, finish, sketch=sketch)
+    made = bust.make(Selfie(pixels, (face,)), head, stance, finish, sketch=is_sketch)
     return replace(made, clay=place.put(made.clay))
 
 
 class Shadow:
-    """What throws a squad's shadow, coarse as shadows are soft, and what it hides of the table."""
+    """What throws a squad's shadow, as coarse `shapes`, since it is soft; and what of the table,
+    `size_px` wide and high, is `hidden` (h, w) by it, 0 or 1."""
 
     def __init__(self, camera: Camera, size_px: tuple[int, int]) -> None:
         self.shapes: dict[str, Any] = {}

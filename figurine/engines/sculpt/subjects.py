@@ -1,8 +1,8 @@
-"""What a clip films: a figurine or a squad, as bodies and heads for every view of the sway."""
+"""The subject of a clip: a figurine or a squad, as bodies and heads for every view of the sway."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from figurine.engines.sculpt import coating, compose, lineup, meshes, squad
 from figurine.engines.sculpt.bust import Bust
-from figurine.engines.sculpt.lineup import Formation
 from figurine.kits import Camera, Finish, Kit, Turn, body
 from figurine.kits.body import Body
 from figurine.types import Array, Box, Selfie
@@ -19,17 +18,13 @@ SKETCH_WIDTH_PX: Final = 540
 """Up to this width a body is a sketch: finer detail would not be seen."""
 _SKETCH_CELL = 0.009
 """Of its triangles, in units: a pixel and a half."""
-_SWAY_DEG, _SQUAD_SWAY_DEG = 20.0, 12.0
-"""To either side. Those at the ends of a squad go far already; and further round, the first row
-would hide the others."""
+_SWAY_DEG = 20.0
+"""To either side, of a figurine alone."""
 _SOME, _VIEWS, _MARGIN = 7, 9, 0.006
 """To find where a figure reaches: every so many vertices, from so many sides; and so much, of the
 picture's width, around what that found."""
-_GRAIN_PX, _UNSEEN_CELL = 2.6, 0.012
-"""How large a squad's triangles are where they are seen; and at most, in units, which is what they
-are where they are not: larger ones would poke through thin straps."""
-_FINE_PX = 200
-"""Faces of a squad narrower than this are sketched: less than in a still is seen of what moves."""
+_GRAIN_PX = 2.6
+"""How large a squad's triangles are where they are seen, for memory."""
 
 
 @dataclass(frozen=True)
@@ -42,46 +37,46 @@ class Solid:
 
 
 @dataclass(frozen=True)
-class Cast:
+class Subject:
     kit: Kit
-    """With the camera and plaque of what is filmed."""
+    """With the subject's camera and plaque."""
     finish: Finish
     solids: tuple[Solid, ...]
     busts: tuple[Bust, ...]
     """Their clay in its place."""
-    studio: Array
-    """(H, W, 3) display sRGB: the still's backdrop in full light."""
+    backdrop: Array
+    """(H, W, 3) display sRGB: the still's, in full light."""
     crop_px: Box
     """All of the picture that it takes on its way."""
     sway_deg: float
     axis_z: float
     """Of the turntable."""
     scale: float
-    """Of the studio."""
+    """Of the studio's lamps and table."""
 
     @property
     def size_px(self) -> tuple[int, int]:
-        return self.studio.shape[1], self.studio.shape[0]
+        return self.backdrop.shape[1], self.backdrop.shape[0]
 
     def turn(self, deg: float) -> Turn:
         return Turn(deg, self.axis_z)
 
 
-def alone(made: Bust, kit: Kit, finish: Finish, *, width_px: int) -> Cast:
+def alone(made: Bust, kit: Kit, finish: Finish, *, width_px: int) -> Subject:
     """A figurine. Raises MissingModel."""
-    studio = compose.load_studio(kit, width_px=width_px)
-    size_px = studio.shape[1], studio.shape[0]
+    backdrop = compose.load_studio(kit, width_px=width_px)
+    size_px = backdrop.shape[1], backdrop.shape[0]
     whole = body.load(kit.baked("body.xz"))
     if width_px <= SKETCH_WIDTH_PX:
         whole = sketched(whole)
-    seen_from = _views(kit.camera, Turn(_SWAY_DEG))
-    box = _box([_reach(whole, seen_from, size_px)], size_px)
-    return Cast(
+    views = [kit.camera.turned(Turn(deg)) for deg in _between(_SWAY_DEG)]
+    box = _box([_reach(whole, views, size_px)], size_px)
+    return Subject(
         kit=kit,
         finish=finish,
-        solids=(_solid(meshes.thinned(whole, seen_from, size_px, box), _worn(finish, kit, made)),),
+        solids=(_solid(meshes.thinned(whole, views, size_px, box), _worn(finish, kit, made)),),
         busts=(made,),
-        studio=studio,
+        backdrop=backdrop,
         crop_px=box,
         sway_deg=_SWAY_DEG,
         axis_z=0.0,
@@ -89,42 +84,46 @@ def alone(made: Bust, kit: Kit, finish: Finish, *, width_px: int) -> Cast:
     )
 
 
-def together(selfie: Selfie, kit: Kit, finish: Finish, *, width_px: int) -> Cast:
-    """A squad of all the selfie's faces. Raises MissingModel."""
-    formation, bodies = lineup.form(kit, len(selfie.faces), width_px=width_px)
-    camera, size_px = formation.kit.camera, formation.size_px
-    seen_from = views(formation)
-    grain = min(_GRAIN_PX / formation.unit_px(), _UNSEEN_CELL)
-    shadow = squad.Shadow(camera, size_px)
-    busts = [
-        squad.bust_of(formation, number, selfie.pixels, face, finish, fine_px=_FINE_PX)
-        for number, face in enumerate(selfie.faces)
-    ]
+def together(
+    selfie: Selfie, kit: Kit, finish: Finish, *, width_px: int, step: Callable[[float], None]
+) -> Subject:
+    """A squad of all the selfie's faces. `step` hears the share done, and may raise to stop.
+
+    Heads are sketches: beside a still's nobody sees it, and in a squad of three they would take
+    250 MB more. Raises MissingModel.
+    """
+    count = len(selfie.faces)
+    step(0.0)
+    formation, bodies = lineup.form(kit, count, width_px=width_px)
+    size_px = formation.size_px
+    views = [formation.turned(deg) for deg in _between(lineup.SWAY_DEG)]
+    grain = min(_GRAIN_PX / formation.unit_px(), squad.UNSEEN_CELL)
+    shadow = squad.Shadow(formation.kit.camera, size_px)
+    busts = []
+    for number, face in enumerate(selfie.faces):
+        step((1 + number) / (3 + 2 * count))
+        busts.append(squad.bust_of(formation, number, selfie.pixels, face, finish, is_sketch=True))
     solids, reaches = [], []
-    for made, placed in zip([None, *busts], bodies, strict=True):
+    for number, (made, placed) in enumerate(zip([None, *busts], bodies, strict=True)):
+        step((1 + count + number) / (3 + 2 * count))
         shadow.add(placed, finish)
-        reaches.append(_reach(placed, seen_from, size_px))
-        thin = meshes.thinned(placed, seen_from, size_px, (0, 0, *size_px), cell=_UNSEEN_CELL)
+        reaches.append(_reach(placed, views, size_px))
+        thin = meshes.thinned(placed, views, size_px, (0, 0, *size_px), cell=squad.UNSEEN_CELL)
         thin = thin.coarser(np.ones(len(thin.faces), np.bool_), cell=grain)
-        coated = finish if made is None else _worn(finish, kit, made)
-        solids.append(_solid(thin, coated))
+        solids.append(_solid(thin, finish if made is None else _worn(finish, kit, made)))
         del placed, thin
-    return Cast(
+    step((2 + 2 * count) / (3 + 2 * count))
+    return Subject(
         kit=formation.kit,
         finish=finish,
         solids=tuple(solids),
         busts=tuple(busts),
-        studio=squad.backdrop_of(formation, finish, shadow),
+        backdrop=squad.backdrop_of(formation, finish, shadow),
         crop_px=_box(reaches, size_px),
-        sway_deg=_SQUAD_SWAY_DEG,
+        sway_deg=lineup.SWAY_DEG,
         axis_z=formation.plan.middle_z,
         scale=formation.scale,
     )
-
-
-def views(formation: Formation) -> list[Camera]:
-    """A squad from some of the sides that its clip shows, the furthest among them."""
-    return _views(formation.kit.camera, Turn(_SQUAD_SWAY_DEG, formation.plan.middle_z))
 
 
 def sketched(whole: Body) -> Body:
@@ -146,9 +145,9 @@ def _worn(finish: Finish, kit: Kit, made: Bust) -> Finish:
     return replace(finish, palette=palette)
 
 
-def _views(camera: Camera, furthest: Turn) -> list[Camera]:
-    degrees = np.linspace(-furthest.deg, furthest.deg, _VIEWS).tolist()
-    return [camera.turned(replace(furthest, deg=deg)) for deg in degrees]
+def _between(sway_deg: float) -> list[float]:
+    """Some of the turns that a clip shows, the furthest among them."""
+    return list(np.linspace(-sway_deg, sway_deg, _VIEWS).tolist())
 
 
 def _reach(whole: Body, views: Sequence[Camera], size_px: tuple[int, int]) -> Array:
