@@ -95,13 +95,6 @@ def check(recipe: Recipe) -> None:
 
 
 def _swatch(palette: Array) -> tuple[str, ...]:
-    """The first few colours of a palette, (M, 3) linear RGB: a kit names its cloth first.
-
-    Source: IEC 61966-2-1.
-    """
-    srgb = np.where(
-        palette <= 0.0031308, palette * 12.92, 1.055 * np.maximum(palette, 0) ** (1 / 2.4) - 0.055
-    )
-    rows = np.rint(255 * np.clip(srgb, 0, 1)).astype(int).tolist()
-    colours = dict.fromkeys("#{:02x}{:02x}{:02x}".format(*row) for row in rows)
+    """The first few colours of a palette, (M, 3) linear RGB: a kit names its cloth first."""
+    colours = dict.fromkeys("#{:02x}{:02x}{:02x}".format(*row) for row in kits.srgb(palette))
     return tuple(colours)[:SWATCH_COLOURS]

@@ -13,7 +13,7 @@ import numpy as np
 
 from figurine.errors import MissingModel, UnknownKit
 from figurine.kits import finish
-from figurine.kits.finish import MIXED, Finish, Layer, linear
+from figurine.kits.finish import MIXED, Finish, Layer, linear, srgb
 from figurine.types import Array
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "linear",
     "load",
     "names",
+    "srgb",
 ]
 
 TABLE = "#c6a47c"

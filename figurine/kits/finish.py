@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from figurine.types import Array
+from figurine.types import Array, Pixels
 
 MIXED = "plastic"
 """Plates from which a one-coloured plastic of any colour is mixed: a new one needs no baking."""
@@ -124,3 +124,10 @@ def linear(colour: str) -> Array:
     srgb = np.frombuffer(bytes.fromhex(colour.removeprefix("#")), np.uint8) / np.float32(255)
     low, high = srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4
     return np.where(srgb <= 0.04045, low, high).astype(np.float32)
+
+
+def srgb(light: Array) -> Pixels:
+    """Linear RGB as sRGB bytes; what is beyond 0..1 is cut off. Source: IEC 61966-2-1."""
+    within = np.clip(light, 0, 1)
+    low, high = within * 12.92, 1.055 * np.maximum(within, 1e-6) ** (1 / 2.4) - 0.055
+    return np.asarray(np.round(np.where(within <= 0.0031308, low, high) * 255), np.uint8)

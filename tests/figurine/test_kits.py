@@ -137,6 +137,13 @@ def test_face_is_as_rough_as_the_rest_unless_the_finish_says_otherwise() -> None
     assert [each.roughness for each in read.values()] == [0.2, 0.2]
 
 
+def test_linear_light_is_written_as_the_colour_it_was_read_from() -> None:
+    greys = [f"#{level:02x}{level:02x}{level:02x}" for level in range(256)]
+    levels = kits.srgb(np.stack([kits.linear(grey) for grey in greys]))
+    assert levels.tolist() == [[level] * 3 for level in range(256)]
+    assert kits.srgb(np.asarray([-1.0, 0.0031308, 7.0])).tolist() == [0, 10, 255]
+
+
 def test_colour_is_read_as_linear_light() -> None:
     assert kits.linear("#ff0080").tolist() == pytest.approx([1.0, 0.0, 0.2159], abs=1e-4)
 

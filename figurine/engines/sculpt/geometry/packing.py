@@ -6,7 +6,9 @@ Nothing in it that a viewer must know beyond the core. Source: Khronos glTF 2.0 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,37 @@ class Surface:
     """Where its figure stands; equal meshes in several places are stored once."""
 
 
+def told_apart(surfaces: Sequence[Surface]) -> list[Surface]:
+    """The same, no two of them under one name and no two different coats: a kit is free to call a
+    material "head" or "name", which figures have of their own."""
+    coats: dict[str, Coat] = {}
+    nodes: dict[str, Surface] = {}
+    for surface in surfaces:
+        coat = next(
+            coat
+            for coat in (replace(surface.coat, name=name) for name in _names(surface.coat.name))
+            if coat.name not in coats or _is_same(coats[coat.name], coat)
+        )
+        coats[coat.name] = coat
+        node = next(name for name in _names(surface.name) if name not in nodes)
+        nodes[node] = replace(surface, name=node, coat=coat)
+    return list(nodes.values())
+
+
+def _names(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name} ({number})" for number in count(2))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two coats, or two of their fields, are alike."""
+    if is_dataclass(one) and is_dataclass(other):
+        return one is other or all(
+            _is_same(getattr(one, each.name), getattr(other, each.name)) for each in fields(one)
+        )
+    return bool(np.array_equal(one, other))
+
+
 def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
     """The file. Lengths in units, `scale` metres each, on a table at height `foot`."""
     import trimesh  # noqa: PLC0415 - only in a worker
@@ -70,6 +103,7 @@ def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
     visual: Any = trimesh.visual
     gltf: Any = trimesh.exchange.gltf
     scene = trimesh.Scene()
+    surfaces = told_apart(surfaces)
     coats = {surface.coat.name: surface.coat for surface in surfaces}
     textures = {name: _textures(coat.skin) for name, coat in coats.items() if coat.skin}
     for surface in surfaces:
@@ -151,12 +185,6 @@ def _put(place: Place | None, *, scale: float, foot: float) -> Array:
         matrix[:3, :3] = place.turn()
         matrix[:3, 3] = np.asarray([place.x, place.y - foot, place.z]) * scale
     return matrix
-
-
-def srgb(albedo: Array) -> Pixels:
-    """Linear 0..1 to sRGB bytes. Source: IEC 61966-2-1."""
-    low, high = albedo * 12.92, 1.055 * np.clip(albedo, 1e-6, 1) ** (1 / 2.4) - 0.055
-    return np.asarray(np.round(np.where(albedo <= 0.0031308, low, high) * 255), np.uint8)
 
 
 def _textures(skin: Skin) -> dict[str, Image.Image]:

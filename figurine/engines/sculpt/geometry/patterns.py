@@ -13,14 +13,14 @@ import numpy as np
 
 from figurine.engines.sculpt import coating, meshes
 from figurine.engines.sculpt.bust import Bust
-from figurine.engines.sculpt.geometry.packing import Skin, srgb
-from figurine.kits import Finish, Layer
+from figurine.engines.sculpt.geometry.packing import Skin
+from figurine.kits import Finish, Layer, srgb
 from figurine.kits.body import Body
 from figurine.types import Array
 
 _STEPS, _ACROSS = 64, 512
 """Texels of a ramp, and from one vein to the next."""
-_NEAREST = 4
+NEAREST = 4
 """Vertices of the fine sculpt that tell where a thinned mesh's vertex lies."""
 _HOLLOW = Layer(
     where="creases", colour=np.zeros(3, np.float32), roughness=0.5, amount=1.0, size=0.03
@@ -43,7 +43,7 @@ class Pattern:
     cover: Array
     hollow: Array
 
-    def uv(self, vertices: Array, *, nearest: int = _NEAREST) -> Array:
+    def uv(self, vertices: Array, *, nearest: int = NEAREST) -> Array:
         """(V, 2) texture coordinates of a thinned mesh's vertices; v up, as trimesh has it.
 
         nearest: fine vertices that count for each: many where the mesh is much coarser.
@@ -146,10 +146,10 @@ def _skin(albedo: Array, cover: Array, open_: Array, finish: Finish, metallic: f
     channels = np.stack([np.ones_like(rough), rough, metal], axis=2)
     lit = None
     if float(finish.inner.max()) > _BRIGHT:
-        lit = srgb(np.clip(mixed * coating.within(open_[..., None], finish), 0, 1))
+        lit = srgb(mixed * coating.within(open_[..., None], finish))
     varies = layer is not None and (metallic > 0 or layer.roughness != finish.roughness)
     return Skin(
-        colour=srgb(np.clip(mixed * finish.room, 0, 1)),
+        colour=srgb(mixed * finish.room),
         rough_metal=np.asarray(np.round(channels * 255), np.uint8) if varies else None,
         glow=lit,
     )
