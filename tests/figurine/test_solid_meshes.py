@@ -63,3 +63,25 @@ def test_divided_mesh_covers_the_whole_without_a_gap(labels: int) -> None:
     again = trimesh.Trimesh(whole.vertices, whole.faces)  # merges what lies in one place
     assert again.is_watertight
     assert again.volume == pytest.approx(ball.volume, rel=0.01)
+
+
+def test_solid_put_away_is_the_same_again() -> None:
+    ball = trimesh.creation.icosphere(subdivisions=4)
+    whole = meshes.solid(meshes.Mesh(ball.vertices.astype(np.float32), ball.faces))
+    made = whole.rotate((10, 20, 30)) - whole.translate((0.5, 0.1, 0.2))
+    away = meshes.stored(made)
+    one, other = (away.solid().to_mesh64() for _ in range(2))
+    assert np.array_equal(one.vert_properties, made.to_mesh64().vert_properties)
+    assert np.array_equal(one.vert_properties, other.vert_properties)
+    assert np.array_equal(one.tri_verts, other.tri_verts)
+    assert (away.solid().volume(), away.solid().num_tri()) == (made.volume(), made.num_tri())
+    with pytest.raises(NotSolid):
+        meshes.Stored(away.vertices, away.faces[1:]).solid()
+
+
+def test_spread_mesh_has_vertices_in_the_middle_of_its_levels() -> None:
+    wide = meshes.spread(cube(), longest=0.3)
+    a, b = (wide.vertices[np.roll(wide.faces, k, axis=1)] for k in (0, 1))
+    assert np.linalg.norm(a - b, axis=2).max() < 0.5
+    assert meshes.solid(wide).volume() == pytest.approx(1)
+    assert (np.abs(wide.vertices).min(axis=1) < 0.2).any()

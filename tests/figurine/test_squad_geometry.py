@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,8 @@ from tests.squads import group_photo
 MOST_BYTES = 4_000_000
 TONES = (1.1, 0.45)
 ALONE_MM = 54.0
+MOST_MB = 1100
+"""A worker has 1200, and 70 of them are gone before it casts anything."""
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +165,34 @@ def test_print_of_a_squad_has_no_wall_under_a_printers_least(printed: Any) -> No
     points, faces = trimesh.sample.sample_surface(printed, 20_000, seed=1)
     facing = printed.face_normals[faces]
     assert walls.is_thin(made, np.asarray(points), facing, least=bodies.WALL_MM).mean() < 0.001
+
+
+def test_print_of_a_squad_again_is_the_same_to_the_byte(engine: SculptEngine, pair: Selfie) -> None:
+    """What was kept since the first makes the same file as what was new then."""
+    first, second = (cast(engine, pair, format="stl") for _ in range(2))
+    assert first == second
+
+
+def test_print_of_six_is_one_solid_and_keeps_within_a_worker_s_memory() -> None:
+    """In a process of its own, as the peak of this one is another test's."""
+    wanted = ["--kit", "soldier", "--finish", "painted", "--count", "6", "--format", "stl"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.solids", "--here", *wanted],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    made = json.loads(done.stdout)
+    assert made["is_one_solid"]
+    assert made["bytes"] < 50_000_000
+    assert made["peak_mb"] < MOST_MB and made["children_peak_mb"] < MOST_MB
+
+
+def test_print_of_a_pair_among_ferns_is_one_solid(engine: SculptEngine, pair: Selfie) -> None:
+    """Stalks are what thinning tears off first, and whole fronds then hang in the air."""
+    data = engine.geometry(pair, Recipe("sculpt", "explorer", "painted"), format="stl")
+    mesh = trimesh.load_mesh(io.BytesIO(data), file_type="stl")
+    assert (mesh.is_watertight, mesh.body_count) == (True, 1)
 
 
 def test_print_of_three_has_a_hill_and_is_one_solid(engine: SculptEngine) -> None:

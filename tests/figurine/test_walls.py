@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from figurine.engines.sculpt.geometry import isosurface as slabs
 from figurine.engines.sculpt.geometry import meshes, walls
 from figurine.engines.sculpt.geometry.isosurface import isosurface
 
@@ -84,6 +85,16 @@ def test_sliver_is_sampled_along_its_length_alone() -> None:
     corners = np.asarray([[0, 0, 0], [50, 0, 0], [50, 0.01, 0]], np.float32)
     points, _ = walls.sampled(meshes.Mesh(corners, np.asarray([[0, 1, 2]])), spacing=0.1)
     assert 400 < len(points) <= 500
+
+
+def test_isosurface_in_slabs_is_the_same_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = np.random.default_rng(1).normal(size=(200, 3)) * [0.5, 0.5, 2]
+    few = isosurface(cloud, radius=0.3, cell=0.1)
+    monkeypatch.setattr(slabs, "_LAYERS", 10_000)
+    once = isosurface(cloud, radius=0.3, cell=0.1)
+    assert len(once.faces) > 10_000
+    assert np.array_equal(few.vertices, once.vertices)
+    assert np.array_equal(few.faces, once.faces)
 
 
 def test_isosurface_of_points_is_a_closed_skin_around_them() -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from figurine import kits
-from figurine.engines.sculpt import bust, surface
+from figurine.engines.sculpt import backend, bust, surface
 from figurine.engines.sculpt.bust import Bust
 from figurine.engines.sculpt.geometry import bodies, heads, patterns, troops
 from figurine.engines.sculpt.geometry.bodies import Coloured
@@ -33,10 +33,12 @@ SQUAD_HEADS_FACES = 38_000
 """Of all heads of a squad."""
 _GROUND_NEAREST = 48
 """Fine vertices of a squad's ground for one of its model's: it is thinned the most."""
-_EMBOSSED = 1.35
-"""A name without ink is this much lighter than its plate, as in the picture."""
+_EMBOSSED = 2.0
+"""A name without ink is this much lighter than its plate: in the picture 1.35, but there its edges
+shine far more."""
 _NAME_POINTS = 1_800
-"""Of a name's outlines, 100 bytes each: 3 Latin letters have 90, 16 dense Han letters 4 000."""
+"""Of a name's outlines, 100 bytes each, 200 with a slope: 3 Latin letters have 90, 16 dense Han
+letters 4 000."""
 _CREASE_DEG = 40.0
 """Edges of letters sharper than this stay sharp."""
 _BACK = -0.9
@@ -58,7 +60,7 @@ def write(made: Bust, kit: Kit, finish: Finish, *, name: str, pieces: Iterable[P
             skin=made.skin,
             uv=_body_uv(kit.name, kit.pose, finish.name),
         ),
-        *_name(name, kit, finish, solid(standing.print)),
+        *name_of(name, kit, finish, solid(standing.print)),
         *(_piece(piece) for piece in pieces),
     ]
     return packed(surfaces, scale=standing.scale_mm / 1000, foot=standing.foot)
@@ -79,6 +81,7 @@ def write_squad(
     """
     # 1. Who stands where, on what.
     step(0.0)
+    backend.give_back()
     row = troops.line_up(kit.name, kit.pose, len(busts))
     face, corners = _atlas(
         [patterns.face_skin(made, finish, metallic=_metallic(finish)) for made in busts]
@@ -92,7 +95,7 @@ def write_squad(
             skin=busts[0].skin,
             uv=_base_uv(kit.name, kit.pose, len(busts), finish.name),
         ),
-        *_name(name, ours, finish, troops.solid_base(kit.name, kit.pose, len(busts))),
+        *name_of(name, ours, finish, solid(row.shells[troops.PLAQUE])),
     ]
 
     # 2. Each figure, and what stands on its ground.
@@ -117,8 +120,15 @@ def write_squad(
                 uv=_figure_uv(stance.name, stance.pose, len(busts), finish.name),
             ),
         ]
+        uv = _accessories_uv(stance.name, stance.pose, finish.name)
         for index in row.staying[number]:
-            own = _coloured(figure.accessories[index].coloured, stance, finish, skin=made.skin)
+            own = _coloured(
+                figure.accessories[index].coloured,
+                stance,
+                finish,
+                skin=made.skin,
+                uv=uv[index] if uv else (),
+            )
             parts += [replace(part, name=f"{part.name} {index}") for part in own]
         surfaces += [_placed(part, number, row.plan.places[number]) for part in parts]
     step((1 + len(busts)) / (2 + len(busts)))
@@ -156,6 +166,24 @@ def _figure_uv(name: str, pose: str, count: int, finish: str) -> tuple[Array, ..
         return ()
     pattern = patterns.of(troops.figure(name, pose).baked, coat)
     return tuple(pattern.uv(part.mesh.vertices) for part in troops.coloured(name, pose, count))
+
+
+@lru_cache(maxsize=bodies.KEPT)
+def _accessories_uv(name: str, pose: str, finish: str) -> tuple[tuple[Array, ...], ...]:
+    """The same of each thing that stands on a figure's ground."""
+    coat = kits.load(name).finish(finish)
+    if not patterns.is_patterned(coat):
+        return ()
+    found = []
+    for each in troops.figure(name, pose).accessories:
+        pattern = patterns.of(each.baked, coat)
+        # Grass is about as fine as it was baked, a flag's cloth a hundred times coarser.
+        coarser = len(each.baked.faces) // max(1, len(each.print.faces))
+        nearest = int(np.clip(coarser, patterns.NEAREST, _GROUND_NEAREST))
+        found.append(
+            tuple(pattern.uv(part.mesh.vertices, nearest=nearest) for part in each.coloured)
+        )
+    return tuple(found)
 
 
 @lru_cache(maxsize=bodies.KEPT)
@@ -296,19 +324,17 @@ def _coat(name: str, colour: Array, finish: Finish, gloss: float) -> Coat:
     return replace(plain, glow=patterns.glow(colour, finish))
 
 
-def _name(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
+def name_of(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
+    """The letters on a kit's plaque, as they stand on a manifold3d solid; none without a name."""
     raised = letters(name, kit, base, most_points=_NAME_POINTS)
     if raised is None:
         return []
     panel = finish.palette[kit.materials.index("base")]
     ink = kits.linear(finish.plaque_ink) if finish.plaque_ink else panel * _EMBOSSED
     mesh = creased(_seen(from_solid(raised), kit), angle_deg=_CREASE_DEG)
+    # Paint, as in the picture, on metal too: there it would mirror what the plate mirrors.
     coat = Coat(
-        "name",
-        ink * finish.room,
-        _roughness(finish),
-        metallic=_metallic(finish),
-        glow=patterns.glow(ink, finish),
+        "name", ink * finish.room, _roughness(finish.on_face()), glow=patterns.glow(ink, finish)
     )
     return [Surface("name", coat, mesh, normals(mesh))]
 

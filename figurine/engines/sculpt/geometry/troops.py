@@ -5,10 +5,8 @@ What depends on nobody's face; kept between visitors, the figures by pose.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -17,11 +15,14 @@ from figurine.engines.sculpt.geometry import bodies, heads, walls
 from figurine.engines.sculpt.geometry.bodies import CRUMB, KEPT, Coloured
 from figurine.engines.sculpt.geometry.meshes import (
     Mesh,
+    Stored,
     closed,
     joined,
     lumps,
     normals,
     solid,
+    spread,
+    stored,
     thinned,
 )
 from figurine.engines.sculpt.terrain import Place, Plan
@@ -31,12 +32,18 @@ from figurine.types import Array
 
 FOOT = bodies.SAWN
 """Height of the table: a wide plinth begins at 0."""
-_SCREEN_FACES = 46_000
+_SCREEN_FACES = 41_000
 """On screens, of all poses of a squad: figures in the same pose share them."""
-_MOST_A_FIGURE = 46_000
-_BASE_FACES = (2_000, 9_000, 3_000)
+_MOST_A_FIGURE = 41_000
+_BASE_FACES = (2_000, 9_000, 1_200)
 """On screens: of plinth, ground and plaque."""
-_ACCESSORY_FACES = 500
+_LONGEST = 0.08
+"""Units: of the plaque longer edges are split, into 4 500 triangles."""
+_SHELLS = ("plinth", "ground", "plaque")
+PLAQUE = 2
+"""Which of a base's shells the name is on."""
+_ACCESSORY_FACES, _ACCESSORY_SHARE = 500, 25
+"""At least, and of how many baked triangles one: with fewer, stalks of ferns are torn off."""
 _PRINT_FACES, _PRINT_BASE_FACES = 72_000, 30_000
 _FINE_MM, _FINE_ROCK_MM = 0.025, 0.05
 """How far a squad's print may be from its shape for the sake of fewer triangles: a
@@ -51,6 +58,7 @@ _PLAQUE_ROOT = 0.1
 class Accessory:
     """What stands on a figure's ground."""
 
+    baked: Body
     print: Mesh
     coloured: tuple[Coloured, ...]
 
@@ -97,8 +105,8 @@ def figure(name: str, pose: str) -> Figure:
 
 
 def _accessory(own: Body, kit: Kit) -> Accessory:
-    whole = _rooted(own, faces=_ACCESSORY_FACES)
-    return Accessory(whole, bodies.painted(whole, own, kit) if len(whole.faces) else ())
+    whole = _rooted(own, faces=max(_ACCESSORY_FACES, len(own.faces) // _ACCESSORY_SHARE))
+    return Accessory(own, whole, bodies.painted(whole, own, kit) if len(whole.faces) else ())
 
 
 def _rooted(own: Body, *, faces: int) -> Mesh:
@@ -118,15 +126,15 @@ def coloured(name: str, pose: str, count: int) -> tuple[Coloured, ...]:
 
 
 @lru_cache(maxsize=KEPT)
-def solid_figure(name: str, pose: str) -> tuple[Any, tuple[Any, ...]]:
-    """Figure and accessories as manifold3d solids with no wall under what a printer makes."""
+def sturdy_figure(name: str, pose: str) -> tuple[Stored, tuple[Stored, ...]]:
+    """Figure and accessories as solids with no wall under what a printer makes."""
     made = figure(name, pose)
     scale_mm = bodies.make(name, pose).scale_mm
 
-    def sturdy(mesh: Mesh) -> Any:
+    def sturdy(mesh: Mesh) -> Stored:
         parts = [solid(lump) for lump in lumps(mesh, least_volume=0)] or [solid(mesh)]
         whole = walls.reinforced(sum(parts[1:], parts[0]), least=bodies.WALL_MM / scale_mm)
-        return whole.simplify(_FINE_MM / scale_mm)
+        return stored(whole.simplify(_FINE_MM / scale_mm))
 
     return sturdy(made.print), tuple(sturdy(each.print) for each in made.accessories)
 
@@ -142,7 +150,6 @@ def line_up(name: str, pose: str, count: int) -> LineUp:
         closed(Mesh(shell.vertices, shell.faces), root=root)
         for shell, root in zip(open_shells, roots, strict=True)
     )
-    names = ("plinth", "ground", "plaque")
     return LineUp(
         fine_base=terrain.joined(open_shells),
         stances=stances,
@@ -154,7 +161,9 @@ def line_up(name: str, pose: str, count: int) -> LineUp:
         shells=shells,
         base=tuple(
             _shown(shell, own, faces=faces, name=name)
-            for shell, own, faces, name in zip(shells, open_shells, _BASE_FACES, names, strict=True)
+            for shell, own, faces, name in zip(
+                shells, open_shells, _BASE_FACES, _SHELLS, strict=True
+            )
         ),
     )
 
@@ -162,6 +171,8 @@ def line_up(name: str, pose: str, count: int) -> LineUp:
 def _shown(shell: Mesh, own: Body, *, faces: int, name: str) -> Coloured:
     """For screens, with normals of the fine shell."""
     light = thinned(shell, faces=faces)
+    if name == _SHELLS[PLAQUE]:  # the others are uneven, or seen from far
+        light = spread(light, longest=_LONGEST)
     fine = normals(Mesh(own.vertices, own.faces))
     return Coloured(
         int(own.material[0]), light, bodies.facing(light.vertices, own.vertices, fine), name=name
@@ -169,28 +180,27 @@ def _shown(shell: Mesh, own: Body, *, faces: int, name: str) -> Coloured:
 
 
 @lru_cache(maxsize=KEPT)
-def solid_base(name: str, pose: str, count: int) -> Any:
-    """The wide base as a manifold3d solid, its foot flat, with no wall too thin to print."""
+def sturdy_base(name: str, pose: str, count: int) -> Stored:
+    """The wide base as a solid, its foot flat, with no wall too thin to print."""
     row = line_up(name, pose, count)
     parts = [solid(thinned(shell, faces=_PRINT_BASE_FACES)) for shell in row.shells]
     scale_mm = bodies.make(name, pose).scale_mm
     # A face of rock has fins.
     whole = walls.reinforced(sum(parts[1:], parts[0]), least=bodies.WALL_MM / scale_mm)
-    return whole.simplify(_FINE_ROCK_MM / scale_mm).trim_by_plane((0, 1, 0), FOOT)
+    return stored(whole.simplify(_FINE_ROCK_MM / scale_mm).trim_by_plane((0, 1, 0), FOOT))
 
 
-def solids(row: LineUp) -> Iterator[Any]:
-    """All of a squad but heads and name, each in its place, the base first.
+def standing(row: LineUp, number: int) -> list[Stored]:
+    """A figure without its head, and what stands on its ground, in their places.
 
-    One at a time, as each may take seconds. Raises MissingModel, NotSolid.
+    Raises MissingModel, NotSolid.
     """
-    yield solid_base(row.stances[0].name, row.stances[0].pose, len(row.stances))
-    for number, stance in enumerate(row.stances):
-        whole, accessories = solid_figure(stance.name, stance.pose)
-        for each in (whole, *(accessories[index] for index in row.staying[number])):
-            yield each.transform(matrix(row.plan.places[number]))
+    stance, turn = row.stances[number], matrix(row.plan.places[number])
+    whole, accessories = sturdy_figure(stance.name, stance.pose)
+    own = (whole, *(accessories[index] for index in row.staying[number]))
+    return [each.moved(turn) for each in own]
 
 
 def matrix(place: Place) -> Array:
-    """(3, 4) for manifold3d."""
+    """(3, 4), for points in a figure's own place."""
     return np.column_stack([place.turn(), [place.x, place.y, place.z]]).astype(np.float64)

@@ -208,6 +208,7 @@ def reinforced(made: Any, *, least: float, behind_z: float = np.inf) -> Any:
     middles = middles[away > _RIM * half]
     if not len(middles):
         return made
-    filling = isosurface(middles, radius=_FILL * least / 2, cell=_GRAIN * least)
-    balls = solid(filling).simplify(_SMOOTH * least)
+    del mesh, points, facing, cloud  # a hill's filling is larger than it
+    balls = solid(isosurface(middles, radius=_FILL * least / 2, cell=_GRAIN * least))
+    balls = balls.simplify(_SMOOTH * least)
     return manifold3d.Manifold.batch_boolean([made, balls], manifold3d.OpType.Add)
