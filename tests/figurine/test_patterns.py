@@ -13,9 +13,11 @@ from PIL import Image
 
 from figurine import kits
 from figurine.engines.sculpt import SculptEngine, coating
-from figurine.engines.sculpt.geometry import patterns
+from figurine.engines.sculpt.geometry import bodies, patterns
+from figurine.gate import admit
 from figurine.kits import body
 from figurine.types import Array, Recipe, Selfie
+from tests.squads import group_photo
 
 FINISHES = ("bronze", "marble", "glow")
 MOST_BYTES = 4_000_000
@@ -39,12 +41,18 @@ class Model:
             return np.asarray(opened.convert("RGB"), float)
 
     def uv(self, node: str) -> Array:
+        return self._vectors(node, "TEXCOORD_0", 2)
+
+    def points(self, node: str) -> Array:
+        return self._vectors(node, "POSITION", 3)
+
+    def _vectors(self, node: str, attribute: str, size: int) -> Array:
         mesh = next(each for each in self.tree["meshes"] if each["name"] == node)
-        accessor = self.tree["accessors"][mesh["primitives"][0]["attributes"]["TEXCOORD_0"]]
+        accessor = self.tree["accessors"][mesh["primitives"][0]["attributes"][attribute]]
         view = self.tree["bufferViews"][accessor["bufferView"]]
         start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
         count = accessor["count"]
-        return np.frombuffer(self._buffer, "<f4", 2 * count, start).reshape(-1, 2)
+        return np.frombuffer(self._buffer, "<f4", size * count, start).reshape(-1, size)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +83,21 @@ def test_bronze_is_metal_that_turns_to_patina_in_creases(models: dict[str, Model
     assert colour[0, 0] > colour[0, 1] and colour[-1, 1] > colour[-1, 0]
     cover = models["bronze"].uv("cloth")[:, 0]
     assert np.percentile(cover, 10) < 0.2 and np.percentile(cover, 95) > 0.7
+
+
+def test_bronze_plaque_is_bare_but_for_its_rim(models: dict[str, Model]) -> None:
+    """As in the picture: its level has vertices of its own, or the rim's patina would run over it,
+    and the name could not be read."""
+    kit = kits.load("soldier")
+    top_left, _, low_right, _ = kit.plaque
+    points, cover = models["bronze"].points("base"), models["bronze"].uv("base")[:, 0]
+    middle, half = (top_left + low_right) / 2, np.abs(low_right - top_left) / 2
+    made = bodies.make("soldier")
+    away = np.abs(points * 1000 / made.scale_mm + [0, made.foot, 0] - middle)
+    inside = (away[:, 0] < 0.8 * half[0]) & (away[:, 1] < 0.6 * half[1]) & (away[:, 2] < 0.03)
+    assert inside.sum() > 20
+    assert np.percentile(cover[inside], 75) < 0.25
+    assert cover.max() > 0.7
 
 
 def test_bronze_face_has_patina_too_and_is_waxed_as_in_the_picture(
@@ -123,6 +146,18 @@ def test_name_shines_with_the_glow_around_it(models: dict[str, Model]) -> None:
     assert max(light) > 0
     assert light == pytest.approx(patterns.glow(kits.linear(finish.plaque_ink), finish), abs=1e-4)
     assert "emissiveFactor" not in models["bronze"].materials["name"]
+
+
+@pytest.mark.parametrize("finish", ["bronze", "glow"])
+def test_grass_of_a_squad_has_the_finishs_pattern_too(engine: SculptEngine, finish: str) -> None:
+    """Darker or greener where its blades part, not one flat colour."""
+    pair = admit(group_photo(2), most_faces=2)
+    model = Model(engine.geometry(pair, Recipe("sculpt", "soldier", finish), format="glb"))
+    blades = [each["name"] for each in model.tree["meshes"] if each["name"].startswith("grass")]
+    assert blades
+    column = 0 if finish == "bronze" else 1
+    for name in blades:
+        assert np.ptp(model.uv(name)[:, column]) > 0.3, name
 
 
 def test_plain_finish_has_no_patterns() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import cv2
 import numpy as np
 
 from figurine import lettering
+from figurine.engines.sculpt.geometry.meshes import Mesh, solid
 from figurine.errors import NotSolid
 from figurine.kits import Kit
 from figurine.types import Array
@@ -17,6 +19,12 @@ _FILL = (0.86, 0.62)
 """Shares of the plaque's width and height that the name may take, as in its picture."""
 _RAISED, _ROOT = 0.016, 0.012
 """How far the letters stand out (0.45 mm on a figure of 54 mm) and reach in, in units."""
+_BEVEL = (0.005, 0.08)
+"""Width and depth of the slope around a letter, in units, and at most of a name's height: as wide
+as the edge that shines or lies in shade in the picture, without which a name of the base's own
+colour is not to be read."""
+_BEVELS_COST = 2
+"""Points that one point of an outline is worth with its slope."""
 _SMOOTH = 0.003
 """Largest error of an outline, as a share of the letters' height."""
 _FINER = 4
@@ -31,6 +39,7 @@ def letters(name: str, kit: Kit, body: Any, *, most_points: int = 0) -> Any | No
     """A manifold3d solid in the kit's units, standing on the body's plaque; None without a name.
 
     most_points: of all outlines, which are drawn coarser until they have no more; 0 is any number.
+    Their edges slope, unless that would be too many points.
     Raises BadPlaque, and NotSolid where the kit has nothing behind its plaque.
     """
     import manifold3d  # noqa: PLC0415 - only in a worker
@@ -56,7 +65,10 @@ def letters(name: str, kit: Kit, body: Any, *, most_points: int = 0) -> Any | No
         float(np.linalg.norm(right)) * _FILL[0] / width,
     )
     shape = manifold3d.CrossSection([line * scale for line in flat], manifold3d.FillRule.EvenOdd)
-    raised = manifold3d.Manifold.extrude(shape, _RAISED + _ROOT).translate((0, 0, -_ROOT))
+    if most_points and shape.num_vert() * _BEVELS_COST > most_points:
+        raised = manifold3d.Manifold.extrude(shape, _RAISED + _ROOT).translate((0, 0, -_ROOT))
+    else:
+        raised = solid(_bevelled(shape, bevel=min(_BEVEL[0], _BEVEL[1] * height * scale)))
 
     # 3. Onto the plaque.
     right /= np.linalg.norm(right)
@@ -65,6 +77,42 @@ def letters(name: str, kit: Kit, body: Any, *, most_points: int = 0) -> Any | No
     out = np.cross(right, up)
     middle = kit.plaque.mean(axis=0) + out * _depth(body, kit.plaque, out)
     return raised.transform(np.column_stack([right, up, out, middle]))
+
+
+def _bevelled(shape: Any, *, bevel: float) -> Mesh:
+    """A manifold3d cross section raised from -_ROOT to _RAISED, its upper edge sloping inwards."""
+    import manifold3d  # noqa: PLC0415 - only in a worker
+
+    # 1. The outline at the foot and where the slope begins, and the outline of what stays level.
+    level = shape.offset(-bevel, manifold3d.JoinType.Miter).simplify(bevel / 20)
+    outline, inset = shape.to_polygons(), level.to_polygons()
+    wide, narrow = np.concatenate(outline), np.concatenate([*inset, np.zeros((0, 2))])
+    count = len(wide)
+    heights = np.repeat([-_ROOT, _RAISED - bevel, _RAISED], [count, count, len(narrow)])
+    points = np.column_stack([np.concatenate([wide, wide, narrow]), heights])
+
+    # 2. Foot, walls, slope, top.
+    after = np.concatenate([np.roll(ring, -1) for ring in _rings(outline)])
+    here = np.arange(count)
+    # The slope lies between the outline and the inset as a hole.
+    holes = [ring[::-1] + 2 * count for ring in _rings(inset)]
+    of_slope = np.concatenate([here + count, *holes])
+    slope = manifold3d.triangulate([*outline, *(line[::-1] for line in inset)])
+    faces = [
+        np.asarray(manifold3d.triangulate(outline))[:, ::-1],
+        np.column_stack([here, after, after + count]),
+        np.column_stack([here, after + count, here + count]),
+        of_slope[np.asarray(slope)],
+    ]
+    if inset:
+        faces.append(np.asarray(manifold3d.triangulate(inset)) + 2 * count)
+    return Mesh(points.astype(np.float32), np.concatenate(faces).astype(np.int64))
+
+
+def _rings(lines: Sequence[Array]) -> list[Array]:
+    """Indices of each closed line's points in the list of all."""
+    starts = np.cumsum([0, *map(len, lines)])
+    return [np.arange(start, end) for start, end in pairwise(starts)]
 
 
 def _smooth(outlines: Sequence[Any], *, error_px: float, most_points: int) -> list[Array]:
