@@ -100,7 +100,7 @@ class EyesHidden(FigurineError):
 
 class BadPlaque(FigurineError):
     code = "bad_plaque"
-    sentence = "That name will not fit on the plaque."
+    sentence = "We cannot engrave that name."
     advice = "Use up to 16 letters or numbers, no emoji."
 
 

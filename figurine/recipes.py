@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from figurine import kits, lettering
 from figurine.errors import UnknownKit
 from figurine.types import Array, Recipe

@@ -23,9 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(line, file=sys.stderr, flush=True)
 
     try:
-        for kit in baking.stances(chosen.kit):
-            if not chosen.pose or kit.pose in chosen.pose:
-                baking.bake(kit, say=say, plates_only=chosen.plates_only)
+        for kit in baking.stances(chosen.kit, chosen.pose):
+            baking.bake(kit, say=say, plates_only=chosen.plates_only)
     except FigurineError as error:
         say(f"{error.code}: {error}")
         return 1

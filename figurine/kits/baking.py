@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ _SKIN_STEP = 0.5
 Say = Callable[[str], None]
 
 
-def stances(name: str) -> list[Kit]:
-    """A kit in each of its poses."""
+def stances(name: str, poses: Sequence[str] | None = None) -> list[Kit]:
+    """A kit in these of its poses, or in each. Raises UnknownKit."""
     kit = kits.load(name)
-    return [kit.posed(pose) for pose in kit.poses or ("",)]
+    return [kit.posed(pose) for pose in poses or tuple(kit.poses) or ("",)]
 
 
 def bake(

@@ -18,7 +18,7 @@ from scipy.spatial import ConvexHull, cKDTree
 from figurine import kits
 from figurine.decode import decode
 from figurine.engines.base import Format
-from figurine.engines.sculpt import SculptEngine, bust, geometry, surface
+from figurine.engines.sculpt import SculptEngine, bust, surface
 from figurine.engines.sculpt.geometry import bodies, glb, letters, meshes, patterns, walls
 from figurine.errors import BadPlaque, NoFace, UnknownKit
 from figurine.gate import admit
@@ -299,26 +299,6 @@ def test_every_kit_in_every_finish_has_geometry(
     assert (mesh.is_watertight, mesh.body_count) == (True, 1)
     # Where the top is thin, as the explorer's feather is, its thickened wall stands higher.
     assert np.ptp(mesh.bounds[:, 2]) == pytest.approx(HEIGHT_MM, abs=0.5)
-
-
-def test_further_pieces_are_shown_and_joined(selfie: Selfie, printed: Any) -> None:
-    kit = kits.load("soldier")
-    finish = kit.finish("painted")
-    made = bust.make(selfie, bust.measure(selfie.faces[0], kit), kit, finish)
-    ball = trimesh.creation.icosphere(radius=0.05)
-    nose = geometry.Piece(
-        "nose",
-        meshes.Mesh(
-            (ball.vertices + kit.face.centre + [0, 0, 0.28]).astype(np.float32), ball.faces
-        ),
-        colour=np.asarray([0.6, 0.02, 0.02], np.float32),
-    )
-    glb = geometry.write(made, kit, finish, name="MAE", format="glb", pieces=[nose])
-    assert "nose" in trimesh.load_scene(io.BytesIO(glb), file_type="glb").geometry
-    stl = geometry.write(made, kit, finish, name="MAE", format="stl", pieces=[nose])
-    mesh = trimesh.load_mesh(io.BytesIO(stl), file_type="stl")
-    assert (mesh.is_watertight, mesh.body_count) == (True, 1)
-    assert mesh.volume > printed.volume + 1
 
 
 def test_refusals_carry_their_code(engine: SculptEngine, selfie: Selfie) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,12 @@ from figurine.engines.sculpt import bust, compose, surface
 from figurine.errors import MissingModel, UnknownKit
 from figurine.gate import admit
 from figurine.kits import baking, body, casting, finish, solids
+from figurine.kits.__main__ import main as bake
 from figurine.types import Array
 from tests import photos
 
 COARSE_STEP = 0.04
-MAX_KIT_BYTES = 10_000_000
+MAX_POSE_BYTES = 4_500_000
 Spot = tuple[int, int]
 
 FACE_DEG: tuple[Spot, ...] = (
@@ -67,10 +69,30 @@ def test_kit_is_baked_in_every_pose_and_finish(kit: kits.Kit) -> None:
     assert {path.name for path in kit.baked_folder.iterdir()} == wanted
 
 
-@pytest.mark.parametrize("name", kits.names())
-def test_kit_is_small(name: str) -> None:
-    folder = kits.load(name).folder
-    assert sum(path.stat().st_size for path in folder.rglob("*.*")) < MAX_KIT_BYTES
+@pytest.mark.parametrize("kit", STANCES, ids=lambda kit: f"{kit.name} {kit.pose}")
+def test_kit_is_small(kit: kits.Kit) -> None:
+    files = kit.baked_folder.iterdir()
+    assert sum(path.stat().st_size for path in files if path.is_file()) < MAX_POSE_BYTES
+
+
+def test_digest_tells_kits_apart_and_a_kit_from_its_former_self(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(kits.load("explorer").folder, tmp_path / "explorer")
+    shutil.copy(kits.load("explorer").folder.parent / "finishes.toml", tmp_path)
+    digests = {kits.load(name).digest() for name in kits.names()}
+    assert len(digests) == len(kits.names())
+    monkeypatch.setattr(kits, "_ROOT", tmp_path)
+    kit = replace(kits.load("soldier"), folder=tmp_path / "explorer")
+    assert kit.digest() in digests, "it is the files, wherever they lie"
+    kits._digest.cache_clear()
+    (tmp_path / "explorer/baked/head.npy").write_bytes(b"another head")
+    assert kit.digest() not in digests
+
+
+def test_bake_of_a_pose_that_is_not_there_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bake(["bake", "soldier", "--pose", "handstand"]) == 1
+    assert "unknown_kit" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kit", STANCES, ids=lambda kit: f"{kit.name} {kit.pose}")

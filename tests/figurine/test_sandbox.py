@@ -159,10 +159,9 @@ def test_inspect_upload_refuses_a_decompression_bomb() -> None:
 
 
 def test_inspect_upload_stops_a_cpu_hog() -> None:
-    started = time.monotonic()
+    # The other limit, which would say SIGALRM, is far.
     with pytest.raises(Undecodable, match="SIGXCPU"):
-        sandbox.inspect_upload(hog(), cpu_s=1, timeout_s=30)
-    assert time.monotonic() - started < 20
+        sandbox.inspect_upload(hog(), cpu_s=1, timeout_s=600)
 
 
 def test_inspect_upload_stops_after_the_timeout() -> None:

@@ -156,6 +156,8 @@ def test_plaque_changes_the_plaque_alone(
         "ナンシー",
         "علی",
         "नेहा",
+        "WWWWWWWWWWWWWWWW",
+        "鬱鬱鬱鬱鬱鬱鬱鬱鬱鬱鬱鬱鬱鬱鬱鬱",
     ],
 )
 def test_plaque_letters_fit_and_differ(name: str) -> None:
@@ -165,8 +167,12 @@ def test_plaque_letters_fit_and_differ(name: str) -> None:
     )
     figure = engraving.engrave(blank, name, kit, kit.finish("painted"))
     other = engraving.engrave(blank, name[:-1], kit, kit.finish("painted"))
-    assert (figure.light != blank.light).any()
     assert (figure.light != other.light).any()
+    rows, columns = np.nonzero((figure.light != blank.light).any(axis=2))
+    left, top = kit.camera.project(kit.plaque, (270, 338)).min(axis=0)
+    right, bottom = kit.camera.project(kit.plaque, (270, 338)).max(axis=0)
+    assert left < columns.min() and columns.max() < right
+    assert top < rows.min() and rows.max() < bottom
 
 
 def test_plaque_too_long_is_refused_before_any_work(engine: SculptEngine, selfie: Selfie) -> None:

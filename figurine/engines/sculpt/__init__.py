@@ -301,7 +301,7 @@ class SculptEngine:
 
     def _version_with(self, kit: Kit) -> str:
         """What, with selfie, recipe and seed, decides every byte on one machine."""
-        return f"{self.version}+{kit.name}.{kit.version}.{backend.variant()}"
+        return f"{self.version}+{kit.name}.{kit.digest()}.{backend.variant()}"
 
     def _troop(
         self, kit: Kit, finish: Finish, count: int, width_px: int, step: Callable[[], None]

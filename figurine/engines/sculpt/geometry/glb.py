@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -23,7 +23,6 @@ from figurine.engines.sculpt.geometry.meshes import (
     solid,
 )
 from figurine.engines.sculpt.geometry.packing import Coat, Skin, Surface, packed
-from figurine.engines.sculpt.geometry.pieces import Piece
 from figurine.engines.sculpt.terrain import Place
 from figurine.kits import Finish, Kit, body
 from figurine.types import Array, Pixels
@@ -47,7 +46,7 @@ _LINER_GAIN = 40.0
 """Degrees beyond the clay's rim that a vertex all of liner stands for, where the two compete."""
 
 
-def write(made: Bust, kit: Kit, finish: Finish, *, name: str, pieces: Iterable[Piece]) -> bytes:
+def write(made: Bust, kit: Kit, finish: Finish, *, name: str) -> bytes:
     """A GLB under 4 MB. Raises BadPlaque, MissingModel, NotSolid."""
     standing = bodies.make(kit.name, kit.pose)
     face = patterns.face_skin(made, finish, metallic=_metallic(finish))
@@ -61,7 +60,6 @@ def write(made: Bust, kit: Kit, finish: Finish, *, name: str, pieces: Iterable[P
             uv=_body_uv(kit.name, kit.pose, finish.name),
         ),
         *name_of(name, kit, finish, solid(standing.print)),
-        *(_piece(piece) for piece in pieces),
     ]
     return packed(surfaces, scale=standing.scale_mm / 1000, foot=standing.foot)
 
@@ -337,11 +335,6 @@ def name_of(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
         "name", ink * finish.room, _roughness(finish.on_face()), glow=patterns.glow(ink, finish)
     )
     return [Surface("name", coat, mesh, normals(mesh))]
-
-
-def _piece(piece: Piece) -> Surface:
-    coat = Coat(piece.name, piece.colour, piece.roughness, opacity=piece.opacity)
-    return Surface(piece.name, coat, piece.mesh, normals(piece.mesh))
 
 
 def _seen(mesh: Mesh, kit: Kit) -> Mesh:

@@ -45,7 +45,6 @@ class Coat:
     """(3,) linear RGB; of a texture, what it is multiplied by."""
     roughness: float
     specular: float = 1.0
-    opacity: float = 1.0
     metallic: float = 0.0
     skin: Skin | None = None
     glow: Array = field(default_factory=lambda: np.zeros(3))
@@ -152,15 +151,13 @@ def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
             coat = coats[material["name"]]
             is_mapped = coat.skin is not None and coat.skin.rough_metal is not None
             material.setdefault("pbrMetallicRoughness", {}).update(
-                baseColorFactor=[*np.round(coat.colour.astype(float), 5), coat.opacity],
+                baseColorFactor=[*np.round(coat.colour.astype(float), 5), 1.0],
                 metallicFactor=1.0 if is_mapped else coat.metallic,
                 roughnessFactor=1.0 if is_mapped else round(coat.roughness, 4),
             )
             glow = np.ones(3) if "emissiveTexture" in material else coat.glow
             if glow.any():
                 material["emissiveFactor"] = [*np.round(np.clip(glow, 0, 1).astype(float), 5)]
-            if coat.opacity < 1:
-                material["alphaMode"] = "BLEND"
             material["extensions"] = {
                 "KHR_materials_specular": {"specularFactor": round(min(coat.specular, 1.0), 4)}
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,6 @@ from figurine.engines.sculpt.bust import Bust
 from figurine.engines.sculpt.geometry import bodies, heads, troops, walls
 from figurine.engines.sculpt.geometry.letters import letters
 from figurine.engines.sculpt.geometry.meshes import Mesh, Stored, parted, solid, stored
-from figurine.engines.sculpt.geometry.pieces import Piece
 from figurine.errors import NotSolid
 from figurine.kits import Kit
 
@@ -30,14 +29,11 @@ _LARGE = 400_000
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
 
 
-def write(bust: Bust, kit: Kit, *, name: str, pieces: Iterable[Piece]) -> bytes:
+def write(bust: Bust, kit: Kit, *, name: str) -> bytes:
     """A binary STL. Raises BadPlaque, MissingModel, NotSolid."""
     body = bodies.make(kit.name, kit.pose)
-    least = bodies.WALL_MM / body.scale_mm
     standing = bodies.sturdy(kit.name, kit.pose)
-    solids = [standing, _head(bust, kit, body.liner)]
-    solids += [stored(walls.reinforced(solid(piece.mesh), least=least)) for piece in pieces]
-    solids += _name(name, kit, standing)
+    solids = [standing, _head(bust, kit, body.liner), *_name(name, kit, standing)]
     return _file(solids, foot=body.foot, scale_mm=body.scale_mm)
 
 
