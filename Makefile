@@ -60,8 +60,10 @@ chaos: $(VENV)/installed-test.txt chromium ## Kill workers and Valkey again and 
 	CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),20) $(BIN)/python -m pytest tests/chaos
 
 .PHONY: pictures
-pictures: $(VENV)/installed-test.txt chromium ## Make the kits' pictures, then the README's, anew
+pictures: $(VENV)/installed-test.txt chromium ## Make all pictures of the product anew
 	$(BIN)/python -m tests.kit_pictures
+	$(BIN)/python -m tests.squad_pictures
+	$(BIN)/python -m tests.odd_pictures
 	$(BIN)/python -m tests.pictures
 
 .PHONY: requirements

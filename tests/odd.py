@@ -18,7 +18,8 @@ import skimage
 from PIL import Image
 
 from figurine.decode import decode
-from figurine.faces import find_faces
+from figurine.engines.sculpt.relief import BROWS, EYES, LIPS, MOUTH
+from figurine.faces import OVAL, find_faces
 from figurine.types import Face, Pixels
 from tests.disguises import hand, mask, near, shut_eyes, sunglasses
 from tests.photos import ASTRONAUT
@@ -68,10 +69,37 @@ def cat(_: Pixels, __: Face) -> Pixels:
     return decode((Path(skimage.__file__).parent / "data" / "chelsea.png").read_bytes())
 
 
+def drawing(pixels: Pixels, face: Face) -> Pixels:
+    """The sitter in flat colours and ink."""
+    page = np.full_like(pixels, (158, 205, 226))
+    points = face.mesh[:, :2]
+    width = face.width_px
+
+    def filled(outline: tuple[int, ...], colour: tuple[int, int, int]) -> None:
+        line = [np.round(points[list(outline)]).astype(np.int32)]
+        cv2.fillPoly(page, line, colour, cv2.LINE_AA)
+        cv2.polylines(page, line, True, (40, 28, 24), 3, cv2.LINE_AA)
+
+    x, y = points[list(OVAL)].mean(axis=0)
+    hair = (round(0.68 * width), round(0.85 * width))
+    cv2.ellipse(page, (round(x), round(y - 0.12 * width)), hair, 0, 0, 360, (96, 52, 30), -1)
+    filled(OVAL, (244, 200, 168))
+    for brow, eye in zip(BROWS, EYES, strict=True):
+        filled(brow, (70, 36, 20))
+        filled(eye, (255, 255, 255))
+        x, y = points[list(eye)].mean(axis=0)
+        cv2.circle(page, (round(x), round(y)), round(0.035 * width), (50, 90, 60), -1, cv2.LINE_AA)
+    filled(LIPS, (196, 70, 70))
+    filled(MOUTH, (255, 255, 255))
+    return page
+
+
 SCULPTED: Final[dict[str, Odd]] = {
     "as it is": lambda pixels, _: pixels,
     "turned by 20°": partial(turned, by_deg=20),
     "turned by -20°": partial(turned, by_deg=-20),
+    "turned by 30°": partial(turned, by_deg=30),
+    "turned by -30°": partial(turned, by_deg=-30),
     "eyes shut": shut_eyes,
     "eyes half shut": partial(shut_eyes, share=0.5),
     "clear glasses": partial(sunglasses, opacity=0.06, glare=0.1),
@@ -83,6 +111,9 @@ SCULPTED: Final[dict[str, Odd]] = {
 }
 REFUSED: Final[dict[str, tuple[str, Odd]]] = {
     "a cat": ("no_face", cat),
+    "a drawing": ("no_face", drawing),
+    "turned by 50°": ("turned_away", partial(turned, by_deg=50)),
+    "turned by -50°": ("turned_away", partial(turned, by_deg=-50)),
     "turned by 60°": ("turned_away", partial(turned, by_deg=60)),
     "turned by -60°": ("turned_away", partial(turned, by_deg=-60)),
     "blue mask": ("face_covered", mask),

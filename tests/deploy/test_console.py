@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import time
 from pathlib import Path
 
 import pytest
@@ -54,11 +53,10 @@ def test_console_paused_holds_nobody_up() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream:
         console = Console(stream)
-        started_at = time.monotonic()
         for _ in range(2 * BACKLOG_LINES):
             console.say("x" * 200)
         console.close(patience_s=0.1)
-        assert time.monotonic() - started_at < 2.0
+        # Nobody has read until here: whoever waited for a reader would still wait.
         assert os.read(reading, 200) == b"x" * 200
         os.close(reading)  # lets the thread go
 

@@ -157,13 +157,18 @@ def test_refusal_is_shown_over_the_photo_with_a_way_on(page: Page, intake_url: s
     assert Submission.objects.count() == 0
 
 
-def test_name_that_does_not_fit_is_changed_without_a_new_photo(page: Page, intake_url: str) -> None:
+@pytest.mark.parametrize("name", ["★★★", "MAE 🎉"])
+def test_name_that_nobody_engraves_is_changed_without_a_new_photo(
+    page: Page, intake_url: str, name: str
+) -> None:
     page.goto(intake_url)
     agree(page)
     choose(page, me())
-    page.get_by_label("Name on the box").fill("★★★")
+    page.get_by_label("Name on the box").fill(name)
     send(page)
-    page.get_by_role("button", name="Change the name").click(timeout=20_000)
+    expect(page.locator("#verdict")).to_contain_text("We cannot engrave that name.", timeout=20_000)
+    expect(page.locator("#verdict")).to_contain_text("no emoji")
+    page.get_by_role("button", name="Change the name").click()
     expect(page.get_by_label("Name on the box")).to_be_focused()
     page.get_by_label("Name on the box").fill("Mae")
     send(page)

@@ -49,7 +49,7 @@ class _Mould:
 
 class SculptEngine:
     name = "sculpt"
-    version = "4"
+    version = "5"
 
     def __init__(self) -> None:
         self._moulds: dict[tuple[str, str, str, int], _Mould] = {}

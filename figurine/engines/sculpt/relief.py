@@ -50,6 +50,10 @@ _FINE_GRAIN = 0.045
 _CARVED_DEG = (6.0, 20.0)
 _GRAZING = (0.18, 0.42)
 """Density of selfie pixels, the middle's being 1, between which skin goes from unseen to seen."""
+_FAR_SIDE = (2.0, 3.2)
+"""How many times denser the other side's pixels are, from where on it is drawn on both. Without,
+heads turned by 40 degrees have stains at nose and chin; from 1.4 on, likeness suffers (0.655
+instead of 0.661 painted)."""
 _FOLD_DEG = 3.0
 _STRAP_OUT, _STRAP_DEG = 1.085, 5.0
 STRAP_HEIGHT = 0.011
@@ -139,7 +143,7 @@ def flatten(selfie: Selfie, head: Head, *, grid: Grid, hand: Hand = PAINTER) -> 
     inside = np.zeros(grid.shape, np.uint8)
     cv2.fillPoly(inside, [_fixed(points[list(OVAL)])], 1, cv2.LINE_8, 4)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 5) * grid.step_deg
-    faced = _ramp(_density(xy, grid), *_GRAZING)
+    faced = _faced(_density(xy, grid))
     edge = _ramp(depth, *_FADE_DEG) * (1 - _ramp(grid.degrees()[..., 1], *_HAIRLINE_DEG))
     portrait = Portrait(
         grid=grid,
@@ -251,6 +255,13 @@ def _density(xy: Array, grid: Grid) -> Array:
     rows, columns = area.shape
     middle = np.median(area[rows // 3 : 2 * rows // 3, 2 * columns // 5 : 3 * columns // 5])
     return blurred(area / middle, _FOLD_DEG / grid.step_deg)
+
+
+def _faced(density: Array) -> Array:
+    """How far the camera saw the skin, 0..1: enough of it, and not much less than on the other
+    side."""
+    better = density[:, ::-1] / np.maximum(density, 1e-3)
+    return _ramp(density, *_GRAZING) * (1 - _ramp(better, *_FAR_SIDE))
 
 
 def displacement(portrait: Portrait, opening: Array, lids: Array) -> Array:
