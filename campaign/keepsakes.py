@@ -43,7 +43,8 @@ SOLID_LIMIT_S: Final = 120.0
 busy cores; the first print of a squad of six 150 to 240 s on an overbooked machine."""
 SOLID_PATIENCE_S: Final = 30.0
 """How long a solid gives way to figurines: an evening's queue may never end."""
-CLIP_LIMIT_S, CLIP_FRIEND_LIMIT_S = 1800.0, 480.0
+CLIP_LIMIT_S: Final = 1800.0
+CLIP_FRIEND_LIMIT_S: Final = 480.0
 """Of a figurine alone, and more for each friend: 45 pictures, 4 to 8 minutes of two cores for one
 and 2.2 times that for six, on a machine that has better things to do."""
 

@@ -7,10 +7,11 @@ the system check campaign.W002 tells the crew, and campaign.E004 where nothing i
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.staticfiles import finders
 from django.templatetags.static import static
@@ -180,3 +181,23 @@ def can_vary(campaign: Campaign) -> bool:
     offer = of(campaign)
     recipe = Recipe(campaign.engine, offer.kit.name, offer.finish.name)
     return offer.is_choice or recipes.variant(recipe, 1) != recipes.variant(recipe, 2)
+
+
+def another(
+    campaign: Campaign, *, kit: str, finish: str, plaque: str, seed: int, there: Mapping[str, Any]
+) -> tuple[Recipe, int]:
+    """As `recipe`, with this seed, or with the next where the figurine that is there has this kit
+    and pose already: the one between failed, and its turn went by.
+
+    there: that figurine's stored recipe. Raises UnknownKit, BadPlaque, MissingModel.
+    """
+    made = recipe(campaign, kit=kit, finish=finish, plaque=plaque, seed=seed)
+    if there.get("kit") != made.kit or stance(there) != stance(made.as_json()):
+        return made, seed
+    return recipe(campaign, kit=kit, finish=finish, plaque=plaque, seed=seed + 1), seed + 1
+
+
+def stance(recipe: Mapping[str, Any]) -> tuple[str, str]:
+    """A stored recipe's kit and pose: where it names none, the kit's first. Raises UnknownKit."""
+    own = recipe.get("options", {}).get("pose", "")
+    return recipe["kit"], own or next(iter(recipes.poses(recipe["kit"])), "")

@@ -65,13 +65,14 @@ def ask(submission: Submission, wish: Wish) -> bool:
             raise NoRerollsLeft
 
         # 3. The move and its job
-        seed = used + 2  # the first figurine had 1
-        recipe = offers.recipe(
+        there = current.figurines.filter(is_chosen=True).values_list("recipe", flat=True).first()
+        recipe, seed = offers.another(
             current.campaign,
             kit=wish.kit,
             finish=wish.finish,
             plaque=current.plaque,
-            seed=seed,
+            seed=used + 2,  # the first figurine had 1
+            there=there or {},
         )
         lifecycle.transition(
             current, S.QUEUED, actor=lifecycle.PARTICIPANT, only_from=S.REVIEW, reason=REASON

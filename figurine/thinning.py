@@ -6,14 +6,9 @@ A body is thinned once a kit, so its buffers are better elsewhere and gone.
 
 from __future__ import annotations
 
-import io
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 
-from figurine.errors import OutOfMemory
+from figurine import apart
 from figurine.types import Array
 
 _FINE_UNIT = 0.005
@@ -37,27 +32,16 @@ def thin(vertices: Array, faces: Array, *, count: int) -> tuple[Array, Array]:
 
 
 def thin_apart(vertices: Array, faces: Array, *, count: int) -> tuple[Array, Array]:
-    """As `thin`, in another process. Raises OutOfMemory where that one is killed."""
-    buffer = io.BytesIO()
-    np.savez(buffer, vertices=vertices, faces=faces, count=count)
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "figurine.thinning"],
-        input=buffer.getbuffer(),
-        stdout=subprocess.PIPE,
-        env={"PYTHONPATH": str(Path(__file__).parents[1])},  # nothing of the parent's secrets
-    )
-    if done.returncode:
-        raise OutOfMemory(f"thinning {len(faces)} triangles ended with {done.returncode}")
-    with np.load(io.BytesIO(done.stdout)) as file:
-        return file["vertices"], file["faces"]
+    """As `thin`, in another process. Raises OutOfMemory."""
+    given = {"vertices": vertices, "faces": faces, "count": count}
+    made = apart.run("figurine.thinning", given)
+    return made["vertices"], made["faces"]
 
 
-def main() -> None:
-    """Arrays from standard input to standard output."""
-    with np.load(io.BytesIO(sys.stdin.buffer.read())) as file:
-        vertices, faces = thin(file["vertices"], file["faces"], count=int(file["count"]))
-    np.savez(sys.stdout.buffer, vertices=vertices, faces=faces)
+def _thinned(given: apart.Arrays) -> dict[str, Array]:
+    vertices, faces = thin(given["vertices"], given["faces"], count=int(given["count"]))
+    return {"vertices": vertices, "faces": faces}
 
 
 if __name__ == "__main__":
-    main()
+    apart.serve(_thinned)

@@ -215,8 +215,8 @@ def _face(data: Mapping[str, Any]) -> FacePlace:
 
 @cache
 def _digest(folder: Path) -> str:
-    """Eight hex digits of the sha256 of a kit's baked files and of what `kit.toml` and
-    `finishes.toml` say. Once a process: they are read in a tenth of a second."""
+    """Eight hex digits of the sha256 of a kit's baked files, `kit.toml` and `finishes.toml`, with
+    every comment. Once a process: they are read in a tenth of a second."""
     files = [folder / "kit.toml", _ROOT / "finishes.toml", *sorted(folder.glob("baked/**/*"))]
     whole = hashlib.sha256()
     for file in files:

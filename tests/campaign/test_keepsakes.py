@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import IO
 
@@ -514,6 +514,35 @@ def test_lost_bells_are_healed_by_the_sweep(
     keepsakes.ask(up, kind=K.GLB)
     tasks.sweep()
     assert rung == ["film", "cast", "film"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "friends", "limit_s"),
+    [(K.CLIP, 0, 1800), (K.CLIP, 5, 1800 + 5 * 480), (K.GLB, 0, 120), (K.STL, 5, 6 * 120)],
+)
+def test_keepsake_may_take_so_long(
+    up: Submission,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: KeepsakeKind,
+    friends: int,
+    limit_s: float,
+) -> None:
+    up.other_faces = [up.face] * friends
+    up.save(update_fields=["other_faces"])
+    asked: list[float] = []
+
+    @contextmanager
+    def renewed(claims: list[leases.Claim], *, limit_s: float) -> Iterator[None]:
+        asked.append(limit_s)
+        yield
+
+    monkeypatch.setattr(leases, "renewed", renewed)
+    if kind == K.CLIP:
+        assert keepsakes.run_clip()
+    else:
+        keepsakes.ask(up, kind=kind)
+        assert keepsakes.run_solid()
+    assert asked == [limit_s]
 
 
 # --- who may have it ------------------------------------------------------------------------------

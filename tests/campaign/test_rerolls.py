@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.utils import timezone
 
-from campaign import approval, decisions, generation, leases, lifecycle, rerolls, retention
+from campaign import approval, decisions, generation, leases, lifecycle, offers, rerolls, retention
 from campaign.decisions import Decision, Overtaken, Verdict
 from campaign.enums import JobOutcome, RejectReason, SubmissionState
 from campaign.errors import (
@@ -292,6 +292,30 @@ def test_engine_that_refuses_leaves_the_figurine_there_was(
     ask(waiting)
     generation.run_ready()
     assert (now(waiting).state, now(waiting).reason) == (S.REVIEW, "unknown_kit")
+
+
+def test_reroll_after_one_that_failed_has_another_pose_than_the_figurine_there_is(
+    waiting: Submission, engine: FrameEngine
+) -> None:
+    def refuse() -> None:
+        raise UnknownKit
+
+    Campaign.objects.update(rerolls=3)
+    first = offers.stance(chosen(waiting).recipe)
+    engine.meanwhile = refuse
+    ask(waiting)
+    generation.run_ready()
+    engine.meanwhile = lambda: None
+    ask(now(waiting))
+    generation.run_ready()
+    second = offers.stance(chosen(now(waiting)).recipe)
+    assert (first[0], second[0]) == ("soldier", "soldier")
+    assert first != second
+    ask(now(waiting))
+    generation.run_ready()
+    assert offers.stance(chosen(now(waiting)).recipe) == first
+    seeds = waiting.jobs.values_list("seed", flat=True)
+    assert len(set(seeds)) == len(seeds)
 
 
 def test_transient_trouble_is_tried_again(waiting: Submission, engine: FrameEngine) -> None:

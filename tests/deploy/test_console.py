@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import pty
+import threading
 from pathlib import Path
 
 import pytest
 
 from deploy.console import BACKLOG_LINES, Console
+
+LONG_S = 30.0
+"""Of a wait that is over in a tenth of a second, on the busiest machine."""
 
 
 def test_console_paints_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +57,16 @@ def test_console_paused_holds_nobody_up() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream:
         console = Console(stream)
-        for _ in range(2 * BACKLOG_LINES):
-            console.say("x" * 200)
-        console.close(patience_s=0.1)
-        # Nobody has read until here: whoever waited for a reader would still wait.
+
+        def tell() -> None:
+            for _ in range(2 * BACKLOG_LINES):
+                console.say("x" * 200)
+            console.close(patience_s=0.1)
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        teller.join(LONG_S)
+        assert not teller.is_alive(), "it waits for a reader, and nobody has read yet"
         assert os.read(reading, 200) == b"x" * 200
         os.close(reading)  # lets the thread go
 

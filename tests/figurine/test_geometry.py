@@ -199,7 +199,7 @@ def test_model_with_the_longest_and_densest_name_is_light(
 
 def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
     kit = kits.load("soldier")
-    base = bodies.solid_body("soldier")
+    base = bodies.sturdy("soldier").solid()
     fine = letters.letters("鬱" * 4, kit, base)
     light = letters.letters("鬱" * 4, kit, base, most_points=500)
     assert fine is not None and light is not None
@@ -212,7 +212,7 @@ def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
 def test_name_is_not_mirrored() -> None:
     """L has its stem on the left and its foot at the bottom."""
     kit = kits.load("soldier")
-    shape = meshes.from_solid(letters.letters("L", kit, bodies.solid_body("soldier")))
+    shape = meshes.from_solid(letters.letters("L", kit, bodies.sturdy("soldier").solid()))
     x, y = shape.vertices[:, 0], shape.vertices[:, 1]
     low_right = (x > x.mean()) & (x > x.max() - 0.1 * np.ptp(x))
     assert y[low_right].max() < y.mean()
@@ -224,7 +224,7 @@ def test_name_is_paint_that_stands_out_from_its_plaque(kit: str) -> None:
     """As in the picture, in every finish: on bronze it would mirror what the bronze mirrors."""
     wears = kits.load(kit)
     for finish in wears.finishes.values():
-        (name,) = glb.name_of("MAE", wears, finish, bodies.solid_body(kit))
+        (name,) = glb.name_of("MAE", wears, finish, bodies.sturdy(kit).solid())
         panel = finish.palette[wears.materials.index("base")]
         light = [
             float((colour + glow) @ (0.2126, 0.7152, 0.0722)) + 0.05
@@ -234,13 +234,22 @@ def test_name_is_paint_that_stands_out_from_its_plaque(kit: str) -> None:
             )
         ]
         assert name.coat.metallic == 0
+        assert name.coat.colour.max() <= 1
         assert max(light) / min(light) > 1.5, finish.name
+
+
+@pytest.mark.parametrize("panel", [0.05, 0.49, 0.51, 0.95])
+def test_name_without_ink_is_told_from_a_plaque_of_any_colour(panel: float) -> None:
+    letters_on_it = glb.embossed(np.asarray([panel, 0.7 * panel, 0.5 * panel]))
+    assert letters_on_it.min() >= 0 and letters_on_it.max() <= 1
+    light = sorted((panel + 0.05, letters_on_it[0] + 0.05))
+    assert light[1] / light[0] > 1.4
 
 
 def test_letters_slope_at_their_edges_as_long_as_they_are_few() -> None:
     """What shines and lies in shade there makes an embossed name readable."""
     kit = kits.load("soldier")
-    base = bodies.solid_body("soldier")
+    base = bodies.sturdy("soldier").solid()
     flat, sloping = (
         letters.letters("MAE", kit, base, most_points=points) for points in (80, 1_800)
     )

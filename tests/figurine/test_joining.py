@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import trimesh
 
-from figurine import joining
+from figurine import apart, joining
 from figurine.errors import NotSolid, OutOfMemory
 
 HALF_TURN = np.asarray([[-2.0, 0, 0, 1], [0, -2, 0, 0], [0, 0, 2, 0]])
@@ -40,10 +42,23 @@ def test_joined_in_another_process_it_is_the_same_to_the_bit() -> None:
         assert [array.dtype for array in one] == [array.dtype for array in other]
 
 
-def test_what_is_open_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("join", [joining.join, joining.join_apart])
+def test_what_is_open_is_refused(join: Callable[..., object]) -> None:
     vertices, faces = box(at=0)
     with pytest.raises(NotSolid):
-        joining.join([(vertices, faces[1:])], turn=HALF_TURN, weld=0.001, crumb=1e-4)
+        join([(vertices, faces[1:])], turn=HALF_TURN, weld=0.001, crumb=1e-4)
+
+
+def test_killed_process_is_out_of_memory() -> None:
+    with pytest.raises(OutOfMemory, match="signal 9"):
+        apart.run("tests.figurine.felled", {"by": 9})
+
+
+def test_broken_process_is_no_selfies_fault() -> None:
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        apart.run("figurine.joining", {})
+
+
+def test_allocation_that_fails_is_out_of_memory() -> None:
     with pytest.raises(OutOfMemory):
-        joining.join_apart([(vertices, faces[1:])], turn=HALF_TURN, weld=0.001, crumb=1e-4)
-    assert "NotSolid" in capfd.readouterr().err
+        apart.run("tests.figurine.felled", {"by": 0})

@@ -75,18 +75,24 @@ def test_kit_is_small(kit: kits.Kit) -> None:
     assert sum(path.stat().st_size for path in files if path.is_file()) < MAX_POSE_BYTES
 
 
+@pytest.mark.parametrize(
+    "changed",
+    ["soldier/baked/head.npy", "soldier/baked/salute/body.xz", "soldier/kit.toml", "finishes.toml"],
+)
 def test_digest_tells_kits_apart_and_a_kit_from_its_former_self(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
-    shutil.copytree(kits.load("explorer").folder, tmp_path / "explorer")
-    shutil.copy(kits.load("explorer").folder.parent / "finishes.toml", tmp_path)
+    root = kits.load("soldier").folder.parent
+    shutil.copytree(root / "soldier", tmp_path / "soldier")
+    shutil.copy(root / "finishes.toml", tmp_path)
     digests = {kits.load(name).digest() for name in kits.names()}
     assert len(digests) == len(kits.names())
     monkeypatch.setattr(kits, "_ROOT", tmp_path)
-    kit = replace(kits.load("soldier"), folder=tmp_path / "explorer")
+    kit = replace(kits.load("explorer"), folder=tmp_path / "soldier")
     assert kit.digest() in digests, "it is the files, wherever they lie"
     kits._digest.cache_clear()
-    (tmp_path / "explorer/baked/head.npy").write_bytes(b"another head")
+    with (tmp_path / changed).open("ab") as file:
+        file.write(b"#")
     assert kit.digest() not in digests
 
 

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from figurine.decode import decode
 from figurine.engines.sculpt import bust, light, relief, surface
+from figurine.gate import admit
 from figurine.kits import load
 from figurine.types import Array, Pixels, Selfie
+from tests.odd import upload
 
 GRID = surface.Grid(1.0).face
 
@@ -126,3 +129,26 @@ def _tinted(selfie: Selfie, where: tuple[slice, slice], tint: Array) -> np.ndarr
 def _dimmed(pixels: Pixels, *, stops: float) -> Pixels:
     linear = (pixels / np.float32(255)) ** 2.2 / 2**stops
     return np.asarray(np.round(linear ** (1 / 2.2) * 255), np.uint8)
+
+
+def test_side_the_camera_hardly_saw_gives_way_to_the_other() -> None:
+    density = np.asarray([[1.0, 1.0, 1.0, 1.0, 0.25, 0.25]], np.float32)
+    assert relief._faced(density).ravel().tolist() == [1, 1, 1, 1, 0, 0]
+    even = np.full((1, 6), 0.5, np.float32)
+    assert relief._faced(even).min() == 1
+    assert relief._faced(np.full((1, 6), 0.1, np.float32)).max() == 0
+
+
+def test_far_half_of_a_turned_face_mirrors_the_near_one() -> None:
+    """Where its pixels are far sparser; at the middle it stays the sitter's own."""
+    selfie = admit(decode(upload("turned by -30°")))
+    head = bust.measure(selfie.faces[0], load("soldier"))
+    grid = bust.PAINT.face
+    portrait = relief.flatten(selfie, head, grid=grid)
+    density = relief._density(head.sampled(grid)[1], grid)
+    far = (density[:, ::-1] > 3.3 * np.maximum(density, 1e-3)) & (portrait.depth_deg > 15)
+    far &= portrait.weight[:, ::-1] > 0.99
+    assert far.sum() > 1000
+    detail = portrait.detail
+    unlike = np.abs(detail - detail[:, ::-1])
+    assert np.median(unlike[far]) < 0.2 * np.median(unlike[~far & (portrait.depth_deg > 15)])

@@ -261,7 +261,7 @@ def _faced(density: Array) -> Array:
     """How far the camera saw the skin, 0..1: enough of it, and not much less than on the other
     side."""
     better = density[:, ::-1] / np.maximum(density, 1e-3)
-    return _ramp(density, *_GRAZING) * (1 - _ramp(better, *_FAR_SIDE))
+    return np.asarray(_ramp(density, *_GRAZING) * (1 - _ramp(better, *_FAR_SIDE)))
 
 
 def displacement(portrait: Portrait, opening: Array, lids: Array) -> Array:

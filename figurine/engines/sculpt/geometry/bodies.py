@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -100,14 +99,9 @@ def make(name: str, pose: str = "") -> Body:
     )
 
 
-def solid_body(name: str, pose: str = "") -> Any:
-    """The body as one manifold3d solid with no wall under WALL_MM."""
-    return sturdy(name, pose).solid()
-
-
 @lru_cache(maxsize=KEPT)
 def sturdy(name: str, pose: str = "") -> Stored:
-    """The body as it is kept."""
+    """The body with no wall under WALL_MM."""
     made = make(name, pose)
     least = WALL_MM / made.scale_mm
     parts = [solid(lump) for lump in lumps(made.print, least_volume=CRUMB)]

@@ -33,8 +33,8 @@ SQUAD_HEADS_FACES = 38_000
 _GROUND_NEAREST = 48
 """Fine vertices of a squad's ground for one of its model's: it is thinned the most."""
 _EMBOSSED = 2.0
-"""A name without ink is this much lighter than its plate: in the picture 1.35, but there its edges
-shine far more."""
+"""A name without ink is this much lighter than its plate, on a pale one darker: in the picture
+1.35, but there its edges shine far more."""
 _NAME_POINTS = 1_800
 """Of a name's outlines, 100 bytes each, 200 with a slope: 3 Latin letters have 90, 16 dense Han
 letters 4 000."""
@@ -328,13 +328,18 @@ def name_of(name: str, kit: Kit, finish: Finish, base: object) -> list[Surface]:
     if raised is None:
         return []
     panel = finish.palette[kit.materials.index("base")]
-    ink = kits.linear(finish.plaque_ink) if finish.plaque_ink else panel * _EMBOSSED
+    ink = kits.linear(finish.plaque_ink) if finish.plaque_ink else embossed(panel)
     mesh = creased(_seen(from_solid(raised), kit), angle_deg=_CREASE_DEG)
     # Paint, as in the picture, on metal too: there it would mirror what the plate mirrors.
     coat = Coat(
         "name", ink * finish.room, _roughness(finish.on_face()), glow=patterns.glow(ink, finish)
     )
     return [Surface("name", coat, mesh, normals(mesh))]
+
+
+def embossed(panel: Array) -> Array:
+    """Letters' colour on this one where no ink is given, linear RGB: lighter, or darker on pale."""
+    return np.asarray(panel * _EMBOSSED if panel.max() * _EMBOSSED <= 1 else panel / _EMBOSSED)
 
 
 def _seen(mesh: Mesh, kit: Kit) -> Mesh:

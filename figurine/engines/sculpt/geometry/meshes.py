@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from figurine import thinning
+from figurine import joining, thinning
 from figurine.errors import NotSolid
 from figurine.types import Array
 
@@ -244,13 +244,8 @@ class Stored:
         return Stored(self.vertices @ turn[:, :3].T + turn[:, 3], self.faces)
 
     def solid(self) -> Any:
-        """As a manifold3d solid again, in a tenth of a second for 100 000 triangles."""
-        import manifold3d  # noqa: PLC0415 - only in a worker
-
-        made = manifold3d.Manifold(manifold3d.Mesh64(self.vertices, self.faces.astype(np.uint64)))
-        if made.status() != manifold3d.Error.NoError:
-            raise NotSolid(f"{len(self.faces)} triangles enclose nothing: {made.status()}")
-        return made
+        """As a manifold3d solid again."""
+        return joining.solid(self.vertices, self.faces)
 
 
 def stored(made: Any) -> Stored:
