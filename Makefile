@@ -18,6 +18,9 @@ TESTS_AT_ONCE ?= 2
 together = -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 alone = tests/chaos tests/e2e tests/deploy/test_up.py tests/deploy/test_supervisor.py \
         tests/billboard/test_nudges.py tests/campaign/test_bell.py
+# Beside the first of those, which wait for processes to die, and out of their way.
+on_postgres = DIORAMA_TEST_DATABASE=postgres nice -n 19 $(BIN)/python -m pytest $(together) \
+              tests/campaign tests/billboard --ignore tests/billboard/test_player_logic.py
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 TORCH := torch==2.13.0
 
@@ -40,9 +43,9 @@ run: $(VENV)/installed-embedded.txt ## Start everything on this machine; Ctrl-C 
 .PHONY: test
 test: check chromium ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
 	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %)
-	$(BIN)/python -m pytest $(alone)
-	DIORAMA_TEST_DATABASE=postgres $(BIN)/python -m pytest $(together) tests/campaign tests/billboard \
-	  --ignore tests/billboard/test_player_logic.py
+	@$(on_postgres) > $(VENV)/on-postgres.log 2>&1 & second=$$!; set -x; \
+	$(BIN)/python -m pytest $(alone); first=$$?; wait $$second || first=1; \
+	cat $(VENV)/on-postgres.log; exit $$first
 
 .PHONY: check
 check: $(VENV)/installed-test.txt ## Lint, types, migrations and deployment settings

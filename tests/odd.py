@@ -98,7 +98,6 @@ SCULPTED: Final[dict[str, Odd]] = {
     "as it is": lambda pixels, _: pixels,
     "turned by 20°": partial(turned, by_deg=20),
     "turned by -20°": partial(turned, by_deg=-20),
-    "turned by 30°": partial(turned, by_deg=30),
     "turned by -30°": partial(turned, by_deg=-30),
     "eyes shut": shut_eyes,
     "eyes half shut": partial(shut_eyes, share=0.5),
