@@ -77,6 +77,9 @@ requirements: $(BIN)/pip ## Resolve pyproject.toml again into requirements/
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url \
 	  --no-emit-find-links --extra test --constraint requirements/embedded.txt pyproject.toml \
 	  -o requirements/test.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url \
+	  --no-emit-find-links --extra gpu --extra s3 --constraint requirements/embedded.txt pyproject.toml \
+	  -o requirements/gpu.txt
 
 .PHONY: clean
 clean: ## Remove .venv and caches; var/ with its pictures stays

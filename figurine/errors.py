@@ -133,6 +133,66 @@ class OutOfMemory(FigurineError):
     advice = "Hold on, we are trying again."
 
 
+class NoFaceInFigurine(FigurineError):
+    """What a diffusion engine made has no face that a detector finds. New seeds may help."""
+
+    code = "no_face_in_figurine"
+    permanent = False
+    sentence = "The mould came out without your face."
+    advice = "Hold on, we are casting it again."
+
+
+class ProviderBusy(FigurineError):
+    """The hosted engine takes no more, or does not answer."""
+
+    code = "provider_busy"
+    permanent = False
+    sentence = "The workshop is very full."
+    advice = "Hold on, we are trying again."
+
+
+class ProviderTimeout(FigurineError):
+    """The hosted engine took longer than it may."""
+
+    code = "provider_timeout"
+    permanent = False
+    sentence = "The workshop takes longer than usual."
+    advice = "Hold on, we are trying again."
+
+
+class ProviderBroke(FigurineError):
+    """The hosted engine answered with an error of its own, or with what is no picture."""
+
+    code = "provider_broke"
+    permanent = False
+    sentence = "The mould cracked."
+    advice = "Hold on, we are casting it again."
+
+
+class ProviderRefused(FigurineError):
+    """The hosted engine will not make this one, whoever asks again."""
+
+    code = "provider_refused"
+    sentence = "The workshop would not make this one."
+    advice = "Try once more with another selfie."
+
+
+class ProviderUnpaid(FigurineError):
+    """The hosted engine does not know the key, or the account is empty. A crew's matter."""
+
+    code = "provider_unpaid"
+    sentence = "The workshop is missing a tool."
+    advice = "The crew has been told. Please try again later."
+
+
+class BudgetSpent(FigurineError):
+    """The campaign has spent what it may on hosted figurines, for this hour or for good."""
+
+    code = "budget_spent"
+    sentence = "The workshop is closed for now."
+    advice = "The crew has been told. Please try again later."
+
+
 class Cancelled(FigurineError):
     """Somebody asked to stop (the participant left, or was erased)."""
 

@@ -119,6 +119,14 @@ class Candidate:
     seed: int
     engine_version: str
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    likeness: float | None = None
+    """Cosine of the figurine's face and the selfie's, -1..1; of a squad the lowest. None where
+    nobody has measured it. Never an embedding: those live in memory only.
+    """
+    marks: tuple[str, ...] = ()
+    """Codes of what the crew should look at (figurine/marks.py)."""
+    cost_usd: float = 0.0
+    """What a provider takes for it."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("figurine", "campaign", "billboard", "deploy")
-HEAVY = {"torch", "diffusers", "transformers", "mitsuba", "insightface", "drjit", "pyoidn", "av"}
+HEAVY = {
+    *("torch", "torchao", "diffusers", "transformers", "accelerate", "insightface"),
+    *("mitsuba", "drjit", "pyoidn", "av", "fal_client"),
+}
 
 # Stages that turn pixels into rows and files, and what is on offer; everyone else in campaign knows
 # words and numbers only.

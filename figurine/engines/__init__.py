@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from figurine.engines.base import Engine, Progress, silent
+from figurine.engines.workshop import Workshop
 
-__all__ = ["Engine", "Progress", "load", "silent"]
+__all__ = ["Engine", "Progress", "Workshop", "load", "silent"]
 
 
-def load(name: str) -> Engine:
-    """Return a warm engine of this name. Raises ValueError for an unknown one."""
+def load(name: str, workshop: Workshop | None = None) -> Engine:
+    """Return an engine of this name, not yet warm. Raises ValueError for an unknown one."""
     if name == "sculpt":
         from figurine.engines.sculpt import SculptEngine  # noqa: PLC0415 - heavy, and only here
 

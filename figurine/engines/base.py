@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal, Protocol, runtime_checkable
 
+from figurine.errors import FigurineError
 from figurine.types import Candidate, Clip, Recipe, Selfie
 
 Progress = Callable[[str, float], None]
@@ -46,6 +48,40 @@ class Engine(Protocol):
         progress: Progress = silent,
     ) -> list[Candidate]:
         """Make one candidate a seed. Raises FigurineError."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One person's figurine, as asked of an engine that makes several people's at once."""
+
+    selfie: Selfie
+    recipe: Recipe
+    seeds: tuple[int, ...]
+    """One candidate a seed."""
+    progress: Progress = silent
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """An engine one pass of which serves several people."""
+
+    def capacity(self) -> int:
+        """Most orders that are worth claiming at once, by what memory has allowed so far."""
+
+    def generate_many(self, orders: Sequence[Order]) -> list[list[Candidate] | FigurineError]:
+        """For each order its candidates, the best first, or what went wrong with that one alone.
+
+        Whoever's progress raises Cancelled gets it back as their outcome; the others go on.
+        Raises FigurineError only for what concerns all of them.
+        """
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An engine that knows how long its work may take before it counts as hung."""
+
+    def limit_s(self, recipe: Recipe, *, faces: int) -> float:
+        """Seconds for one order of this recipe."""
 
 
 @runtime_checkable
