@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 # whole, for what its tests share, and files keep their order: the short ones come last. Tests that
 # time what a person waits for, or a crew, have the machine to themselves.
 TESTS_AT_ONCE ?= 2
-together = -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
+together = -n $(TESTS_AT_ONCE) --dist loadgroup --no-loadscope-reorder
 alone = tests/chaos tests/e2e tests/deploy/test_up.py tests/deploy/test_supervisor.py \
         tests/billboard/test_nudges.py tests/campaign/test_bell.py
 # Beside the first of those, which wait for processes to die, and out of their way.

@@ -19,9 +19,23 @@ from tests.environment import VAR
 from tests.photos import portrait
 
 
+ROOT = Path(__file__).parent
+
+
 def pytest_configure() -> None:
     """Passwords of tests need not be slow to guess."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+SAME_BODIES = ("test_geometry.py", "test_patterns.py", "test_squad_geometry.py")
+"""These cast the same kits, whose bodies are made once a process: half a minute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: a file stays whole, for what its tests share."""
+    for item in items:
+        group = "bodies" if item.path.name in SAME_BODIES else str(item.path.relative_to(ROOT))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,7 @@ def test_texture_is_upright_and_lies_where_the_face_is(scene: Any, selfie: Selfi
     mesh = scene.geometry["face"]
     texture = np.asarray(mesh.visual.material.baseColorTexture.convert("L"), float)
     kit = kits.load("soldier")
-    made = bodies.make("soldier")
+    made = bodies.make("soldier", kit.pose)
     head = bust.measure(selfie.faces[0], kit)
 
     def seen(points: tuple[int, ...]) -> list[float]:
@@ -199,7 +199,7 @@ def test_model_with_the_longest_and_densest_name_is_light(
 
 def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
     kit = kits.load("soldier")
-    base = bodies.sturdy("soldier").solid()
+    base = bodies.sturdy("soldier", kit.pose).solid()
     fine = letters.letters("鬱" * 4, kit, base)
     light = letters.letters("鬱" * 4, kit, base, most_points=500)
     assert fine is not None and light is not None
@@ -212,7 +212,7 @@ def test_outlines_are_thinned_to_a_budget_without_losing_a_letter() -> None:
 def test_name_is_not_mirrored() -> None:
     """L has its stem on the left and its foot at the bottom."""
     kit = kits.load("soldier")
-    shape = meshes.from_solid(letters.letters("L", kit, bodies.sturdy("soldier").solid()))
+    shape = meshes.from_solid(letters.letters("L", kit, bodies.sturdy("soldier", kit.pose).solid()))
     x, y = shape.vertices[:, 0], shape.vertices[:, 1]
     low_right = (x > x.mean()) & (x > x.max() - 0.1 * np.ptp(x))
     assert y[low_right].max() < y.mean()
@@ -224,7 +224,7 @@ def test_name_is_paint_that_stands_out_from_its_plaque(kit: str) -> None:
     """As in the picture, in every finish: on bronze it would mirror what the bronze mirrors."""
     wears = kits.load(kit)
     for finish in wears.finishes.values():
-        (name,) = glb.name_of("MAE", wears, finish, bodies.sturdy(kit).solid())
+        (name,) = glb.name_of("MAE", wears, finish, bodies.sturdy(kit, wears.pose).solid())
         panel = finish.palette[wears.materials.index("base")]
         light = [
             float((colour + glow) @ (0.2126, 0.7152, 0.0722)) + 0.05
@@ -249,7 +249,7 @@ def test_name_without_ink_is_told_from_a_plaque_of_any_colour(panel: float) -> N
 def test_letters_slope_at_their_edges_as_long_as_they_are_few() -> None:
     """What shines and lies in shade there makes an embossed name readable."""
     kit = kits.load("soldier")
-    base = bodies.sturdy("soldier").solid()
+    base = bodies.sturdy("soldier", kit.pose).solid()
     flat, sloping = (
         letters.letters("MAE", kit, base, most_points=points) for points in (80, 1_800)
     )

@@ -92,7 +92,7 @@ def test_bronze_plaque_is_bare_but_for_its_rim(models: dict[str, Model]) -> None
     top_left, _, low_right, _ = kit.plaque
     points, cover = models["bronze"].points("base"), models["bronze"].uv("base")[:, 0]
     middle, half = (top_left + low_right) / 2, np.abs(low_right - top_left) / 2
-    made = bodies.make("soldier")
+    made = bodies.make("soldier", kit.pose)
     away = np.abs(points * 1000 / made.scale_mm + [0, made.foot, 0] - middle)
     inside = (away[:, 0] < 0.8 * half[0]) & (away[:, 1] < 0.6 * half[1]) & (away[:, 2] < 0.03)
     assert inside.sum() > 20

@@ -201,6 +201,7 @@ def test_print_of_three_has_a_hill_and_is_one_solid(engine: SculptEngine) -> Non
     data = engine.geometry(three, recipe, format="stl")
     mesh = trimesh.load_mesh(io.BytesIO(data), file_type="stl")
     assert (mesh.is_watertight, mesh.body_count) == (True, 1)
-    unit_mm = bodies.make("astronaut").scale_mm
+    kit = kits.load("astronaut")
+    unit_mm = bodies.make(kit.name, kit.pose).scale_mm
     assert mesh.bounds[1, 2] > ALONE_MM + 0.4 * unit_mm
-    assert kits.load("astronaut").unit_mm == pytest.approx(unit_mm, rel=0.1)
+    assert kit.unit_mm == pytest.approx(unit_mm, rel=0.1)

@@ -74,11 +74,8 @@ class Coloured:
 
 
 @lru_cache(maxsize=KEPT)
-def make(name: str, pose: str = "") -> Body:
-    """The body of a kit, in its first pose unless another is named.
-
-    Raises UnknownKit, MissingModel, NotSolid.
-    """
+def make(name: str, pose: str) -> Body:
+    """The body of a kit in a pose. Raises UnknownKit, MissingModel, NotSolid."""
     kit = load(name).posed(pose)
     baked = body.load(kit.baked("body.xz"))
     lowest, highest = (
@@ -100,7 +97,7 @@ def make(name: str, pose: str = "") -> Body:
 
 
 @lru_cache(maxsize=KEPT)
-def sturdy(name: str, pose: str = "") -> Stored:
+def sturdy(name: str, pose: str) -> Stored:
     """The body with no wall under WALL_MM."""
     made = make(name, pose)
     least = WALL_MM / made.scale_mm
@@ -110,7 +107,7 @@ def sturdy(name: str, pose: str = "") -> Stored:
 
 
 @lru_cache(maxsize=KEPT)
-def coloured(name: str, pose: str = "") -> tuple[Coloured, ...]:
+def coloured(name: str, pose: str) -> tuple[Coloured, ...]:
     """The body for screens, a mesh a material."""
     made = make(name, pose)
     baked = body.load(made.kit.baked("body.xz"))
