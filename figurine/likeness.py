@@ -61,6 +61,9 @@ class Recogniser:
             raise MissingModel(f"{path} gives {shape} numbers for a face, not (1, {SIZE})")
         return cls(model)
 
+    def __repr__(self) -> str:
+        return f"<Recogniser on {self.provider}>"
+
     @property
     def provider(self) -> str:
         """onnxruntime's name of what it runs on."""

@@ -41,7 +41,7 @@ class Set:
     """Whether the licence allows an advertising campaign."""
     purpose: str
     needed_by: tuple[str, ...]
-    """Engines, and models of an engine, that do not start without it."""
+    """Engines, and models of an engine, that work with it."""
     needs: tuple[str, ...]
     """Other sets without which this one is of no use."""
     files: tuple[File, ...]
@@ -77,8 +77,16 @@ def with_needs(names: Sequence[str]) -> tuple[Set, ...]:
     return tuple({one.name: one for name in names for one in _needed(name)}.values())
 
 
+def chosen(words: Sequence[str]) -> tuple[Set, ...]:
+    """The sets that are meant by names of sets or of engines, with their needs.
+
+    Raises MissingModel for a word that is neither.
+    """
+    return with_needs([name for word in words for name in for_engine(word) or (word,)])
+
+
 def for_engine(engine: str) -> tuple[str, ...]:
-    """Names of the sets that an engine, or a model of one, does not start without."""
+    """Names of the sets that an engine, or a model of one, works with."""
     return tuple(one.name for one in all_sets() if engine in one.needed_by)
 
 
