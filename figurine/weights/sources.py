@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -48,13 +48,8 @@ class Source(Protocol):
     def __str__(self) -> str:
         """What it is, for people."""
 
-    def opened(self, one: Set, file: File, *, start: int) -> _Opened:
+    def opened(self, one: Set, file: File, *, start: int) -> AbstractContextManager[Stream]:
         """A file from this byte on."""
-
-
-class _Opened(Protocol):
-    def __enter__(self) -> Stream: ...
-    def __exit__(self, *_: object) -> bool | None: ...
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,8 @@ class Web:
                 client.stream("GET", self.address(one, file), headers=headers) as answer,
             ):
                 self._check(answer, one, file)
-                yield Stream(_first_byte(answer, asked=start), answer.iter_raw(store.CHUNK_BYTES))
+                # As they come: in chunks of a size, a cut would lose the last one's beginning.
+                yield Stream(_first_byte(answer, asked=start), answer.iter_raw())
         except (httpx.RequestError, httpx.StreamError) as error:
             raise Cut(f"the connection to {self} ended: {error or type(error).__name__}") from error
 
@@ -140,7 +136,7 @@ def hub(endpoint: str | None = None) -> Source:
     """The model hub, as huggingface_hub and its settings and login know it. Raises FetchFailed."""
     try:
         from huggingface_hub import hf_hub_url  # noqa: PLC0415 - with the GPU requirements only
-        from huggingface_hub.utils import build_hf_headers  # noqa: PLC0415
+        from huggingface_hub.utils._headers import build_hf_headers  # noqa: PLC0415
     except ImportError as error:
         raise FetchFailed(
             "the hub needs the GPU requirements (requirements/gpu.txt), or use --from MIRROR"

@@ -51,7 +51,9 @@ def recogniser(path: Path, *, size: int = 512, side_px: int = 112, seed: int = 4
 
 def blob_detector(path: Path, *, face_px: int = 64) -> Path:
     """Write a detector in SCRFD's form that takes bright blobs for faces, `face_px` wide."""
-    nodes, gives, constants = [], [], {}
+    nodes: list[Any] = []
+    gives: list[tuple[str, list[Any]]] = []
+    constants: dict[str, Any] = {}
     five = np.asarray([[-16, -16], [16, -16], [0, 0], [-12, 16], [12, 16]]) * face_px / 64
     for stride in STRIDES:
         s = str(stride)

@@ -130,7 +130,7 @@ def test_file_that_no_set_has_is_refused(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelved(workshop, "klein-4b", monkeypatch)
-    with pytest.raises(MissingModel, match="have no file other.bin"):
+    with pytest.raises(MissingModel, match=r"have no file other\.bin"):
         weights.file("klein-4b", "other.bin", workshop)
 
 
@@ -195,7 +195,7 @@ def test_damaged_stamp_asks_for_verify(
 
 def test_unpinned_set_is_refused_and_fails_verify(workshop: Workshop) -> None:
     debugging = replace(workshop, is_production=False)
-    with pytest.raises(MissingModel, match="not pinned.*weights pin taef2"):
+    with pytest.raises(MissingModel, match=r"not pinned.*weights pin taef2"):
         weights.folder("taef2", debugging)
     home = workshop.weights / "taef2"
     home.mkdir(parents=True)

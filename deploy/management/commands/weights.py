@@ -5,13 +5,13 @@ from __future__ import annotations
 from argparse import SUPPRESS
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from deploy.console import ARMY, BOLD, FAINT, SIGNAL
-from deploy.meter import Meter, paint, size
+from deploy.meter import Meter, Out, paint, size
 from figurine.engines.workshop import Workshop
 from figurine.errors import LicenceMissing, MissingModel
 from figurine.weights import fetching, manifest, sources, store
@@ -29,7 +29,7 @@ HELP = {
 class Command(BaseCommand):
     help = "List, fetch, verify and pin the weights of the engines that need a GPU."
     # A start without its weights is refused, but this is what brings them.
-    requires_system_checks: Sequence[str] = []
+    requires_system_checks: list[str] | tuple[str, ...] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -147,7 +147,7 @@ class Command(BaseCommand):
             meter.end()
 
     def _meter(self) -> Meter:
-        return Meter(self.stdout._out)
+        return Meter(cast(Out, self.stdout._out))  # Django's own would end each write with a line
 
     def _warn(self, text: str) -> None:
         self.stdout.write(f"{self._paint('!', BOLD, SIGNAL)} {text}")
