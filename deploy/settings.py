@@ -173,6 +173,7 @@ STATIC_ROOT.mkdir(mode=0o755, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WEIGHTS_MIRROR = env.str("DIORAMA_WEIGHTS_MIRROR", default="")
 S3_BUCKET = env.str("DIORAMA_S3_BUCKET", default="")
 S3_REGION = env.str("DIORAMA_S3_REGION", default="us-east-1")
 _endpoint = env.str("DIORAMA_S3_ENDPOINT", default="").rstrip("/")
