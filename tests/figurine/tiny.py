@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-EMBED_WIDTH: Final = 16
-"""Width of a prompt's embedding, out of one layer of the text encoder."""
-OUT_LAYERS: Final = (1,)
-"""Which of the text encoder's layers make it."""
+OUT_LAYERS: Final = (9, 18, 27)
+"""Which of the text encoder's layers make a prompt's embedding, as in klein's own."""
+_HIDDEN: Final = 16
+EMBED_WIDTH: Final = _HIDDEN * len(OUT_LAYERS)
+"""Width of a prompt's embedding."""
 WORDS: Final = ("a", "figurine", "of", "this", "person", "as", "soldier", "painted", "plastic")
 
 
@@ -87,9 +88,9 @@ def text_encoder(seed: int = 0) -> Any:
     return Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=len(WORDS) + 2,
-            hidden_size=EMBED_WIDTH,
+            hidden_size=_HIDDEN,
             intermediate_size=16,
-            num_hidden_layers=2,
+            num_hidden_layers=28,
             num_attention_heads=2,
             num_key_value_heads=2,
             head_dim=8,

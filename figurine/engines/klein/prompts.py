@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _WORDS: Final = Path(__file__).with_name("prompts.toml")
 _IN_MEMORY: Final = 24
 """Embeddings of 8 MB each (512 tokens of 7680 numbers in bf16): about a campaign's kits."""
-_AT_ONCE: Final = 4
-"""Prompts a pass of the text encoder: on a card that holds the transformer too."""
 
 
 def prompt(recipe: Recipe, *, references: References, faces: int = 1) -> str:
