@@ -116,6 +116,16 @@ def test_selfie_crop_reaches_past_the_photos_edge(selfie: Selfie) -> None:
     assert references.crop(tight, moved).shape == (512, 512, 3)
 
 
+def test_sitting_of_a_squad_shows_all_of_them(engine: SculptEngine, selfie: Selfie) -> None:
+    (face,) = selfie.faces
+    beside = replace(face, mesh=face.mesh + np.float32([selfie.pixels.shape[1], 0, 0]))
+    squad = Selfie(np.hstack([selfie.pixels, 255 - selfie.pixels]), (face, beside))
+    sitting = sit(engine, squad)
+    crops = [references.crop(squad.pixels, each) for each in squad.faces]
+    assert sitting.selfie.tobytes() == references.together(crops).tobytes()
+    assert 0.25 < sitting.face[2] / 256 < 0.60
+
+
 @pytest.mark.parametrize("count", range(2, 7))
 def test_squads_selfies_stand_left_to_right_in_one_picture(count: int) -> None:
     crops = [np.full((512, 512, 3), 40 * number, np.uint8) for number in range(count)]

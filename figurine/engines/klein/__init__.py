@@ -5,12 +5,14 @@ Light to import: torch, diffusers and the sculptor come with the first warm-up.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from figurine.engines.base import Engine, Order, Progress, silent
-from figurine.engines.klein import frame, gate, matte, order, prompts, references
+from figurine.engines.klein import frame, gate, order, prompts, references
 from figurine.engines.klein.gate import Trial
 from figurine.engines.klein.order import Wish
 from figurine.engines.klein.painter import Painter
@@ -137,13 +139,15 @@ class KleinEngine:
         for group in groups.values():
             self._serve(group)
         # 3. The best of each seed, cut out and marked.
-        outcomes: list[list[Candidate] | FigurineError] = []
-        for sitter in sitters:
-            if not sitter.gone:
-                with sitter.alone():
-                    self._finish(sitter)
-            outcomes.append(sitter.gone or sitter.candidates)
-        return outcomes
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for sitter in sitters:
+                if not sitter.gone:
+                    sitter.cut_out(pool)
+            for sitter in sitters:
+                if not sitter.gone:
+                    with sitter.alone():
+                        self._finish(sitter)
+        return [sitter.gone or sitter.candidates for sitter in sitters]
 
     def _pose(self, sitter: Sitter) -> None:
         """Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel."""
@@ -233,35 +237,27 @@ class KleinEngine:
                 sitter.lap("comparing")
 
     def _finish(self, sitter: Sitter) -> None:
+        version = engine_version(sitter.version, sitter.prompt, sitter.sitting.sculpt_version)
         is_measured = self._recogniser is not None
         made = []
-        for number, seed in enumerate(sitter.order.seeds):
-            share = number / len(sitter.order.seeds)
-            sitter.tell("finishing", _AGAIN + (1 - _AGAIN) * share)
+        for number, (seed, best, cutout) in enumerate(sitter.kept):
+            sitter.tell("finishing", _AGAIN + (1 - _AGAIN) * number / len(sitter.kept))
             if sitter.gone:
                 return
-            best = gate.ranked(sitter.trials[seed])[0]
-            cutout = matte.cutout(best.still, sitter.sitting.rough)
-            marks = gate.marked(best, sitter.wish.likeness, is_measured=is_measured)
-            made.append((best, seed, cutout, marks))
+            made.append(
+                Candidate(
+                    still=best.still,
+                    cutout=cutout.result(),
+                    recipe=sitter.order.recipe,
+                    seed=seed,
+                    engine_version=version,
+                    timings_ms=sitter.laps_ms,
+                    likeness=best.likeness,
+                    marks=gate.marked(best, sitter.wish.likeness, is_measured=is_measured),
+                )
+            )
         sitter.lap("finishing")
-        version = engine_version(sitter.version, sitter.prompt, sitter.sitting.sculpt_version)
-        sitter.candidates = [
-            Candidate(
-                still=best.still,
-                cutout=cutout,
-                recipe=sitter.order.recipe,
-                seed=seed,
-                engine_version=version,
-                timings_ms=sitter.laps_ms,
-                likeness=best.likeness,
-                marks=marks,
-            )
-            for best, seed, cutout, marks in sorted(
-                made, key=lambda one: -2.0 if one[0].likeness is None else one[0].likeness,
-                reverse=True,
-            )
-        ]  # fmt: skip
+        sitter.candidates = gate.ranked(made)
         sitter.tell("finishing", 1.0)
 
     def _look(self) -> None:

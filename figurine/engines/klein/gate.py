@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from figurine import marks
 from figurine.errors import NoFaceInFigurine
@@ -43,10 +43,21 @@ def measured(
         return None
 
 
-def ranked(trials: Sequence[Trial]) -> list[Trial]:
+class _Measured(Protocol):
+    @property
+    def likeness(self) -> float | None: ...
+
+
+_M = TypeVar("_M", bound=_Measured)
+
+
+def ranked(pictures: Sequence[_M]) -> list[_M]:
     """The likest first, those without a face last; of equals the one that was painted first."""
-    return sorted(trials, key=lambda trial: -2.0 if trial.likeness is None else trial.likeness,
-                  reverse=True)  # fmt: skip
+
+    def likeness(picture: _M) -> float:
+        return -2.0 if picture.likeness is None else picture.likeness
+
+    return sorted(pictures, key=likeness, reverse=True)
 
 
 def second(trials: Sequence[Trial], threshold: float, *, is_measured: bool) -> Second:

@@ -6,17 +6,18 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 
 from figurine.engines.base import Order
-from figurine.engines.klein import gate
+from figurine.engines.klein import gate, matte
 from figurine.engines.klein.gate import Trial
 from figurine.engines.klein.order import Wish
 from figurine.engines.klein.painter import Commission
 from figurine.engines.klein.passes import Job, Person
 from figurine.engines.klein.references import Sitting
 from figurine.errors import EngineBroke, FigurineError
-from figurine.types import Candidate, Floats
+from figurine.types import Candidate, Floats, Pixels
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Sitter(Person):
         """Each face of the selfie as the recogniser has it."""
         self.trials: dict[int, list[Trial]] = defaultdict(list)
         """By the order's seeds."""
+        self.kept: list[tuple[int, Trial, Future[Pixels]]] = []
+        """Each seed, its best picture, and the cutout of it."""
         self.laps_ms: dict[str, float] = {}
         self._last = time.perf_counter()
 
@@ -46,6 +49,14 @@ class Sitter(Person):
         now = time.perf_counter()
         self.laps_ms[stage] = round(self.laps_ms.get(stage, 0.0) + (now - self._last) * 1000, 1)
         self._last = now
+
+    def cut_out(self, pool: Executor) -> None:
+        """Choose the best of each seed and have it cut out, beside everyone else's."""
+        for seed in self.order.seeds:
+            best = gate.ranked(self.trials[seed])[0]
+            self.kept.append(
+                (seed, best, pool.submit(matte.cutout, best.still, self.sitting.rough))
+            )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
