@@ -41,11 +41,7 @@ def test_prompt_says_shape_and_headgear_first_then_likeness() -> None:
 
 
 def test_prompt_of_every_kit_finish_pose_and_way_differs() -> None:
-    texts = [
-        text
-        for way in ("two", "composite", "inpaint")
-        for text in prompts.shelf(way)  # type: ignore[arg-type]
-    ]
+    texts = [text for way in ("two", "composite", "inpaint") for text in prompts.shelf(way)]
     stances = sum(len(recipes.poses(name)) or 1 for name in kits.names())
     finishes = len(recipes.finishes("soldier"))
     # Of squads, whose poses take turns, one text serves all poses.
@@ -140,7 +136,7 @@ def test_recipe_with_a_wish_that_nobody_can_make_is_refused(options: dict[str, A
 
 
 def test_recipe_with_every_wish_is_read() -> None:
-    options = {
+    options: dict[str, str | float] = {
         "candidates": 4, "likeness": 0.4, "references": "composite", "frame": "portrait",
         "model": "qwen", "pose": "salute",
     }  # fmt: skip

@@ -112,13 +112,13 @@ def test_selfie_crop_reaches_past_the_photos_edge(selfie: Selfie) -> None:
     (face,) = selfie.faces
     x, y, wide, high = (round(value) for value in face.box)
     tight = selfie.pixels[y : y + high, x : x + wide]
-    moved: Face = replace(face, mesh=face.mesh - np.float32([x, y, 0]))
+    moved: Face = replace(face, mesh=face.mesh - np.asarray([x, y, 0], np.float32))
     assert references.crop(tight, moved).shape == (512, 512, 3)
 
 
 def test_sitting_of_a_squad_shows_all_of_them(engine: SculptEngine, selfie: Selfie) -> None:
     (face,) = selfie.faces
-    beside = replace(face, mesh=face.mesh + np.float32([selfie.pixels.shape[1], 0, 0]))
+    beside = replace(face, mesh=face.mesh + np.asarray([selfie.pixels.shape[1], 0, 0], np.float32))
     squad = Selfie(np.hstack([selfie.pixels, 255 - selfie.pixels]), (face, beside))
     sitting = sit(engine, squad)
     crops = [references.crop(squad.pixels, each) for each in squad.faces]

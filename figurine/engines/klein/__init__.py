@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from figurine import faces
 from figurine.engines.base import Engine, Order, Progress, silent
 from figurine.engines.klein import frame, gate, order, prompts, references
 from figurine.engines.klein.gate import Trial
 from figurine.engines.klein.order import Wish
 from figurine.engines.klein.painter import Painter
-from figurine.engines.klein.passes import SIZES, Job, Passes, forget
+from figurine.engines.klein.passes import Job, Passes, forget
 from figurine.engines.klein.sitters import Sitter, commission, jobs_of
 from figurine.engines.workshop import Workshop
 from figurine.errors import BigSquad, FigurineError, NoFace, OutOfMemory
@@ -35,6 +36,8 @@ _LIMIT_S: Final = {"klein": 20.0, "qwen": 120.0, "sdxl": 40.0}
 """For a full pass on a GPU, compiling left out: several times what it should take."""
 _POSING_LIMIT_S: Final = 10.0
 """A face: sculpt's sketch takes about one second of a core."""
+_LOADING_LIMIT_S: Final = 180.0
+"""For a model that is not the resident one."""
 _CPU_SLOWNESS: Final = 200.0
 """Of a CPU against a GPU; for whoever tries the engine out without one."""
 
@@ -60,12 +63,13 @@ class KleinEngine:
         self._given, self._recogniser = painter, recogniser
         self._painters: dict[tuple[int, int], Painter] = {}
         """Of the one model that is resident, by frame."""
-        self._model = ""
-        self._passes = Passes(workshop.batch)
+        self._model = "klein" if painter else ""
+        self._passes = defaultdict(lambda: Passes(workshop.batch))
+        """By model: what memory allows of one says nothing of another."""
         self._sculptor: Engine | None = None
 
     def capacity(self) -> int:
-        return self._passes.size
+        return self._passes[self._model].size
 
     def limit_s(self, recipe: Recipe, *, faces: int) -> float:
         """In a full pass: everyone of it is posed first, and may be painted a second time."""
@@ -75,29 +79,18 @@ class KleinEngine:
         painting = 2 * _LIMIT_S[wish.model] * wish.candidates
         if wish.references == "inpaint":
             painting *= batch
+        if wish.model != self._model and not self._given:
+            posing += _LOADING_LIMIT_S
         return posing + painting * (_CPU_SLOWNESS if self._is_on_cpu() else 1.0)
 
     def warm_up(self) -> None:
         """Load klein and the recogniser, and run a pass of each size. Raises MissingModel, and
         OutOfMemory where not even one picture fits."""
-        import torch  # noqa: PLC0415 - see the module's first lines
-
+        faces.warm_up()
+        self._sculpt()
         self._look()
         painter = self._painter(Wish("klein", "square", "two", 1, 0.0))
-        sizes: Iterable[int] = (self._passes.size,)
-        if getattr(painter, "is_compiled", False):
-            sizes = [size for size in SIZES if size <= self._passes.size]
-        for size in sizes:
-            fits = 0
-            while not fits:
-                try:
-                    painter.warm_up(size)
-                    fits = size
-                except torch.OutOfMemoryError as error:
-                    if size == 1:
-                        raise OutOfMemory("no memory for a single picture") from error
-                    size //= 2
-            self._passes.size = fits
+        self._passes[self._model].warm_up(painter)
 
     def generate(
         self,
@@ -151,6 +144,7 @@ class KleinEngine:
 
     def _pose(self, sitter: Sitter) -> None:
         """Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel."""
+        sitter.rest()
         asked = sitter.order
         sitter.wish = order.read(asked.recipe)
         if not asked.selfie.faces:
@@ -211,6 +205,8 @@ class KleinEngine:
         self._paint(painter, group, anew, (middle, _AGAIN), _AGAIN)
         for sitter in group:
             sitter.version = painter.version
+            if isinstance(sitter.gone, OutOfMemory) and sitter.trials:
+                sitter.gone = None  # the second try did not fit; the first one's best is there
 
     def _paint(
         self,
@@ -223,13 +219,17 @@ class KleinEngine:
         """Paint, and say of each picture how like it is."""
         if not jobs:
             return
-        pictures = self._passes.paint(painter, [job for _, _, job in jobs], span=span)
+        for sitter in group:
+            sitter.rest()
+        passes = self._passes[self._model]
+        pictures = passes.paint(painter, [job for _, _, job in jobs], span=span)
         for sitter in group:
             sitter.lap("painting")
         for (sitter, seed, _), picture in zip(jobs, pictures, strict=True):
             if picture is None or sitter.gone:
                 continue
             with sitter.alone():
+                sitter.rest()
                 sitter.tell("comparing", compared)
                 still = frame.cut(picture)
                 likeness = gate.measured(self._recogniser, sitter.wanted, still)
@@ -239,6 +239,7 @@ class KleinEngine:
     def _finish(self, sitter: Sitter) -> None:
         version = engine_version(sitter.version, sitter.prompt, sitter.sitting.sculpt_version)
         is_measured = self._recogniser is not None
+        sitter.rest()
         made = []
         for number, (seed, best, cutout) in enumerate(sitter.kept):
             sitter.tell("finishing", _AGAIN + (1 - _AGAIN) * number / len(sitter.kept))

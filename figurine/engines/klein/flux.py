@@ -64,11 +64,18 @@ class KleinPainter:
 
     @classmethod
     def load(cls, workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
-        """From the folder that `weights fetch` brought; bf16 on a GPU, float32 on a CPU. What the
-        library can be asked for is encoded before the transformer comes: a card need never hold
-        the text encoder beside it. Raises MissingModel.
-        """
+        """Raises MissingModel."""
         folder = weights.folder(WEIGHTS, workshop)
+        return cls.from_folder(folder, workshop, width_px=width_px, height_px=height_px)
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, workshop: Workshop, *, width_px: int, height_px: int
+    ) -> KleinPainter:
+        """From a folder as diffusers keeps it; bf16 on a GPU, float32 on a CPU. What the library
+        can be asked for is encoded before the transformer comes: a card need never hold the text
+        encoder beside it. Raises MissingModel.
+        """
         device = _device(workshop)
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
         revision = f"{_revision(folder)}.{str(dtype).removeprefix('torch.')}"
@@ -83,7 +90,7 @@ class KleinPainter:
                 folder,
                 text_encoder=None,
                 tokenizer=None,
-                torch_dtype=dtype,
+                dtype=dtype,
                 local_files_only=True,
             ).to(device)
         except (OSError, ValueError) as error:

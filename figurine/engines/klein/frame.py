@@ -35,22 +35,20 @@ def extended(still: Pixels, *, width_px: int, height_px: int) -> Pixels:
     picture = resized(still, wide, high)
     right, bottom = width_px - left - wide, height_px - top - high
     edge = max(1, _EDGE_PX * wide // STILL_PX[0])
-    whole = cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    for side, at in (
-        (picture[:, :edge], np.s_[top : top + high, :left]),
-        (picture[:, -edge:], np.s_[top : top + high, width_px - right :]),
-    ):
-        whole[at] = _carried(side, axis=1)
-    for side, at in (
-        (whole[top : top + edge], np.s_[:top, :]),
-        (whole[top + high - edge : top + high], np.s_[height_px - bottom :, :]),
-    ):
-        whole[at] = _carried(side, axis=0)
-    return np.asarray(whole, np.uint8)
+    whole = np.asarray(
+        cv2.copyMakeBorder(picture, top, bottom, left, right, cv2.BORDER_REPLICATE), np.uint8
+    )
+    if left:
+        whole[:, :left] = _carried(picture[:, :edge], axis=1)
+        whole[:, -right:] = _carried(picture[:, -edge:], axis=1)
+    if top:
+        whole[:top] = _carried(picture[:edge], axis=0)
+        whole[-bottom:] = _carried(picture[-edge:], axis=0)
+    return whole
 
 
 def cut(frame: Pixels) -> Pixels:
-    """The frame's inner picture as a still, (1350, 1080, 3)."""
+    """A frame's inner picture as a still, (1350, 1080, 3)."""
     left, top, wide, high = inner(frame.shape[1], frame.shape[0])
     return resized(frame[top : top + high, left : left + wide], *STILL_PX)
 

@@ -51,7 +51,7 @@ def _inside(still: Pixels, rough: Pixels) -> Pixels:
         return solid
     cv2.setRNGSeed(0)  # grabCut's first clusters are drawn by chance
     models = np.zeros((2, 1, 65), np.float64)
-    cv2.grabCut(small, mask, None, models[0], models[1], _ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, mask, (0, 0, 0, 0), models[0], models[1], _ROUNDS, cv2.GC_INIT_WITH_MASK)
     inside = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     # Islands that hang on nothing are specks of backdrop.
     _, islands = cv2.connectedComponents(inside)

@@ -74,6 +74,21 @@ class Passes:
         self._in_a_row = 0
         self._grow_after = _GROW_AFTER
 
+    def warm_up(self, painter: Painter) -> None:
+        """Run a pass of every size there will be, and find out how many fit. Raises OutOfMemory
+        where not even one does."""
+        size = self.size
+        while not _fits(painter, size):
+            if size == 1:
+                raise OutOfMemory("no memory for a single picture")
+            forget()
+            size //= 2
+        self.size = size
+        if getattr(painter, "is_compiled", False):
+            for smaller in SIZES:
+                if smaller < size:
+                    painter.warm_up(smaller)
+
     def paint(
         self, painter: Painter, jobs: Sequence[Job], *, span: tuple[float, float]
     ) -> list[Pixels | None]:
@@ -184,6 +199,16 @@ class Passes:
         if self._in_a_row >= self._grow_after and self.size < self.most:
             self.size = min(2 * self.size, self.most)
             self._in_a_row = 0
+
+
+def _fits(painter: Painter, size: int) -> bool:
+    import torch  # noqa: PLC0415 - as above
+
+    try:
+        painter.warm_up(size)
+    except torch.OutOfMemoryError:
+        return False
+    return True
 
 
 def forget() -> None:

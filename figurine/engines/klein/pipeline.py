@@ -19,12 +19,12 @@ MOST_REFERENCE_PX: Final = 1024 * 1024
 """diffusers 0.42.1 shrinks any larger reference, so sizes would no longer be ours."""
 
 
-class PeoplePipeline(Flux2KleinPipeline):
+class PeoplePipeline(Flux2KleinPipeline):  # type: ignore[misc]  # its types are not read
     """`Flux2KleinPipeline` shows every reference to every prompt of a batch; here a batch is
     people, and nobody's face reaches another's picture. Components, loading, saving are its own.
     """
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def serve(
         self,
         people: Sequence[Sequence[Pixels]],
@@ -64,7 +64,7 @@ class PeoplePipeline(Flux2KleinPipeline):
             callback_on_step_end=_between(step, steps),
         ).images
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def pictures(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents as pictures, (B, H, W, 3) uint8 sRGB on the autoencoder's device."""
         latents = latents.to(get_module_execution_device(self.vae), self.vae.dtype)

@@ -44,8 +44,12 @@ class Sitter(Person):
         self.laps_ms: dict[str, float] = {}
         self._last = time.perf_counter()
 
+    def rest(self) -> None:
+        """Count the time since the last lap for nobody: others were served."""
+        self._last = time.perf_counter()
+
     def lap(self, stage: str) -> None:
-        """Count the time since the last lap as this stage's; a pass's is everyone's of it."""
+        """Count the time since then as this stage's; a pass's is everyone's of it."""
         now = time.perf_counter()
         self.laps_ms[stage] = round(self.laps_ms.get(stage, 0.0) + (now - self._last) * 1000, 1)
         self._last = now
