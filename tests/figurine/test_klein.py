@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from figurine import engines, marks
+from figurine.engines import klein as klein_engine
 from figurine.engines.base import Batching, Engine, Limited, Order, Progress, silent
 from figurine.engines.klein import KleinEngine, engine_version, flux, frame, gate, prompts
 from figurine.engines.klein.flux import KleinPainter
@@ -190,7 +191,7 @@ def test_inpainted_figurine_is_the_render_but_for_its_face(
     klein: KleinEngine, sculptor: Engine, selfie: Selfie
 ) -> None:
     made = only(klein.generate_many([order(selfie, references="inpaint")])[0])
-    posing = replace(RECIPE, engine="sculpt", options={"width_px": 205, "spp": 4})
+    posing = replace(RECIPE, engine="sculpt", options={"width_px": 205})
     (render,) = sculptor.generate(selfie, posing, seeds=[1])
     shown = frame.cut(frame.extended(render.still, width_px=SIDE_PX, height_px=SIDE_PX))
     assert (made.still[700:] == shown[700:]).all()
@@ -274,7 +275,7 @@ def test_engine_keeps_its_promises(klein: KleinEngine) -> None:
 
 def test_version_fits_its_column() -> None:
     assert engine_version("a@1", "words", "5+soldier.12345678.llvm") == (
-        f"a@1+{prompts.digest('words')}+sculpt.5+soldier.12345678.llvm"
+        f"a@1+1.{prompts.digest('words')}+sculpt.5+soldier.12345678.llvm"
     )
     long = [engine_version("a" * 60, "words", f"5+soldier.{end}") for end in ("1" * 20, "2" * 20)]
     assert [len(version) for version in long] == [80, 80]
@@ -370,8 +371,8 @@ def seen(monkeypatch: pytest.MonkeyPatch, klein: KleinEngine) -> Callable[..., E
     """Have the engine's pictures be this like, in the order in which they are compared."""
 
     def tell(*likenesses: float | None) -> Eyes:
-        eyes: Any = Eyes(*likenesses)
-        klein._recogniser = eyes
+        eyes = Eyes(*likenesses)
+        monkeypatch.setattr(klein, "_recogniser", eyes)
         monkeypatch.setattr(gate, "measured", lambda *_: eyes.likenesses.pop(0))
         return eyes
 
@@ -448,3 +449,35 @@ def test_second_try_that_does_not_fit_leaves_the_first(
     monkeypatch.setattr(painter, "refine", full)
     (made,) = klein.generate(selfie, replace(RECIPE, options={"likeness": 0.5}), seeds=[1])
     assert (made.likeness, made.marks) == (0.1, (marks.UNLIKE,))
+
+
+def test_model_that_is_not_there_is_its_orders_outcome_and_stays_so(
+    selfie: Selfie, sculptor: Engine, painter: Crowded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Nowhere:
+        @staticmethod
+        def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
+            asked.append("qwen")
+            raise MissingModel("run manage.py weights fetch qwen")
+
+    class Here:
+        @staticmethod
+        def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
+            asked.append("klein")
+            return painter
+
+    engine = KleinEngine(Workshop(batch=2, device="cpu"))
+    monkeypatch.setattr(engine, "_sculptor", sculptor)
+    monkeypatch.setattr(engine, "_look", lambda: None)
+    monkeypatch.setattr(frame, "FRAMES", {"square": (SIDE_PX, SIDE_PX)})
+    there = {"klein": Here, "qwen": Nowhere}
+    monkeypatch.setattr(klein_engine, "_painters_of", lambda model: there[model])
+    loading = engine.limit_s(RECIPE, faces=1)
+    for _ in range(2):
+        made = engine.generate_many([order(selfie, model="qwen"), order(selfie)])
+        assert isinstance(made[0], MissingModel)
+        assert only(made[1]).seed == 1
+    assert asked == ["qwen", "klein"]
+    assert engine.limit_s(RECIPE, faces=1) < loading

@@ -9,7 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from figurine import faces
 from figurine.engines.base import Engine, Order, Progress, silent
@@ -20,7 +20,7 @@ from figurine.engines.klein.painter import Painter
 from figurine.engines.klein.passes import Job, Passes, forget
 from figurine.engines.klein.sitters import Sitter, commission, jobs_of
 from figurine.engines.workshop import Workshop
-from figurine.errors import BigSquad, FigurineError, NoFace, OutOfMemory
+from figurine.errors import BigSquad, FigurineError, MissingModel, NoFace, OutOfMemory
 from figurine.types import Candidate, Recipe, Selfie
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ class KleinEngine:
         self._given, self._recogniser = painter, recogniser
         self._painters: dict[tuple[int, int], Painter] = {}
         """Of the one model that is resident, by frame."""
+        self._missing: dict[str, MissingModel] = {}
+        """By model: nobody's is sent away a second time for one that is not there."""
         self._model = "klein" if painter else ""
-        self._passes = defaultdict(lambda: Passes(workshop.batch))
+        self._passes: defaultdict[str, Passes] = defaultdict(lambda: Passes(workshop.batch))
         """By model: what memory allows of one says nothing of another."""
         self._sculptor: Engine | None = None
 
@@ -73,9 +75,12 @@ class KleinEngine:
 
     def limit_s(self, recipe: Recipe, *, faces: int) -> float:
         """In a full pass: everyone of it is posed first, and may be painted a second time."""
-        wish = order.read(recipe)
         batch = self._workshop.batch
         posing = _POSING_LIMIT_S * faces * batch
+        try:
+            wish = order.read(recipe)
+        except FigurineError:
+            return posing  # it is refused at once; those beside it are not
         painting = 2 * _LIMIT_S[wish.model] * wish.candidates
         if wish.references == "inpaint":
             painting *= batch
@@ -286,21 +291,33 @@ class KleinEngine:
         Raises MissingModel."""
         if self._given:
             return self._given
+        if wish.model in self._missing:
+            raise self._missing[wish.model]
         if wish.model != self._model:
             self._painters.clear()
             forget()
             self._model = wish.model
         size_px = self._size_px(wish)
         if size_px not in self._painters:
-            at: Any = getattr(next(iter(self._painters.values()), None), "at", None)
-            self._painters[size_px] = (
-                at(*size_px)
-                if at
-                else _painter_class(wish.model).load(
-                    self._workshop, width_px=size_px[0], height_px=size_px[1]
-                )
-            )
+            self._painters[size_px] = self._load(wish.model, size_px)
         return self._painters[size_px]
+
+    def _load(self, model: str, size_px: tuple[int, int]) -> Painter:
+        """Of the model that is there already, where it can serve another frame too."""
+        import torch  # noqa: PLC0415 - see the module's first lines
+
+        width_px, height_px = size_px
+        for resident in self._painters.values():
+            if hasattr(resident, "at"):
+                return cast(Painter, resident.at(width_px, height_px))
+        try:
+            painters = _painters_of(model)
+            return painters.load(self._workshop, width_px=width_px, height_px=height_px)
+        except MissingModel as error:
+            self._missing[model] = error
+            raise
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"no memory for {model}") from error
 
     def _is_on_cpu(self) -> bool:
         import torch  # noqa: PLC0415 - see the module's first lines
@@ -311,13 +328,13 @@ class KleinEngine:
 
 def engine_version(painter: str, prompt: str, sculpt: str) -> str:
     """What, with selfie, recipe and seed, decides the bytes: in 80 letters at most."""
-    whole = f"{painter}+{prompts.digest(prompt)}+sculpt.{sculpt}"
+    whole = f"{painter}+{KleinEngine.version}.{prompts.digest(prompt)}+sculpt.{sculpt}"
     if len(whole) <= _VERSION_LETTERS:
         return whole
     return f"{whole[: _VERSION_LETTERS - 9]}~{prompts.digest(whole)}"
 
 
-def _painter_class(model: str) -> _Loads:
+def _painters_of(model: str) -> _Loads:
     if model == "qwen":
         from figurine.engines.klein.qwen import QwenPainter  # noqa: PLC0415 - heavy
 

@@ -132,7 +132,9 @@ class KleinPainter:
             face=(0, 0, self.width_px, self.height_px),
             seed=0,
         )
-        self.paint([nobody] * batch, step=lambda number, steps: None)
+        painted = self.paint([nobody] * batch, step=lambda number, steps: None)
+        if self.is_compiled:  # faces are painted at other sizes, so by another graph
+            self.refine([nobody], painted[:1], step=lambda number, steps: None)
 
     def paint(self, commissions: Sequence[Commission], *, step: Step) -> list[Pixels]:
         return self.begin(commissions, step=step)()

@@ -15,9 +15,9 @@ Model = Literal["klein", "qwen", "sdxl"]
 
 MOST_CANDIDATES: Final = 4
 LIKENESS: Final = 0.25
-"""The threshold where a recipe names none. It is a floor, not a goal: two people score at most 0.30
-on this library's sample photos, two photos of one person 0.52 or more, but a figurine is a
-stylised face; nobody has published what diffusion figurines reach (docs ask to measure it).
+"""The threshold where a recipe names none: a floor, not a goal. Two people score at most 0.30 on
+the sample photos, two photos of one person 0.52 or more (tests/figurine/test_sculpt.py, by another
+ArcFace), but a figurine's face is stylised, and nobody has published what klein's figurines reach.
 """
 
 

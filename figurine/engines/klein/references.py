@@ -1,15 +1,15 @@
 """What a model is shown of a person: the kit's render that poses for them, and their selfie.
 
-The render is made anew for each person, face and all: it costs a CPU about a second while the GPU
-is at others, gives the model the face already in its place, light and material, and a recogniser
-that finds a face in it can say where the figurine's will be. It is the person's, so it is not kept.
+The render is made anew for each person, face and all, for about a second of a CPU's core: it gives
+the model the face already in its place, light and material, and the face that is found in it says
+where the figurine's will be. It is the person's, so it is not kept; all their candidates share it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -29,6 +29,8 @@ _UP: Final = 0.08
 _POSE_WIDTH_PX: Final = 540
 """Of a render that only poses: painters look at it shrunk, and sculpt draws this size as a sketch
 of a third of the work."""
+_POSE_SPP: Final = 4
+"""Of such a render; a little grain is lost in shrinking."""
 _FACE_MARGIN: Final = 0.12
 """Of the face's outline: how much further the box reaches that is painted again."""
 
@@ -60,12 +62,10 @@ def sit(
     progress: Progress,
 ) -> Sitting:
     """Render the pose and cut out the selfie. Raises what the sculptor and `progress` raise."""
-    width = frame.inner(width_px, height_px)[2]
-    if way != "inpaint":
-        width = min(width, _POSE_WIDTH_PX)
-    posing = replace(
-        recipe, engine="sculpt", options={**_of_kit(recipe), "width_px": width, "spp": 4}
-    )
+    options = {**_of_kit(recipe), "width_px": frame.inner(width_px, height_px)[2]}
+    if way != "inpaint":  # there the render is what is seen, but for the face
+        options |= {"width_px": min(options["width_px"], _POSE_WIDTH_PX), "spp": _POSE_SPP}
+    posing = replace(recipe, engine="sculpt", options=options)
     (render,) = sculptor.generate(selfie, posing, seeds=[seed], progress=progress)
     still_px = (render.still.shape[1], render.still.shape[0])
     return Sitting(
@@ -156,6 +156,6 @@ def _kits_face(still: Pixels, recipe: Recipe, count: int) -> Box:
     return x, y, round(right * width) - x, round(bottom * height) - y
 
 
-def _of_kit(recipe: Recipe) -> dict[str, str | int | float | bool]:
+def _of_kit(recipe: Recipe) -> dict[str, Any]:
     """Options that are the kit's own."""
     return {name: value for name, value in recipe.options.items() if name == "pose"}
