@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -70,7 +71,8 @@ class Sitter(Person):
         except FigurineError as error:
             self.gone = error
         except Exception as error:
-            log.exception("an order broke")
+            # As text: a handler that prints frames' variables would print a face.
+            log.error("an order broke\n%s", "".join(traceback.format_exception(error)))
             self.gone = EngineBroke(f"{type(error).__name__}: {error}")
             self.gone.__cause__ = error
 
