@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import torch
 from figurine import engines, marks
 from figurine.engines import klein as klein_engine
 from figurine.engines.base import Batching, Engine, Limited, Order, Progress, silent
-from figurine.engines.klein import KleinEngine, engine_version, flux, frame, gate, prompts
+from figurine.engines.klein import KleinEngine, engine_version, frame, gate, prompts
 from figurine.engines.klein.flux import KleinPainter
 from figurine.engines.klein.painter import Commission, Step
 from figurine.engines.klein.pipeline import PeoplePipeline
@@ -296,60 +295,6 @@ def test_warm_up_of_compiled_passes_runs_each_size(klein: KleinEngine, painter: 
     painter.is_compiled = True
     klein.warm_up()
     assert [len(each) for each in painter.passes] == [4, 1, 2]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("weights") / "klein-4b")
-
-
-def test_weights_out_of_a_folder_paint_without_the_text_encoder(
-    folder: Path, tmp_path: Path, selfie: Selfie, sculptor: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workshop = Workshop(prompts=tmp_path, device="cpu")
-
-    def load() -> KleinPainter:
-        return KleinPainter.from_folder(folder, workshop, width_px=SIDE_PX, height_px=SIDE_PX)
-
-    made = []
-    first = load()
-    assert len(list(tmp_path.iterdir())) == len(set(prompts.shelf("two")))
-    # Whoever needed the text encoder now would not find it.
-    monkeypatch.setattr(flux, "_encoded", None)
-    for painter in (first, load()):
-        engine = KleinEngine(workshop, painter)
-        engine._sculptor = sculptor
-        made.append(only(engine.generate(selfie, RECIPE, seeds=[1])))
-    assert made[0].still.tobytes() == made[1].still.tobytes()
-    assert made[0].engine_version == made[1].engine_version
-    assert first.version == f"klein-4b@{flux._revision(folder)}"
-
-
-def test_other_weights_are_another_version(folder: Path, tmp_path: Path) -> None:
-    assert flux._revision(tiny.save(tmp_path, seed=1)) != flux._revision(folder)
-
-
-def test_folder_that_is_not_whole_says_what_to_run(folder: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "klein-4b"
-    shutil.copytree(folder, broken)
-    (broken / "transformer" / "config.json").unlink()
-    with pytest.raises(MissingModel, match=r"manage.py weights fetch klein-4b"):
-        KleinPainter.from_folder(
-            broken, Workshop(prompts=tmp_path / "p", device="cpu"), width_px=64, height_px=64
-        )
-
-
-def test_one_model_serves_both_frames(painter: Crowded) -> None:
-    tall = painter.at(128, 192)
-    grey = np.full((192, 128, 3), 99, np.uint8)
-    selfie = np.full((512, 512, 3), 99, np.uint8)
-    asked = Commission(prompt="a", pose=grey, selfie=selfie, face=(40, 30, 40, 50), seed=1)
-    (picture,) = tall.paint([asked], step=lambda number, steps: None)
-    assert picture.shape == (192, 128, 3)
-    assert tall.version == painter.version
-    (again,) = tall.refine([asked], [picture], step=lambda number, steps: None)
-    assert (again[:30] == picture[:30]).all()
-    assert (again != picture).any()
 
 
 def test_engine_is_found_by_its_name(tmp_path: Path) -> None:

@@ -1,19 +1,27 @@
-"""engines/klein/pipeline.py: people who share a pass share nothing else."""
+"""engines/klein: people who share a pass share nothing else; weights out of a folder."""
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from figurine.engines.klein import flux, prompts
+from figurine.engines.klein.flux import KleinPainter
+from figurine.engines.klein.painter import Commission, References
 from figurine.engines.klein.pipeline import PeoplePipeline
-from figurine.errors import Cancelled
-from figurine.types import Pixels
+from figurine.engines.workshop import Workshop
+from figurine.errors import Cancelled, MissingModel
+from figurine.types import Pixels, Recipe
 from tests.figurine import tiny
 
 SIDE_PX = 64
+RECIPE = Recipe("klein", "soldier", "painted", plaque="MAE")
 People = list[list[Pixels]]
 
 
@@ -134,3 +142,78 @@ def test_references_that_do_not_go_round_are_refused(pipeline: PeoplePipeline) -
         pipeline.prepare_image_latents(
             [torch.zeros(1, 3, 64, 64)] * 3, 2, None, torch.device("cpu"), torch.float32
         )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("weights") / "klein-4b")
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> KleinPainter:
+    workshop = Workshop(prompts=tmp_path_factory.mktemp("prompts"), device="cpu")
+    return KleinPainter.from_folder(folder, workshop, width_px=128, height_px=128)
+
+
+def test_weights_out_of_a_folder_paint_without_the_text_encoder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop = Workshop(prompts=tmp_path, device="cpu")
+
+    def load() -> KleinPainter:
+        return KleinPainter.from_folder(folder, workshop, width_px=128, height_px=128)
+
+    first = load()
+    assert len(list(tmp_path.iterdir())) == len(set(prompts.shelf("two")))
+    # Whoever needed the text encoder now would not find it.
+    monkeypatch.setattr(flux, "_encoded", None)
+    wish = asked(128, 128, prompt=prompts.prompt(RECIPE, references="two"))
+    pictures = [each.paint([wish], step=lambda *_: None)[0] for each in (first, load())]
+    assert pictures[0].shape == (128, 128, 3)
+    assert pictures[0].tobytes() == pictures[1].tobytes()
+    assert first.version == f"klein-4b@{flux._revision(folder)}"
+
+
+def test_other_weights_are_another_version(folder: Path, tmp_path: Path) -> None:
+    assert flux._revision(tiny.save(tmp_path, seed=1)) != flux._revision(folder)
+
+
+def test_folder_that_is_not_whole_says_what_to_run(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "klein-4b"
+    shutil.copytree(folder, broken)
+    (broken / "transformer" / "config.json").unlink()
+    with pytest.raises(MissingModel, match=r"manage.py weights fetch klein-4b"):
+        KleinPainter.from_folder(
+            broken, Workshop(prompts=tmp_path / "p", device="cpu"), width_px=64, height_px=64
+        )
+
+
+def test_one_model_serves_both_frames(loaded: KleinPainter) -> None:
+    tall = loaded.at(128, 192)
+    wish = asked(128, 192, prompt="a")
+    (picture,) = tall.paint([wish], step=lambda *_: None)
+    assert picture.shape == (192, 128, 3)
+    assert tall.version == loaded.version
+    (again,) = tall.refine([wish], [picture], step=lambda *_: None)
+    assert (again[:30] == picture[:30]).all()
+    assert (again != picture).any()
+
+
+@pytest.mark.parametrize("way", ["two", "composite", "inpaint"])
+def test_each_way_shows_pose_and_selfie(loaded: KleinPainter, way: References) -> None:
+    wish = replace(asked(128, 128, prompt="a"), references=way)
+    others = [wish, replace(wish, pose=255 - wish.pose), replace(wish, selfie=255 - wish.selfie)]
+    plain, posed, faced = loaded.paint(others, step=lambda *_: None)
+    assert (plain != posed).any()
+    assert (plain != faced).any()
+
+
+def asked(width_px: int, height_px: int, *, prompt: str) -> Commission:
+    chance = np.random.default_rng(3)
+    return Commission(
+        prompt=prompt,
+        pose=chance.integers(0, 256, (height_px, width_px, 3), np.uint8),
+        selfie=chance.integers(0, 256, (512, 512, 3), np.uint8),
+        face=(40, 30, 40, 50),
+        seed=1,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from figurine.engines.klein import order, prompts
 from figurine.errors import UnknownKit
 from figurine.types import Recipe
 from tests.figurine import tiny
+from tests.test_boundaries import HEAVY, ROOT
 
 RECIPE = Recipe("klein", "soldier", "painted", plaque="MAE")
 
@@ -144,3 +147,27 @@ def test_recipe_with_every_wish_is_read() -> None:
     recipes.check(recipe)
     assert order.read(recipe) == order.Wish("qwen", "portrait", "composite", 4, 0.4)
     assert order.read(RECIPE) == order.Wish("klein", "square", "two", 1, order.LIKENESS)
+
+
+def test_recipe_is_checked_without_heavy_libraries() -> None:
+    """The web process does so."""
+    code = (
+        "import sys; from figurine import recipes, types;"
+        "recipes.check(types.Recipe('klein', 'soldier', 'painted'));"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & set(sys.argv[1:])))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code, *HEAVY], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "[]"
+
+
+def test_prompts_that_cannot_be_kept_do_not_stop_anyone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    encode = Encoder()
+    there = prompts.Embeddings(tmp_path / "file", revision="a", encode=encode)
+    assert torch.equal(there.of(["one"]), there.of(["one"]))
+    assert encode.asked == ["one"]
+    assert "keeps no prompts" in caplog.text

@@ -7,6 +7,7 @@ need the text encoder for each.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 import tomllib
@@ -22,6 +23,8 @@ from figurine.types import Recipe
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 _WORDS: Final = Path(__file__).with_name("prompts.toml")
 _IN_MEMORY: Final = 24
@@ -139,6 +142,13 @@ class Embeddings:
         from safetensors.torch import save  # noqa: PLC0415 - as above
 
         data = save({"embeds": tensor}, {"sha256": _checksum(tensor), "prompt": text})
+        try:
+            self._replace(self.path(text), data)
+        except OSError as error:
+            # Figurines go on; but each start encodes anew, which the crew should know.
+            log.error("%s keeps no prompts: %s", self._folder, error)
+
+    def _replace(self, path: Path, data: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
         try:
@@ -146,7 +156,7 @@ class Embeddings:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, self.path(text))
+            os.replace(name, path)
         except BaseException:
             os.unlink(name)
             raise
