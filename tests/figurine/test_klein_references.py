@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from figurine.engines.base import Engine, Progress, silent
 from figurine.engines.klein import frame, matte, references
 from figurine.engines.sculpt import SculptEngine
 from figurine.errors import Cancelled
@@ -25,7 +27,7 @@ def render(engine: SculptEngine, selfie: Selfie) -> Candidate:
     return engine.generate(selfie, recipe, seeds=[1])[0]
 
 
-def sit(engine: SculptEngine, selfie: Selfie, **changed: object) -> references.Sitting:
+def sit(engine: Engine, selfie: Selfie, **changed: object) -> references.Sitting:
     asked = {"way": "two", "width_px": 256, "height_px": 256, "progress": lambda *_: None}
     return references.sit(engine, selfie, RECIPE, seed=1, **{**asked, **changed})  # type: ignore[arg-type]
 
@@ -116,14 +118,54 @@ def test_selfie_crop_reaches_past_the_photos_edge(selfie: Selfie) -> None:
     assert references.crop(tight, moved).shape == (512, 512, 3)
 
 
-def test_sitting_of_a_squad_shows_all_of_them(engine: SculptEngine, selfie: Selfie) -> None:
+class Ready:
+    """A sculptor whose render is there already."""
+
+    name, version = "sculpt", "0"
+
+    def __init__(self, render: Candidate) -> None:
+        self.render = render
+        self.asked: list[Recipe] = []
+
+    def warm_up(self) -> None: ...
+
+    def generate(
+        self, selfie: Selfie, recipe: Recipe, *, seeds: Sequence[int], progress: Progress = silent
+    ) -> list[Candidate]:
+        self.asked.append(recipe)
+        return [self.render]
+
+
+def test_sitting_of_a_squad_shows_all_of_them(render: Candidate, selfie: Selfie) -> None:
     (face,) = selfie.faces
-    beside = replace(face, mesh=face.mesh + np.asarray([selfie.pixels.shape[1], 0, 0], np.float32))
-    squad = Selfie(np.hstack([selfie.pixels, 255 - selfie.pixels]), (face, beside))
-    sitting = sit(engine, squad)
+    across = np.asarray([selfie.pixels.shape[1], 0, 0], np.float32)
+    squad = Selfie(
+        np.hstack([selfie.pixels, 255 - selfie.pixels]),
+        (face, replace(face, mesh=face.mesh + across)),
+    )
+    sitting = sit(Ready(render), squad)
     crops = [references.crop(squad.pixels, each) for each in squad.faces]
     assert sitting.selfie.tobytes() == references.together(crops).tobytes()
-    assert 0.25 < sitting.face[2] / 256 < 0.60
+
+
+def test_box_of_a_squads_faces_is_around_all_of_them(render: Candidate) -> None:
+    x, y, wide, high = references.face_box(render.still, RECIPE, 1)
+    both = np.hstack([render.still, render.still])
+    assert references.face_box(both, RECIPE, 2) == pytest.approx(
+        (x, y, WIDTH_PX + wide, high), abs=3
+    )
+
+
+def test_render_that_only_poses_is_a_sketch(render: Candidate, selfie: Selfie) -> None:
+    sculptor = Ready(render)
+    for way in ("two", "composite", "inpaint"):
+        sit(sculptor, selfie, way=way, width_px=1024, height_px=1024)
+    assert [recipe.options for recipe in sculptor.asked] == [
+        {"width_px": 540, "spp": 4},
+        {"width_px": 540, "spp": 4},
+        {"width_px": 819},
+    ]
+    assert {(recipe.engine, recipe.plaque) for recipe in sculptor.asked} == {("sculpt", "MAE")}
 
 
 @pytest.mark.parametrize("count", range(2, 7))
