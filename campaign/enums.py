@@ -107,3 +107,11 @@ class KeepsakeKind(models.TextChoices):
 
 SOLID: Final = frozenset({KeepsakeKind.GLB, KeepsakeKind.STL})
 """Made on request; a clip is made on approval."""
+
+
+class WorkerState(models.TextChoices):
+    """How an engine's worker process is, by its own word."""
+
+    STARTING = "starting", _("Warming up")
+    READY = "ready", _("Ready")
+    STUCK = "stuck", _("Longer at one thing than it may be")

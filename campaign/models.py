@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaign import storage
 from campaign.consent import CONSENT_TEXT, CONSENT_VERSION, SQUAD_TEXT
-from campaign.enums import HoldReason, JobOutcome, KeepsakeKind, SubmissionState
+from campaign.enums import HoldReason, JobOutcome, KeepsakeKind, SubmissionState, WorkerState
 from campaign.theme import validate_theme
 
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
@@ -412,3 +412,25 @@ class ReviewClaim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} looks at {self.submission_id}"
+
+
+class EngineWorker(models.Model):
+    """A worker process of an engine, as it last told of itself (workers.py). Bookkeeping."""
+
+    node = models.CharField(max_length=255, unique=True, help_text=_("Its name and its machine."))
+    engine = models.CharField(max_length=20)
+    host = models.CharField(max_length=200)
+    pid = models.PositiveIntegerField()
+    device = models.CharField(max_length=120, blank=True)
+    state = models.CharField(max_length=12, choices=WorkerState)
+    batch = models.PositiveSmallIntegerField(default=1, help_text=_("Most figurines at once."))
+    peak_bytes = models.PositiveBigIntegerField(
+        default=0, help_text=_("Most of the GPU's memory that it has held.")
+    )
+    beat_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("engine", "node")
+
+    def __str__(self) -> str:
+        return f"{self.node}: {self.state}"

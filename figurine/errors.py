@@ -118,6 +118,14 @@ class MissingModel(FigurineError):
     advice = "The crew has been told. Please try again later."
 
 
+class LicenceMissing(FigurineError):
+    """Weights that are not for commercial use, in production, without a licence bought for them."""
+
+    code = "licence_missing"
+    sentence = "The workshop is missing a tool."
+    advice = "The crew has been told. Please try again later."
+
+
 class NotSolid(FigurineError):
     """A kit's sculpt or a mesh made from it does not close, or falls into pieces."""
 
@@ -131,6 +139,15 @@ class OutOfMemory(FigurineError):
     permanent = False
     sentence = "The workshop is very full."
     advice = "Hold on, we are trying again."
+
+
+class EngineBroke(FigurineError):
+    """An engine failed at this one in a way that nobody foresaw; the log has the rest."""
+
+    code = "engine_broke"
+    permanent = False
+    sentence = "The mould cracked."
+    advice = "Hold on, we are casting it again."
 
 
 class NoFaceInFigurine(FigurineError):
