@@ -18,7 +18,6 @@ from figurine import kits
 from tests.environment import VAR
 from tests.photos import portrait
 
-
 ROOT = Path(__file__).parent
 
 
