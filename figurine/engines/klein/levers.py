@@ -1,0 +1,83 @@
+"""What makes a pipeline faster, by name, for a crew to pull and to measure on its own card.
+
+None is on by itself: `docs/performance.md` says which have been measured. The text encoder is never
+on the card beside the transformer, and pictures are always decoded on a stream of their own (CUDA):
+those need no lever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from figurine.errors import MissingModel
+
+_ATTENTION: Final = "attention="
+
+
+def pull(pipeline: Any, names: Sequence[str]) -> tuple[str, ...]:
+    """Change a loaded pipeline in place; returns the names in the order in which they were pulled.
+
+    "compile": repeated blocks are compiled, once for every size of a pass, so its sizes are fixed.
+    "attention=NAME": diffusers' backend of this name; none that would be fetched.
+    "fp8": weights and activations of the transformer's linear layers in 8 bits, by torchao, on
+    cards of compute capability 8.9 and up.
+    "vae-tiling": pictures are decoded in tiles, for cards with little memory.
+    "channels-last": the decoder's convolutions in the layout that tensor cores want.
+
+    Quantising comes before compiling, whatever the order of the names. Raises MissingModel for a
+    name that nobody knows, and where a lever's library or card is not there.
+    """
+    for name in names:
+        if name not in _LEVERS and not name.startswith(_ATTENTION):
+            known = ", ".join([*_LEVERS, f"{_ATTENTION}NAME"])
+            raise MissingModel(f"no lever named {name!r}; there are {known}")
+    ordered = sorted(names, key=lambda name: name == "compile")
+    for name in ordered:
+        if name.startswith(_ATTENTION):
+            _attend(pipeline, name.removeprefix(_ATTENTION))
+        else:
+            _LEVERS[name](pipeline)
+    return tuple(ordered)
+
+
+def _compile(pipeline: Any) -> None:
+    pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=False)
+
+
+def _attend(pipeline: Any, backend: str) -> None:
+    if backend.endswith("_hub"):
+        raise MissingModel(f"attention backend {backend!r} would be fetched: choose another")
+    try:
+        pipeline.transformer.set_attention_backend(backend)
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise MissingModel(f"attention backend {backend!r} is not here: {error}") from error
+
+
+def _fp8(pipeline: Any) -> None:
+    try:
+        from torchao.quantization import (  # noqa: PLC0415 - few have it
+            Float8DynamicActivationFloat8WeightConfig,
+            quantize_,
+        )
+    except ImportError as error:
+        raise MissingModel("lever 'fp8' needs torchao: pip install torchao") from error
+    quantize_(pipeline.transformer, Float8DynamicActivationFloat8WeightConfig())
+
+
+def _tile(pipeline: Any) -> None:
+    pipeline.vae.enable_tiling()
+
+
+def _channels_last(pipeline: Any) -> None:
+    import torch  # noqa: PLC0415 - this room is asked for its names as well
+
+    pipeline.vae.to(memory_format=torch.channels_last)
+
+
+_LEVERS: Final[dict[str, Callable[[Any], None]]] = {
+    "compile": _compile,
+    "fp8": _fp8,
+    "vae-tiling": _tile,
+    "channels-last": _channels_last,
+}
