@@ -1,0 +1,75 @@
+"""engines/klein/levers.py: each changes the real pipeline, or says what it lacks."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from figurine.engines.klein import levers
+from figurine.engines.klein.pipeline import PeoplePipeline
+from figurine.errors import MissingModel
+from tests.figurine import tiny
+
+
+@pytest.fixture
+def pipeline() -> PeoplePipeline:
+    return PeoplePipeline(**tiny.components(encoder=False))
+
+
+def test_compile_takes_the_repeated_blocks_alone_and_comes_last(pipeline: PeoplePipeline) -> None:
+    """Compiled code is made at the first pass: marked is what this asks for."""
+    assert levers.pull(pipeline, ["compile", "vae-tiling"]) == ("vae-tiling", "compile")
+    compiled = {
+        type(module).__name__
+        for module in pipeline.transformer.modules()
+        if module._compiled_call_impl is not None
+    }
+    assert compiled == {"Flux2TransformerBlock", "Flux2SingleTransformerBlock"}
+    assert pipeline.vae.use_tiling
+
+
+def test_attention_backend_is_every_processors(pipeline: PeoplePipeline) -> None:
+    levers.pull(pipeline, ["attention=_native_math"])
+    chosen = {
+        module.processor._attention_backend.value
+        for module in pipeline.transformer.modules()
+        if hasattr(module, "processor") and hasattr(module.processor, "_attention_backend")
+    }
+    assert chosen == {"_native_math"}
+    levers.pull(pipeline, ["attention=native"])
+
+
+def test_decoder_takes_the_layout_of_tensor_cores(pipeline: PeoplePipeline) -> None:
+    levers.pull(pipeline, ["channels-last"])
+    weight = pipeline.vae.decoder.conv_in.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("warp", "no lever named 'warp'; there are compile, fp8"),
+        ("attention=abacus", "attention backend 'abacus' is not here"),
+        ("attention=flash_hub", "would be fetched"),
+        ("attention=xformers", "attention backend 'xformers' is not here"),
+    ],
+)
+def test_lever_that_is_not_here_is_told(pipeline: PeoplePipeline, name: str, said: str) -> None:
+    with pytest.raises(MissingModel, match=said):
+        levers.pull(pipeline, [name])
+
+
+def test_fp8_without_its_library_says_what_to_install(
+    pipeline: PeoplePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
+    with pytest.raises(MissingModel, match="pip install torchao"):
+        levers.pull(pipeline, ["fp8"])
+
+
+def test_unknown_lever_leaves_the_pipeline_as_it_is(pipeline: PeoplePipeline) -> None:
+    with pytest.raises(MissingModel):
+        levers.pull(pipeline, ["vae-tiling", "warp"])
+    assert not pipeline.vae.use_tiling
