@@ -72,7 +72,9 @@ STAGES: Final = {
     "measuring": gettext_lazy("Taking your measure"),
     "sculpting": gettext_lazy("Sculpting your face"),
     "casting": gettext_lazy("Casting the plastic"),
+    "posing": gettext_lazy("Striking your pose"),
     "painting": gettext_lazy("Painting you in"),
+    "comparing": gettext_lazy("Checking the likeness"),
     "finishing": gettext_lazy("Trimming the edges"),
 }
 """Words for the stages an engine reports; for one that is not here, the first."""

@@ -133,6 +133,15 @@ class OutOfMemory(FigurineError):
     advice = "Hold on, we are trying again."
 
 
+class EngineBroke(FigurineError):
+    """An engine failed at this one in a way that nobody foresaw; the log has the rest."""
+
+    code = "engine_broke"
+    permanent = False
+    sentence = "The mould cracked."
+    advice = "Hold on, we are casting it again."
+
+
 class NoFaceInFigurine(FigurineError):
     """What a diffusion engine made has no face that a detector finds. New seeds may help."""
 

@@ -9,7 +9,7 @@ from figurine import kits, lettering
 from figurine.errors import UnknownKit
 from figurine.types import Array, Recipe
 
-ENGINES: Final = ("sculpt",)
+ENGINES: Final = ("sculpt", "klein")
 SWATCH_COLOURS: Final = 4
 """As many as can be told apart on a button of 44 px."""
 
@@ -90,6 +90,10 @@ def check(recipe: Recipe) -> None:
         raise UnknownKit(f"no engine named {recipe.engine!r}")
     posed(recipe).finish(recipe.finish)
     lettering.letters(recipe.plaque)
+    if recipe.engine == "klein":
+        from figurine.engines.klein import order  # noqa: PLC0415 - that room asks this one
+
+        order.read(recipe)
 
 
 def _swatch(palette: Array) -> tuple[str, ...]:

@@ -14,4 +14,8 @@ def load(name: str, workshop: Workshop | None = None) -> Engine:
         from figurine.engines.sculpt import SculptEngine  # noqa: PLC0415 - heavy, and only here
 
         return SculptEngine()
+    if name == "klein":
+        from figurine.engines.klein import KleinEngine  # noqa: PLC0415 - only where it is asked for
+
+        return KleinEngine(workshop or Workshop())
     raise ValueError(f"no engine named {name!r}")

@@ -1,1 +1,348 @@
-"""The GPU engine: a selfie and the kit's own render become a photoreal figurine by diffusion."""
+"""The GPU engine: a selfie and the kit's own render become a photoreal figurine by diffusion.
+
+Light to import: torch, diffusers and the sculptor come with the first warm-up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from figurine import faces
+from figurine.engines.base import Engine, Order, Progress, silent
+from figurine.engines.klein import frame, gate, order, prompts, references
+from figurine.engines.klein.gate import Trial
+from figurine.engines.klein.order import Wish
+from figurine.engines.klein.painter import Painter
+from figurine.engines.klein.passes import Job, Passes, forget
+from figurine.engines.klein.sitters import Sitter, commission, jobs_of
+from figurine.engines.workshop import Workshop
+from figurine.errors import BigSquad, FigurineError, MissingModel, NoFace, OutOfMemory
+from figurine.types import Candidate, Recipe, Selfie
+
+if TYPE_CHECKING:
+    from figurine.likeness import Recogniser
+
+_MOST_FACES: Final = 6
+_POSING, _PAINTING, _COMPARING, _AGAIN = 0.25, 0.70, 0.75, 0.90
+"""Shares of the whole work at which these stages end."""
+_VERSION_LETTERS: Final = 80
+_RECOGNISER: Final = ("auraface", "glintr100.onnx")
+"""Name and file of its weights."""
+_LIMIT_S: Final = {"klein": 20.0, "qwen": 120.0, "sdxl": 40.0}
+"""For a full pass on a GPU, compiling left out: several times what it should take."""
+_POSING_LIMIT_S: Final = 10.0
+"""A face: sculpt's sketch takes about one second of a core."""
+_LOADING_LIMIT_S: Final = 180.0
+"""For a model that is not the resident one."""
+_CPU_SLOWNESS: Final = 200.0
+"""Of a CPU against a GPU; for whoever tries the engine out without one."""
+
+
+class _Loads(Protocol):
+    def load(self, workshop: Workshop, *, width_px: int, height_px: int) -> Painter: ...
+
+
+class KleinEngine:
+    name = "klein"
+    version = "1"
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        painter: Painter | None = None,
+        recogniser: Recogniser | None = None,
+    ) -> None:
+        """With a painter given, that one paints whatever a recipe's model and frame, and without a
+        recogniser beside it likeness is not measured. Otherwise both are loaded when first needed.
+        """
+        self._workshop = workshop
+        self._given, self._recogniser = painter, recogniser
+        self._painters: dict[tuple[int, int], Painter] = {}
+        """Of the one model that is resident, by frame."""
+        self._missing: dict[str, MissingModel] = {}
+        """By model: nobody's is sent away a second time for one that is not there."""
+        self._model = "klein" if painter else ""
+        self._passes: defaultdict[str, Passes] = defaultdict(lambda: Passes(workshop.batch))
+        """By model: what memory allows of one says nothing of another."""
+        self._sculptor: Engine | None = None
+
+    def capacity(self) -> int:
+        return self._passes[self._model].size
+
+    def limit_s(self, recipe: Recipe, *, faces: int) -> float:
+        """In a full pass: everyone of it is posed first, and may be painted a second time."""
+        batch = self._workshop.batch
+        posing = _POSING_LIMIT_S * faces * batch
+        try:
+            wish = order.read(recipe)
+        except FigurineError:
+            return posing  # it is refused at once; those beside it are not
+        painting = 2 * _LIMIT_S[wish.model] * wish.candidates
+        if wish.references == "inpaint":
+            painting *= batch
+        if wish.model != self._model and not self._given:
+            posing += _LOADING_LIMIT_S
+        return posing + painting * (_CPU_SLOWNESS if self._is_on_cpu() else 1.0)
+
+    def warm_up(self) -> None:
+        """Load klein and the recogniser, and run a pass of each size. Raises MissingModel, and
+        OutOfMemory where not even one picture fits."""
+        faces.warm_up()
+        self._sculpt()
+        self._look()
+        painter = self._painter(Wish("klein", "square", "two", 1, 0.0))
+        self._passes[self._model].warm_up(painter)
+
+    def generate(
+        self,
+        selfie: Selfie,
+        recipe: Recipe,
+        *,
+        seeds: Sequence[int],
+        progress: Progress = silent,
+    ) -> list[Candidate]:
+        """One figurine a seed, the likest first.
+
+        Options: `model`, `frame`, `references`, `candidates`, `likeness` (order.py) and the kit's
+        `pose`. Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel, OutOfMemory, and what
+        `progress` raises.
+        """
+        (made,) = self.generate_many([Order(selfie, recipe, tuple(seeds), progress)])
+        if isinstance(made, FigurineError):
+            raise made
+        return made
+
+    def generate_many(self, orders: Sequence[Order]) -> list[list[Candidate] | FigurineError]:
+        """For each order its candidates, the likest first, or what went wrong with that one.
+
+        The same orders give the same bytes. In a pass with others a figurine differs from what it
+        is alone by rounding (1e-5 of its latents in float32). Raises MissingModel.
+        """
+        self._look()
+        # 1. Each person's references, on the CPU.
+        sitters = [Sitter(each) for each in orders]
+        for sitter in sitters:
+            with sitter.alone():
+                self._pose(sitter)
+        # 2. Those who can share passes: paint, compare, and try once more where it must be.
+        groups: dict[tuple[str, str, str], list[Sitter]] = defaultdict(list)
+        for sitter in sitters:
+            if not sitter.gone:
+                wish = sitter.wish
+                groups[wish.model, wish.frame, wish.references].append(sitter)
+        for group in groups.values():
+            self._serve(group)
+        # 3. The best of each seed, cut out and marked.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for sitter in sitters:
+                if not sitter.gone:
+                    sitter.cut_out(pool)
+            for sitter in sitters:
+                if not sitter.gone:
+                    with sitter.alone():
+                        self._finish(sitter)
+        return [sitter.gone or sitter.candidates for sitter in sitters]
+
+    def _pose(self, sitter: Sitter) -> None:
+        """Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel."""
+        sitter.rest()
+        asked = sitter.order
+        sitter.wish = order.read(asked.recipe)
+        if not asked.selfie.faces:
+            raise NoFace("the selfie has no face")
+        if len(asked.selfie.faces) > _MOST_FACES:
+            raise BigSquad(f"{len(asked.selfie.faces)} faces")
+
+        def posing(stage: str, done: float) -> None:
+            sitter.tell("posing", _POSING * done)
+            if sitter.gone:
+                raise sitter.gone
+
+        posing("posing", 0.0)
+        width_px, height_px = self._size_px(sitter.wish)
+        sitter.sitting = references.sit(
+            self._sculpt(),
+            asked.selfie,
+            asked.recipe,
+            seed=asked.seeds[0],
+            way=sitter.wish.references,
+            width_px=width_px,
+            height_px=height_px,
+            progress=posing,
+        )
+        sitter.prompt = prompts.prompt(
+            asked.recipe, references=sitter.wish.references, faces=len(asked.selfie.faces)
+        )
+        if self._recogniser is not None:
+            sitter.wanted = [
+                self._recogniser.embed(asked.selfie.pixels, face) for face in asked.selfie.faces
+            ]
+        sitter.lap("posing")
+
+    def _serve(self, group: Sequence[Sitter]) -> None:
+        try:
+            painter = self._painter(group[0].wish)
+        except FigurineError as error:  # the other groups have other models
+            for sitter in group:
+                sitter.gone = error
+            return
+        is_measured = self._recogniser is not None
+        # 1. All candidates of everyone.
+        self._paint(painter, group, jobs_of(group), (_POSING, _PAINTING), _COMPARING)
+        # 2. Faces that are not like enough, again; other seeds for pictures without any.
+        refined, anew = [], []
+        for sitter in group:
+            for seed in sitter.order.seeds if not sitter.gone else ():
+                trials = sitter.trials[seed]
+                way = gate.second(trials, sitter.wish.likeness, is_measured=is_measured)
+                if way == "refine":
+                    best = gate.ranked(trials)[0]
+                    again = commission(sitter, gate.seeds(seed, 1, again=True)[0])
+                    refined.append((sitter, seed, Job(sitter, again, best.painted)))
+                elif way == "reseed":
+                    anew += jobs_of([sitter], only=seed, again=True)
+        middle = (_COMPARING + _AGAIN) / 2
+        self._paint(painter, group, refined, (_COMPARING, middle), middle)
+        self._paint(painter, group, anew, (middle, _AGAIN), _AGAIN)
+        for sitter in group:
+            sitter.version = painter.version
+            if isinstance(sitter.gone, OutOfMemory) and sitter.trials:
+                sitter.gone = None  # the second try did not fit; the first one's best is there
+
+    def _paint(
+        self,
+        painter: Painter,
+        group: Sequence[Sitter],
+        jobs: Sequence[tuple[Sitter, int, Job]],
+        span: tuple[float, float],
+        compared: float,
+    ) -> None:
+        """Paint, and say of each picture how like it is."""
+        if not jobs:
+            return
+        for sitter in group:
+            sitter.rest()
+        passes = self._passes[self._model]
+        pictures = passes.paint(painter, [job for _, _, job in jobs], span=span)
+        for sitter in group:
+            sitter.lap("painting")
+        for (sitter, seed, _), picture in zip(jobs, pictures, strict=True):
+            if picture is None or sitter.gone:
+                continue
+            with sitter.alone():
+                sitter.rest()
+                sitter.tell("comparing", compared)
+                still = frame.cut(picture)
+                likeness = gate.measured(self._recogniser, sitter.wanted, still)
+                sitter.trials[seed].append(Trial(picture, still, likeness))
+                sitter.lap("comparing")
+
+    def _finish(self, sitter: Sitter) -> None:
+        version = engine_version(sitter.version, sitter.prompt, sitter.sitting.sculpt_version)
+        is_measured = self._recogniser is not None
+        sitter.rest()
+        made = []
+        for number, (seed, best, cutout) in enumerate(sitter.kept):
+            sitter.tell("finishing", _AGAIN + (1 - _AGAIN) * number / len(sitter.kept))
+            if sitter.gone:
+                return
+            made.append(
+                Candidate(
+                    still=best.still,
+                    cutout=cutout.result(),
+                    recipe=sitter.order.recipe,
+                    seed=seed,
+                    engine_version=version,
+                    timings_ms=sitter.laps_ms,
+                    likeness=best.likeness,
+                    marks=gate.marked(best, sitter.wish.likeness, is_measured=is_measured),
+                )
+            )
+        sitter.lap("finishing")
+        sitter.candidates = gate.ranked(made)
+        sitter.tell("finishing", 1.0)
+
+    def _look(self) -> None:
+        """See to the recogniser. Raises MissingModel."""
+        if self._recogniser is None and self._given is None:
+            from figurine import likeness, weights  # noqa: PLC0415 - heavy
+
+            path = weights.file(_RECOGNISER[0], _RECOGNISER[1], self._workshop)
+            self._recogniser = likeness.Recogniser.load(path, device=self._workshop.device)
+
+    def _sculpt(self) -> Engine:
+        if self._sculptor is None:
+            from figurine.engines.sculpt import SculptEngine  # noqa: PLC0415 - heavy
+
+            self._sculptor = SculptEngine()
+        return self._sculptor
+
+    def _size_px(self, wish: Wish) -> tuple[int, int]:
+        if self._given:
+            return self._given.width_px, self._given.height_px
+        return frame.FRAMES[wish.frame]
+
+    def _painter(self, wish: Wish) -> Painter:
+        """The painter of this model and frame. One model is resident: another's goes first.
+        Raises MissingModel."""
+        if self._given:
+            return self._given
+        if wish.model in self._missing:
+            raise self._missing[wish.model]
+        if wish.model != self._model:
+            self._painters.clear()
+            forget()
+            self._model = wish.model
+        size_px = self._size_px(wish)
+        if size_px not in self._painters:
+            self._painters[size_px] = self._load(wish.model, size_px)
+        return self._painters[size_px]
+
+    def _load(self, model: str, size_px: tuple[int, int]) -> Painter:
+        """Of the model that is there already, where it can serve another frame too."""
+        import torch  # noqa: PLC0415 - see the module's first lines
+
+        width_px, height_px = size_px
+        for resident in self._painters.values():
+            if hasattr(resident, "at"):
+                return cast(Painter, resident.at(width_px, height_px))
+        try:
+            painters = _painters_of(model)
+            return painters.load(self._workshop, width_px=width_px, height_px=height_px)
+        except MissingModel as error:
+            self._missing[model] = error
+            raise
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"no memory for {model}") from error
+
+    def _is_on_cpu(self) -> bool:
+        import torch  # noqa: PLC0415 - see the module's first lines
+
+        device = self._workshop.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return device.startswith("cpu")
+
+
+def engine_version(painter: str, prompt: str, sculpt: str) -> str:
+    """What, with selfie, recipe and seed, decides the bytes: in 80 letters at most."""
+    whole = f"{painter}+{KleinEngine.version}.{prompts.digest(prompt)}+sculpt.{sculpt}"
+    if len(whole) <= _VERSION_LETTERS:
+        return whole
+    return f"{whole[: _VERSION_LETTERS - 9]}~{prompts.digest(whole)}"
+
+
+def _painters_of(model: str) -> _Loads:
+    if model == "qwen":
+        from figurine.engines.klein.qwen import QwenPainter  # noqa: PLC0415 - heavy
+
+        return QwenPainter
+    if model == "sdxl":
+        from figurine.engines.klein.sdxl import SdxlPainter  # noqa: PLC0415 - heavy
+
+        return SdxlPainter
+    from figurine.engines.klein.flux import KleinPainter  # noqa: PLC0415 - heavy
+
+    return KleinPainter
