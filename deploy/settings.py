@@ -16,6 +16,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from deploy.logs import configure as configure_logs
+from figurine.engines.workshop import Workshop
 
 env = environ.FileAwareEnv()
 
@@ -144,6 +145,14 @@ CHANNEL_LAYERS = {
 }
 GENERATION_BATCH = env.int("DIORAMA_GENERATION_BATCH", default=1)
 
+# --- the engines beyond sculpt ----------------------------------------------------------------
+WORKSHOP = Workshop(
+    weights=Path(env.str("DIORAMA_WEIGHTS", default=str(VAR / "weights"))),
+    licences=frozenset(env.list("DIORAMA_LICENCES", default=[])),
+    is_production=not DEBUG,
+    prompts=VAR / "prompts",
+)
+
 # --- files ------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 # Served from the checkout by default; `collectstatic` fills this for a proxy or a CDN.
@@ -152,6 +161,7 @@ STATIC_ROOT.mkdir(mode=0o755, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WEIGHTS_MIRROR = env.str("DIORAMA_WEIGHTS_MIRROR", default="")
 S3_BUCKET = env.str("DIORAMA_S3_BUCKET", default="")
 S3_REGION = env.str("DIORAMA_S3_REGION", default="us-east-1")
 _endpoint = env.str("DIORAMA_S3_ENDPOINT", default="").rstrip("/")

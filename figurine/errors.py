@@ -118,6 +118,14 @@ class MissingModel(FigurineError):
     advice = "The crew has been told. Please try again later."
 
 
+class LicenceMissing(FigurineError):
+    """Weights that are not for commercial use, in production, without a licence bought for them."""
+
+    code = "licence_missing"
+    sentence = "The workshop is missing a tool."
+    advice = "The crew has been told. Please try again later."
+
+
 class NotSolid(FigurineError):
     """A kit's sculpt or a mesh made from it does not close, or falls into pieces."""
 

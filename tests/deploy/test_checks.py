@@ -14,7 +14,7 @@ def test_all_weights_are_there() -> None:
 
 
 def test_altered_weight_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    package = Path(weights.__file__).parent.name
-    wrong = Weight(package=package, file="weights.py", licence="Apache-2.0", sha256="0" * 64)
+    file = Path(weights.__file__).name
+    wrong = Weight(weights.__name__, file=file, licence="Apache-2.0", sha256="0" * 64)
     monkeypatch.setattr(weights, "ALL", (wrong,))
     assert [found.id for found in checks.check_weights()] == ["deploy.E001"]

@@ -1,8 +1,4 @@
-"""The model files: where they lie, what they may be used for, and that they are the very ones.
-
-Nothing is ever downloaded. Each file comes inside an installed wheel; a missing or altered one is
-MissingModel at start, never a silent substitute.
-"""
+"""The model files that come inside installed wheels."""
 
 from __future__ import annotations
 
