@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from django.core import signing
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from campaign import spending
@@ -33,14 +33,10 @@ class JobLedger:
         self._job_id = job_id
 
     def find(self, key: str) -> str | None:
-        return (
-            HostedRequest.objects.filter(key=self._full(key), outcome="")
-            .values_list("request_id", flat=True)
-            .first()
-        )
+        return self._standing(key).values_list("request_id", flat=True).first()
 
     def open_for_s(self, key: str) -> float:
-        row = HostedRequest.objects.filter(key=self._full(key), outcome="").first()
+        row = self._standing(key).first()
         if row is None:
             return float("inf")
         return (timezone.now() - row.submitted_at) / timedelta(seconds=1)
@@ -85,12 +81,17 @@ class JobLedger:
         ).exists()
 
     def close(self, key: str, *, outcome: str, refund_usd: float = 0.0) -> None:
-        rows = HostedRequest.objects.filter(key=self._full(key), outcome="")
+        rows = self._standing(key)
         rows.filter(finished_at__isnull=True).update(finished_at=timezone.now())
         rows.update(outcome=outcome, cost_usd=F("cost_usd") - usd(refund_usd))
 
     def ticket(self, key: str) -> str:
         return _SIGNER.sign(self._full(key))
+
+    def _standing(self, key: str) -> QuerySet[HostedRequest]:
+        """Open, or done: a picture that was paid for and lost before it was stored can be had again
+        while the provider keeps it."""
+        return HostedRequest.objects.filter(key=self._full(key), outcome__in=("", DONE))
 
     def _full(self, key: str) -> str:
         return f"{self._job_id}-{key}"

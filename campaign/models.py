@@ -97,6 +97,22 @@ class Campaign(models.Model):
     slot_s = models.PositiveSmallIntegerField(
         default=8, validators=[MinValueValidator(3)], help_text=_("Seconds a figurine is the hero.")
     )
+    hourly_budget_usd = models.DecimalField(
+        max_digits=8,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Hosted figurines may cost this much an hour. Empty: any amount."),
+    )
+    budget_usd = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Hosted figurines may cost this much in all. Empty: any amount."),
+    )
     series_head = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

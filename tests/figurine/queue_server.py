@@ -56,18 +56,8 @@ class QueueServer:
     """Serves while it is entered. Tell it what goes wrong with `faults[step].append(…)`."""
 
     def __init__(self) -> None:
-        self.asked: dict[str, Asked] = {}
-        self.faults: dict[str, list[Fault]] = defaultdict(list)
-        self.calls: list[str] = []
-        self.picture = png()
-        self.is_inline = True
-        """Whether the picture comes as a data URI, or else as an address of this server."""
-        self.picture_url = ""
-        """What to say instead of either."""
-        self.is_unsafe = False
-        self.looks = 2
-        """How often the status is asked before it is done: first queued, then at work."""
         self.key = Ed25519PrivateKey.generate()
+        self.forget()
         self.released = threading.Event()
         server = self
 
@@ -79,6 +69,20 @@ class QueueServer:
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
+
+    def forget(self) -> None:
+        """As if nobody had ever asked, and nothing went wrong."""
+        self.asked: dict[str, Asked] = {}
+        self.faults: dict[str, list[Fault]] = defaultdict(list)
+        self.calls: list[str] = []
+        self.picture = png()
+        self.is_inline = True
+        """Whether the picture comes as a data URI, or else as an address of this server."""
+        self.picture_url = ""
+        """What to say instead of either."""
+        self.is_unsafe = False
+        self.looks = 2
+        """How often the status is asked before it is done: first queued, then at work."""
 
     @property
     def base(self) -> str:

@@ -15,9 +15,8 @@ from figurine.errors import UnknownKit
 from figurine.types import Recipe
 
 _FILE: Final = Path(__file__).with_name("endpoints.toml")
-MEGAPIXEL: Final = 1_000_000
-OPTIONS: Final = ("endpoint", "usd_per_megapixel")
-"""Options of a recipe that this engine alone understands."""
+MEGAPIXEL: Final = 1024 * 1024
+"""As the provider counts: its pages call 1024 x 1024 one."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from figurine.engines.base import Engine
 
@@ -16,7 +16,9 @@ class Ledger(Protocol):
     """
 
     def find(self, key: str) -> str | None:
-        """Id of the request that is out for this key; "" for one that may be, None for none."""
+        """Id of the request that is out for this key, or done; "" for one that may be out, None
+        for none.
+        """
 
     def open_for_s(self, key: str) -> float:
         """Seconds since the key's row was opened last; infinite where there is none."""
@@ -35,7 +37,7 @@ class Ledger(Protocol):
 
     def close(self, key: str, *, outcome: str, refund_usd: float = 0.0) -> None:
         """Write down what came of it, an error's code or "done", and what was not charged after
-        all. From then on nothing is out for the key.
+        all. After an error's code there is nothing to be found for the key.
         """
 
     def ticket(self, key: str) -> str:
@@ -44,6 +46,7 @@ class Ledger(Protocol):
         """
 
 
+@runtime_checkable
 class Billed(Protocol):
     """An engine that costs money by the picture."""
 

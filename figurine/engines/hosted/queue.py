@@ -12,13 +12,12 @@ from typing import Any, Final
 import fal_client
 import httpx
 
-from figurine import decode
+from figurine import bounds, decode
 from figurine.engines.hosted import wire
 from figurine.engines.hosted.wire import Failure, Wire
 from figurine.errors import NotAnImage, ProviderBroke, ProviderRefused, TooLarge, Undecodable
 from figurine.types import Pixels
 
-MAX_PICTURE_BYTES: Final = 16_000_000
 FORGET_AFTER_S: Final = 60
 """What the provider stores is to be gone after this long: its client's own "immediate"; zero would
 mean for ever.
@@ -118,7 +117,7 @@ class Queue:
         return True
 
     def _fetched(self, url: str) -> bytes:
-        return wire.download(url, base=self._base, max_bytes=MAX_PICTURE_BYTES)
+        return wire.download(url, base=self._base, max_bytes=bounds.MAX_BYTES)
 
 
 class _reading:

@@ -25,8 +25,8 @@ from figurine.errors import (
     ProviderUnpaid,
 )
 
-MAX_ANSWER_BYTES: Final = 24_000_000
-"""A 2 MP PNG of noise has 6 MB, 8 in base64; what is larger is no picture we asked for."""
+MAX_ANSWER_BYTES: Final = 17_000_000
+"""As much as the largest picture that is decoded at all (bounds.MAX_BYTES) takes in base64."""
 ANSWER_S: Final = 30.0
 """Longest that one answer may take, drop by drop."""
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
