@@ -97,6 +97,13 @@ class JobOutcome(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+class JobRole(models.TextChoices):
+    """What a figurine is made for: to be the submission's, or to be shown until that is there."""
+
+    MAIN = "main", _("The figurine")
+    STAND_IN = "stand_in", _("Sculpt's, while a slower engine works")
+
+
 class KeepsakeKind(models.TextChoices):
     """What there is to take home beside the picture."""
 
@@ -107,3 +114,11 @@ class KeepsakeKind(models.TextChoices):
 
 SOLID: Final = frozenset({KeepsakeKind.GLB, KeepsakeKind.STL})
 """Made on request; a clip is made on approval."""
+
+
+class WorkerState(models.TextChoices):
+    """How an engine's worker process is, by its own word."""
+
+    STARTING = "starting", _("Warming up")
+    READY = "ready", _("Ready")
+    STUCK = "stuck", _("Longer at one thing than it may be")

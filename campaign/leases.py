@@ -21,7 +21,7 @@ from django.db import DatabaseError, connection
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from campaign import progress
+from campaign import progress, workers
 from campaign.enums import JobOutcome
 from campaign.models import LeasedJob
 from figurine.errors import Cancelled
@@ -117,6 +117,7 @@ def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
 
     A job that takes longer than `limit_s` is hung. Celery's solo pool has no time limit, and a
     thread cannot stop another, so the process ends itself and its supervisor starts a new one.
+    Where even this thread gets no turn, a watchdog outside sees that (deploy/pulse.py).
     """
     done = threading.Event()
 
@@ -141,7 +142,9 @@ def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
-        yield
+        what = f"{len(claims)} x {claims[0].jobs.__name__}"
+        with workers.at_work(what, limit_s=limit_s * len(claims)):
+            yield
     finally:
         done.set()
         thread.join()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from celery import Celery, signals
 from kombu import Queue  # type: ignore[attr-defined]
 
@@ -13,7 +14,24 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 
 from django.conf import settings
 
+from deploy import pulse
+from figurine.errors import MissingModel
+
+if TYPE_CHECKING:
+    from deploy.heart import Heart
+
+log = structlog.get_logger(__name__)
+
 TASK_LIMIT_S = 90
+QUEUES: Final = ("default", "generation", "gpu", "hosted", "solids", "clips")
+WARM_UP_LIMIT_S: Final = 600.0
+"""Reading 16 GB from a cold disk and compiling graphs; twice that counts as hung."""
+
+ENGINES: Final = {"generation": "sculpt", "worker-gpu": "klein", "worker-hosted": "hosted"}
+"""By how the worker's name begins, the engine that is warm in it before it takes work."""
+MISSING_MODEL_STATUS: Final = 78
+BROKEN_ENGINE_STATUS: Final = 70
+"""Exit statuses. Source: sysexits(3), EX_CONFIG and EX_SOFTWARE."""
 
 app = Celery("diorama", broker=settings.BROKER_URL)
 app.conf.update(
@@ -38,9 +56,11 @@ app.conf.update(
         "interval_step": 0.05,
     },
     task_default_queue="default",
-    task_queues=[Queue(name) for name in ("default", "generation", "solids", "clips")],  # type: ignore[no-untyped-call]
+    task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
     task_routes={
         "campaign.tasks.generate": {"queue": "generation"},
+        "campaign.tasks.paint": {"queue": "gpu"},
+        "campaign.tasks.order": {"queue": "hosted"},
         "campaign.tasks.cast": {"queue": "solids"},
         "campaign.tasks.film": {"queue": "clips"},
     },
@@ -57,16 +77,66 @@ app.conf.update(
 app.autodiscover_tasks(["campaign"])
 
 
+_heart: Heart | None = None
+
+
+@signals.worker_init.connect
+def begin_to_beat(sender: Any, **_: Any) -> None:
+    """An engine's worker tells of itself from its first second on: "starting" is an answer too."""
+    from deploy.heart import Heart  # noqa: PLC0415 - Django must be set up first
+
+    global _heart
+    name = sender.hostname.partition("@")[0]
+    if engine := engine_of(name):
+        _heart = Heart(
+            node=sender.hostname, engine=engine, file=pulse.file_of(name, var=settings.VAR)
+        )
+        _heart.start()
+
+
+@signals.worker_shutdown.connect
+def stop_beating(**_: Any) -> None:
+    if _heart:
+        _heart.stop()
+
+
 @signals.worker_ready.connect
-def ring_own_bell(sender: Any, **_: Any) -> None:
-    """Whatever became ready while no worker was there, or lapses with its dead predecessor's lease.
+def warm_up_and_ring_own_bell(**_: Any) -> None:
+    """Warm up, tell it, and ring for whatever became ready meanwhile or lapses with a dead lease.
 
-    The generation worker warms its engine up first: the first visitor need not wait for it. The
-    keepsakes' workers do not: where none is ever made, they stay small.
+    Nothing is taken from the queue before this returns, so the first visitor need not wait for the
+    engine. The keepsakes' workers do not warm up: where none is ever made, they stay small.
     """
-    from campaign import generation, leases, tasks  # noqa: PLC0415 - Django must be set up first
+    from campaign import leases, tasks  # noqa: PLC0415 - Django must be set up first
 
-    if sender.hostname.startswith("generation@"):
-        generation.engine("sculpt").warm_up()
+    if _heart and not _heart.is_ready:  # not again each time the broker comes back
+        _warm_up(_heart)
     tasks.ring(tasks.sweep.delay)
     tasks.ring(partial(tasks.sweep.apply_async, countdown=leases.LEASE_S))
+
+
+def engine_of(name: str) -> str:
+    """The engine of a worker of this name, such as "worker-gpu-0"; empty for the other workers."""
+    return next((engine for stem, engine in ENGINES.items() if name.startswith(stem)), "")
+
+
+def _warm_up(heart: Heart) -> None:
+    """Raises SystemExit: a signal's handler can end its worker in no other way."""
+    from campaign import generation, workers  # noqa: PLC0415 - Django must be set up first
+
+    try:
+        with workers.at_work(f"warming up {heart.engine}", limit_s=WARM_UP_LIMIT_S):
+            engine = generation.engine(heart.engine)
+            engine.warm_up()
+    except MissingModel as missing:
+        log.critical(
+            "a model file is missing, this worker ends itself",
+            engine=heart.engine,
+            missing=str(missing),
+            command=f"python manage.py weights fetch {heart.engine}",
+        )
+        raise SystemExit(MISSING_MODEL_STATUS) from None
+    except Exception as error:
+        log.critical("engine does not start, this worker ends itself", exc_info=True)
+        raise SystemExit(BROKEN_ENGINE_STATUS) from error
+    heart.ready(engine)

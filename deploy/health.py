@@ -10,14 +10,14 @@ from typing import Final
 import redis
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.db import connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu import Connection  # type: ignore[attr-defined]
 
-from campaign import storage
+from campaign import storage, workers
 
 PATIENCE_S: Final = 1.0
 FILES_EVERY_S: Final = 10
@@ -43,8 +43,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
     }
     # A dead doorbell costs latency, never a picture: it is told and does not turn anyone away.
     doorbells = {"broker": _ask(_broker), "channels": _ask(_channels)}
+    # So are engines: what none of them makes now waits in the queue, or another makes it.
+    engines = _engines(is_heard=needed["database"] == "ok")
     ready = all(word == "ok" for word in needed.values())
-    return JsonResponse({"ready": ready, **needed, **doorbells}, status=200 if ready else 503)
+    told = {"ready": ready, **needed, **doorbells, "engines": engines}
+    return JsonResponse(told, status=200 if ready else 503)
 
 
 def _ask(check: Callable[[], None]) -> str:
@@ -54,6 +57,19 @@ def _ask(check: Callable[[], None]) -> str:
     except Exception as error:  # each client has its own family of errors
         return type(error).__name__
     return "ok"
+
+
+def _engines(*, is_heard: bool) -> dict[str, str]:
+    """For each engine that is configured or was ever there: "ok", "starting" or "away"."""
+    configured = ["sculpt"]
+    if settings.GPU_WORKERS:
+        configured.append("klein")
+    if settings.WORKSHOP.hosted_key:
+        configured.append("hosted")
+    try:
+        return workers.words(configured) if is_heard else dict.fromkeys(configured, "away")
+    except Error:  # not migrated yet
+        return dict.fromkeys(configured, "away")
 
 
 def _database() -> None:

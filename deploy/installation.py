@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from deploy.exits import ExitCode, StartFailure
 from deploy.first_run import FirstRun
 from deploy.reaper import Reaper
 from deploy.summary import show_summary
-from deploy.supervisor import Child, Supervisor
+from deploy.supervisor import Child, Program, Supervisor
 from deploy.var_folder import VarFolder
 
 BROKER_PATIENCE_S: Final = 30.0
@@ -151,6 +151,19 @@ async def _start(
         step_at = time.monotonic()
 
     environment = _environment(var, listening, broker)
+    painters = _painters(environment, var)
+
+    # 0. What the engines beyond sculpt need
+    if painters:
+        check = await supervisor.run_once(
+            programs.manage("check", name="check", environment=environment)
+        )
+        if check.status:
+            raise StartFailure(
+                ExitCode.MISCONFIGURED,
+                f"The GPU or the hosted engine lacks something; see {var.logs / 'check.log'}.",
+            )
+        done("Engines checked")
 
     # 1. The doorbell
     valkey = supervisor.start(broker.program(environment=environment))
@@ -190,6 +203,8 @@ async def _start(
     supervisor.start(programs.default_worker(environment=environment))
     supervisor.start(programs.solid_worker(environment=environment))
     supervisor.start(programs.clip_worker(environment=environment))
+    for painter in painters:
+        supervisor.start(painter)
     supervisor.start(programs.beat(environment=environment, schedule=var.run / "beat"))
 
     async def web_is_ready() -> bool:
@@ -205,6 +220,9 @@ async def _start(
         ),
     )
     done("Web server ready, workers starting")
+    if painters:
+        names = ", ".join(painter.name for painter in painters)
+        console.step(f"Engines warming up: {names}", took_s=0.0)
 
     if not address.lan_addresses():
         console.warn("This machine is in no network: only it can open these pages.")
@@ -215,6 +233,22 @@ async def _start(
         took_s=time.monotonic() - started_at,
     )
     console.show_children = True
+
+
+def _painters(environment: Mapping[str, str], var: VarFolder) -> list[Program]:
+    """Workers of the engines beyond sculpt that the operator asked for. Raises StartFailure."""
+    asked = environment.get("DIORAMA_GPU_WORKERS", "").strip() or "0"
+    if not asked.isdecimal():
+        raise StartFailure(
+            ExitCode.USAGE, f"DIORAMA_GPU_WORKERS is how many GPUs to use, not {asked!r}."
+        )
+    found = [
+        programs.gpu_worker(index, environment=environment, var=var.path)
+        for index in range(int(asked))
+    ]
+    if environment.get("DIORAMA_FAL_KEY") or environment.get("DIORAMA_FAL_KEY_FILE"):
+        found.append(programs.hosted_worker(environment=environment))
+    return found
 
 
 def _environment(var: VarFolder, listening: Listening, broker: Broker) -> dict[str, str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from deploy import pulse
+from deploy.pulse import Watch
 from deploy.supervisor import Program
 
 ROOT: Final = Path(__file__).parent.parent
@@ -14,6 +17,10 @@ ROOT: Final = Path(__file__).parent.parent
 SOLID_NICENESS, CLIP_NICENESS = 5, 15
 """Of 19. A figurine made beside them gets three and thirty times their share of a core.
 Source: Linux, sched(7): each step is a factor of about 1.25."""
+
+
+HOSTED_THREADS: Final = 4
+"""Orders under way at once."""
 
 
 def manage(command: str, *arguments: str, name: str, environment: Mapping[str, str]) -> Program:
@@ -63,6 +70,31 @@ def clip_worker(*, environment: Mapping[str, str]) -> Program:
 def default_worker(*, environment: Mapping[str, str]) -> Program:
     """Everything that is not generation."""
     return _worker("worker", "-Q", "default", "-c", "2", environment=environment)
+
+
+def gpu_worker(device_index: int, *, environment: Mapping[str, str], var: Path) -> Program:
+    """One process a GPU, its model resident; watched from outside, since a driver's call may hang.
+
+    device_index: which of the GPUs that the installation may use, from 0.
+    """
+    name = f"worker-gpu-{device_index}"
+    allowed = environment.get("CUDA_VISIBLE_DEVICES", "")
+    cards = [card.strip() for card in allowed.split(",") if card.strip()]
+    # By the operator's list where there is one; a card that it lacks is none, and torch says so.
+    card = dict(enumerate(cards)).get(device_index, "-1") if cards else str(device_index)
+    worker = _worker(
+        *(name, "-Q", "gpu", "-c", "1", "-P", "solo"),
+        environment={**environment, "CUDA_VISIBLE_DEVICES": card},
+    )
+    return replace(worker, watch=Watch(file=pulse.file_of(name, var=var)))
+
+
+def hosted_worker(*, environment: Mapping[str, str]) -> Program:
+    """Waits for figurines made elsewhere: threads, since they compute nothing."""
+    return _worker(
+        *("worker-hosted", "-Q", "hosted", "-c", str(HOSTED_THREADS), "-P", "threads"),
+        environment=environment,
+    )
 
 
 def beat(*, environment: Mapping[str, str], schedule: Path) -> Program:

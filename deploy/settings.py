@@ -20,6 +20,8 @@ from figurine.engines.workshop import Workshop
 
 env = environ.FileAwareEnv()
 
+FAL_WEBHOOK_PATH = "/webhooks/fal"
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- where things are -------------------------------------------------------------------------
@@ -146,11 +148,21 @@ CHANNEL_LAYERS = {
 GENERATION_BATCH = env.int("DIORAMA_GENERATION_BATCH", default=1)
 
 # --- the engines beyond sculpt ----------------------------------------------------------------
+GPU_WORKERS = env.int("DIORAMA_GPU_WORKERS", default=0)
+# "1" asks for the installation's own address, which a service outside reaches by https alone.
+FAL_WEBHOOK = env.str("DIORAMA_FAL_WEBHOOK", default="")
+_own_webhook = f"{PUBLIC_URL}{FAL_WEBHOOK_PATH}" if IS_HTTPS else ""
 WORKSHOP = Workshop(
     weights=Path(env.str("DIORAMA_WEIGHTS", default=str(VAR / "weights"))),
     licences=frozenset(env.list("DIORAMA_LICENCES", default=[])),
     is_production=not DEBUG,
-    prompts=VAR / "prompts",
+    prompts=Path(env.str("DIORAMA_PROMPT_CACHE", default=str(VAR / "prompts"))),
+    device=env.str("DIORAMA_GPU_DEVICE", default=""),
+    levers=tuple(env.list("DIORAMA_KLEIN_LEVERS", default=[])),
+    batch=env.int("DIORAMA_GPU_BATCH", default=Workshop.batch),
+    hosted_key=env.str("DIORAMA_FAL_KEY", default=""),
+    hosted_queue=env.str("DIORAMA_FAL_QUEUE", default=Workshop.hosted_queue),
+    hosted_webhook=_own_webhook if FAL_WEBHOOK == "1" else FAL_WEBHOOK,
 )
 
 # --- files ------------------------------------------------------------------------------------

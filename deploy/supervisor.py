@@ -14,6 +14,7 @@ import logging
 import logging.handlers
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.console import Console
+from deploy.pulse import Watch
 from deploy.reaper import Reaper, kill_group
 
 FIRST_BACKOFF_S: Final = 0.5
@@ -53,6 +55,8 @@ class Program:
     """From the polite signal to the other one."""
     niceness: int = 0
     """How far it steps back for the others, 0 to 19."""
+    watch: Watch | None = None
+    """Whose pulse tells that it hangs; without one it is taken to be well while it runs."""
 
 
 class State(StrEnum):
@@ -146,6 +150,7 @@ class Child:
     async def _run(self) -> int:
         """Runs the program once, to its end or to ours. Returns its exit status."""
         self._reaper.ensure()
+        started_s = self.program.watch.begin() if self.program.watch else 0.0
         # Not asyncio's own pipe: `wait()` would then wait for every grandchild that holds it.
         reading, writing = os.pipe()
         try:
@@ -170,9 +175,12 @@ class Child:
         lines = asyncio.create_task(self._read_lines(reading))
         exited = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stopping.wait())
+        hung = asyncio.create_task(self._until_hung(started_s))
 
-        await asyncio.wait({exited, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not exited.done():
+        await asyncio.wait({exited, stopping, hung}, return_when=asyncio.FIRST_COMPLETED)
+        if hung.done() and not exited.done():
+            self._console.warn(f"{self.program.name} hangs: {hung.result()}")
+        elif not exited.done():
             # To the leader alone: it knows how to end its own pool without losing a task.
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
@@ -182,9 +190,19 @@ class Child:
         self._reaper.release(process.pid)
         self.pid = 0
         stopping.cancel()
+        hung.cancel()
         await asyncio.wait({lines}, timeout=PIPE_PATIENCE_S)
         lines.cancel()
         return status
+
+    async def _until_hung(self, started_s: float) -> str:
+        """Returns why the child counts as hung, and never where nobody watches it."""
+        watch = self.program.watch
+        if watch is None:
+            return await asyncio.Future()
+        while not (why := watch.complaint(started_s=started_s, now_s=time.monotonic())):
+            await asyncio.sleep(watch.every_s)
+        return why
 
     def _begin(self) -> None:
         """In the child, before the program."""

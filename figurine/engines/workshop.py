@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -24,7 +24,7 @@ class Workshop:
     """Names of the speed levers to pull (klein/levers.py)."""
     batch: int = 8
     """Most figurines that share one pass; less where memory does not suffice."""
-    hosted_key: str = ""
+    hosted_key: str = field(default="", repr=False)
     """The hosted engine's key; it never stands in a log."""
     hosted_queue: str = "https://queue.fal.run"
     """Base address of the hosted engine's queue."""

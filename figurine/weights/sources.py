@@ -136,7 +136,7 @@ def hub(endpoint: str | None = None) -> Source:
     """The model hub, as huggingface_hub and its settings and login know it. Raises FetchFailed."""
     try:
         from huggingface_hub import hf_hub_url  # noqa: PLC0415 - with the GPU requirements only
-        from huggingface_hub.utils._headers import build_hf_headers  # noqa: PLC0415
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415
     except ImportError as error:
         raise FetchFailed(
             "the hub needs the GPU requirements (requirements/gpu.txt), or use --from MIRROR"

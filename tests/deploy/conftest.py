@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from deploy.console import Console
+from deploy.pulse import Watch
 from deploy.reaper import Reaper
 from deploy.supervisor import Backoff, Child, Program
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Start = Callable[..., Child]
 
@@ -75,6 +78,7 @@ async def start(tmp_path: Path, reaper: Reaper, console: Console) -> AsyncIterat
         grace_s: float = 3.0,
         backoff: Backoff | None = None,
         niceness: int = 0,
+        watch: Watch | None = None,
     ) -> Child:
         program = Program(
             name="child",
@@ -83,6 +87,7 @@ async def start(tmp_path: Path, reaper: Reaper, console: Console) -> AsyncIterat
             folder=tmp_path,
             grace_s=grace_s,
             niceness=niceness,
+            watch=watch,
         )
         child = Child(program, reaper=reaper, console=console, log_folder=tmp_path, backoff=backoff)
         children.append(child)

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from botocore.config import Config  # type: ignore[import-untyped]
 from django.conf import settings
 from django.core.files.base import File
+from django.db import connection
 from django.test import Client
 from storages.backends.s3 import S3Storage
 
-from campaign import storage
+from campaign import storage, workers
+from campaign.enums import WorkerState
+from campaign.models import EngineWorker
+from campaign.workers import Vitals
 from deploy import health
+from figurine.engines import Workshop
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +39,49 @@ def test_readyz_names_every_part(client: Client, db: None) -> None:
             "files": "ok",
             "broker": "ok",
             "channels": "ok",
+            "engines": {"sculpt": "ok"},
         },
     )
+
+
+def test_readyz_tells_of_engines_and_turns_nobody_away(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def engines() -> tuple[int, dict[str, str]]:
+        answer = client.get("/readyz")
+        return answer.status_code, answer.json()["engines"]
+
+    monkeypatch.setattr(settings, "GPU_WORKERS", 1)
+    assert engines() == (200, {"sculpt": "ok", "klein": "away"})
+    klein = Vitals(
+        node="worker-gpu-0@box",
+        engine="klein",
+        host="box",
+        pid=1,
+        device="",
+        state=WorkerState.STARTING,
+    )
+    workers.beat(klein)
+    assert engines() == (200, {"sculpt": "ok", "klein": "starting"})
+    workers.beat(replace(klein, state=WorkerState.READY))
+    monkeypatch.setattr(settings, "WORKSHOP", Workshop(hosted_key="key"))
+    assert engines() == (200, {"sculpt": "ok", "klein": "ok", "hosted": "away"})
+    # A worker on another machine is known by its beats alone
+    monkeypatch.setattr(settings, "GPU_WORKERS", 0)
+    monkeypatch.setattr(settings, "WORKSHOP", Workshop())
+    assert engines() == (200, {"sculpt": "ok", "klein": "ok"})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readyz_of_engines_before_the_first_migration_is_no_traceback(client: Client) -> None:
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(EngineWorker, "campaign_engineworker", "elsewhere")
+    try:
+        answer = client.get("/readyz")
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(EngineWorker, "elsewhere", "campaign_engineworker")
+    assert answer.json()["engines"] == {"sculpt": "away"}
 
 
 @pytest.mark.parametrize(

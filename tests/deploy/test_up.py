@@ -221,7 +221,7 @@ def test_help_explains_every_exit_status(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         main(["--help"])
     explained = capsys.readouterr().out.partition("exit status:\n")[2].splitlines()
-    assert [int(line.split()[0]) for line in explained] == list(range(11))
+    assert [int(line.split()[0]) for line in explained] == list(range(12))
     assert all(len(line.split()) > 2 for line in explained)
 
 

@@ -298,7 +298,6 @@ def test_ledger_of_one_job_is_not_the_next_ones(hosted: HostedEngine) -> None:
         {"usd_per_megapixel": True},
         {"usd_per_megapixel": "0.01"},
         {"references": "inpaint"},
-        {"model": "klein"},
         {"candidates": 5},
         {"frame": "wide"},
     ],

@@ -10,10 +10,11 @@ from figurine.types import Recipe
 
 
 def read(recipe: Recipe) -> Wish:
-    """klein's options, but for the two that need the model at hand. Raises UnknownKit."""
+    """klein's options; its `model` is none of this engine's, and "inpaint" needs one at hand.
+
+    Raises UnknownKit.
+    """
     wish = order.read(recipe)
-    if "model" in recipe.options:
-        raise UnknownKit("a hosted recipe names an endpoint, not a model")
     if wish.references == "inpaint":
         raise UnknownKit("no endpoint paints a face into the kit's render")
     if wish.references == "two" and endpoints.of(recipe).most_images < 2:

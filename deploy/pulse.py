@@ -1,0 +1,218 @@
+"""A watchdog outside the worker: a process that hangs in a driver's call cannot end itself.
+
+The worker writes its pulse into a file (deploy/heart.py). Two things count as hung, and end with
+SIGKILL for its whole process group:
+
+- the pulse stops: no thread of the process gets a turn, as when a call never gives Python back;
+- the pulse goes on, but the work in hand has taken twice its limit: at once its limit the process
+  ends itself where it can (campaign/leases.py).
+
+Its leases lapse, and its jobs are made again. `make run`'s supervisor watches by itself; elsewhere
+this is a command that starts a worker, watches over it and starts it anew when it had to be killed:
+
+    python -m deploy.pulse --name worker-gpu-0 -- python -m celery -A deploy.celery worker …
+    python -m deploy.pulse --name worker-gpu-0 --ready    # exit status, for a container's check
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from deploy.reaper import Reaper, kill_group
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+EVERY_S: Final = 1.0
+"""Between two beats of a pulse, and between two looks at it."""
+SILENCE_S: Final = 30.0
+"""Thirty missed beats. Importing torch and reading weights hold the interpreter for seconds."""
+START_S: Final = 120.0
+"""To the first beat: Python, Django and Celery, from a cold disk."""
+LIMITS: Final = 2.0
+"""How many times its limit work may take."""
+GRACE_S: Final = 8.0
+"""From the polite signal to the other one; container engines give ten before they do it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """What a worker last said. Moments are time.monotonic(): since boot, alike in all processes."""
+
+    at_s: float
+    state: str
+    """starting, ready, stuck or stopping."""
+    work: str = ""
+    since_s: float = 0.0
+    limit_s: float = 0.0
+    """Of the work in hand, if there is any."""
+
+
+def file_of(name: str, *, var: Path) -> Path:
+    """Where the worker of this name has its pulse."""
+    return var / "run" / f"{name}.pulse"
+
+
+def write(file: Path, pulse: Pulse) -> None:
+    """Replace the file at once, so that nobody reads half of it."""
+    beside = file.with_suffix(".next")
+    beside.write_text(json.dumps(asdict(pulse)))
+    beside.replace(file)
+
+
+def read(file: Path) -> Pulse | None:
+    """The last beat; None where there is none that can be read."""
+    try:
+        return Pulse(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Which pulse is watched, and how patiently."""
+
+    file: Path
+    silence_s: float = SILENCE_S
+    start_s: float = START_S
+    every_s: float = EVERY_S
+
+    def begin(self) -> float:
+        """Forget whoever was there before. Returns the moment from which `complaint` counts."""
+        self.file.unlink(missing_ok=True)
+        return time.monotonic()
+
+    def complaint(self, *, started_s: float, now_s: float) -> str:
+        """Why the process counts as hung, in words; empty while it does not."""
+        pulse = read(self.file)
+        if pulse is None:
+            return "no first beat" if now_s - started_s > self.start_s else ""
+        if now_s - pulse.at_s > self.silence_s:
+            return f"no beat for {now_s - pulse.at_s:.0f} s" + (
+                f" in {pulse.work}" if pulse.work else ""
+            )
+        if pulse.work and now_s - pulse.since_s > LIMITS * pulse.limit_s:
+            took_s = now_s - pulse.since_s
+            return f"{pulse.work} takes {took_s:.0f} s of at most {pulse.limit_s:.0f}"
+        return ""
+
+    def word(self) -> str:
+        """How the worker is: its own word while that is fresh, otherwise "away"."""
+        pulse = read(self.file)
+        # After a boot the clock begins anew: a beat that is yet to come is from before.
+        is_fresh = pulse is not None and 0 <= time.monotonic() - pulse.at_s <= self.silence_s
+        return pulse.state if pulse and is_fresh else "away"
+
+
+def watch_over(command: Sequence[str], watch: Watch, *, grace_s: float = GRACE_S) -> int:
+    """Run the command until it ends or somebody asks to stop; whenever it hangs, start it anew.
+
+    SIGTERM and SIGINT are passed on, and after `grace_s` all that is left is killed. Returns its
+    exit status, 128 and the signal's number where a signal ended it. Whoever watches is killed?
+    Then nothing of it lives on (deploy/reaper.py).
+    """
+    stop_by_s: float | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stop_by_s
+        stop_by_s = stop_by_s or time.monotonic() + grace_s
+        if process:
+            process.send_signal(signal.SIGTERM)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    reaper = Reaper()
+    status = 0
+    try:
+        while stop_by_s is None:
+            started_s = watch.begin()
+            process = subprocess.Popen(  # noqa: S603 - the operator's own command
+                command, start_new_session=True, preexec_fn=reaper.enrol
+            )
+            reaper.add(process.pid)
+            was_hung = False
+            while process.poll() is None:
+                now_s = time.monotonic()
+                if stop_by_s is not None:
+                    why = "it does not stop when asked" if now_s > stop_by_s else ""
+                else:
+                    why = watch.complaint(started_s=started_s, now_s=now_s)
+                    was_hung = bool(why)
+                if why:
+                    print(f"pulse: {why}; killing {process.pid}", file=sys.stderr, flush=True)
+                    break
+                _wait(process, watch.every_s)
+            kill_group(process.pid)  # it, if it hung, and all that it left behind
+            status = process.wait()
+            reaper.release(process.pid)
+            if not was_hung:
+                break
+    finally:
+        reaper.close()
+    return status if status >= 0 else 128 - status
+
+
+def _wait(process: subprocess.Popen[bytes], for_s: float) -> None:
+    try:
+        process.wait(for_s)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command of this module. Returns the exit status."""
+    options = _parse(arguments)
+    folder = file_of(options.name, var=options.var).parent
+    watch = Watch(
+        file=file_of(options.name, var=options.var),
+        silence_s=options.silence_s,
+        start_s=options.start_s,
+        every_s=options.every_s,
+    )
+    if options.ready:
+        word = watch.word()
+        print(word)
+        return 0 if word == "ready" else 1
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return watch_over(options.command, watch, grace_s=options.grace_s)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.pulse",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--name", default="worker-gpu-0", help="the worker's, without its machine")
+    parser.add_argument(
+        "--var",
+        type=Path,
+        default=Path(os.environ.get("DIORAMA_VAR", ROOT / "var")),
+        metavar="FOLDER",
+        help="where everything is kept; the pulse is below it, in run/",
+    )
+    parser.add_argument("--ready", action="store_true", help="only ask whether it is")
+    parser.add_argument("--silence-s", type=float, default=SILENCE_S, help="without a beat")
+    parser.add_argument("--start-s", type=float, default=START_S, help="to the first beat")
+    parser.add_argument("--every-s", type=float, default=EVERY_S, help="between two looks")
+    parser.add_argument("--grace-s", type=float, default=GRACE_S, help="to end when asked to")
+    parser.add_argument("command", nargs="*", help="what to run, after --")
+    options = parser.parse_args(arguments)
+    if bool(options.command) == options.ready:
+        parser.error("give either a command after --, or --ready")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
