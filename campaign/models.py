@@ -493,6 +493,29 @@ class ReviewClaim(models.Model):
         return f"{self.user} looks at {self.submission_id}"
 
 
+class HostedRequest(models.Model):
+    """A picture asked of a provider for money (hosted.py). Written before it is asked for."""
+
+    job = models.ForeignKey(GenerationJob, on_delete=models.PROTECT, related_name="requests")
+    key = models.CharField(max_length=60, unique=True)
+    """Job, seed and candidate: a second try finds the first one's request by it."""
+    request_id = models.CharField(max_length=64, blank=True, db_index=True)
+    """The provider's. Empty in an open row: it may be out, and may have been paid."""
+    endpoint = models.CharField(max_length=80)
+    cost_usd = models.DecimalField(max_digits=10, decimal_places=4)
+    """Of every time that it was or may have been asked for."""
+    submitted_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=40, blank=True)
+    """"done", an error's code, or empty while it is open."""
+
+    class Meta:
+        indexes = (models.Index(fields=("submitted_at",), name="hosted_request_spent"),)
+
+    def __str__(self) -> str:
+        return f"hosted request {self.key}"
+
+
 class EngineWorker(models.Model):
     """A worker process of an engine, as it last told of itself (workers.py). Bookkeeping."""
 
