@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 from django.conf import settings
 
 from deploy import pulse
-from figurine.errors import MissingModel
+from figurine.errors import LicenceMissing, MissingModel
 
 if TYPE_CHECKING:
     from deploy.heart import Heart
@@ -128,15 +128,11 @@ def _warm_up(heart: Heart) -> None:
         with workers.at_work(f"warming up {heart.engine}", limit_s=WARM_UP_LIMIT_S):
             engine = generation.engine(heart.engine)
             engine.warm_up()
-    except MissingModel as missing:
-        log.critical(
-            "a model file is missing, this worker ends itself",
-            engine=heart.engine,
-            missing=str(missing),
-            command=f"python manage.py weights fetch {heart.engine}",
-        )
+    except (MissingModel, LicenceMissing) as missing:
+        # Its words name the command that mends it.
+        log.critical("this worker ends itself", engine=heart.engine, missing=str(missing))
         raise SystemExit(MISSING_MODEL_STATUS) from None
     except Exception as error:
-        log.critical("engine does not start, this worker ends itself", exc_info=True)
+        log.critical("this worker ends itself", engine=heart.engine, exc_info=True)
         raise SystemExit(BROKEN_ENGINE_STATUS) from error
     heart.ready(engine)
