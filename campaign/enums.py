@@ -97,6 +97,13 @@ class JobOutcome(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+class JobRole(models.TextChoices):
+    """What a figurine is made for: to be the submission's, or to be shown until that is there."""
+
+    MAIN = "main", _("The figurine")
+    STAND_IN = "stand_in", _("Sculpt's, while a slower engine works")
+
+
 class KeepsakeKind(models.TextChoices):
     """What there is to take home beside the picture."""
 

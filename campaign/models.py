@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from itertools import takewhile
 from typing import Any
 
 from django.conf import settings
@@ -15,9 +16,18 @@ from django.utils.translation import gettext_lazy as _
 
 from campaign import storage
 from campaign.consent import CONSENT_TEXT, CONSENT_VERSION, SQUAD_TEXT
-from campaign.enums import HoldReason, JobOutcome, KeepsakeKind, SubmissionState, WorkerState
+from campaign.enums import (
+    HoldReason,
+    JobOutcome,
+    JobRole,
+    KeepsakeKind,
+    SubmissionState,
+    WorkerState,
+)
 from campaign.theme import validate_theme
 
+SCULPT = "sculpt"
+"""The engine that every installation has."""
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 
@@ -42,7 +52,50 @@ class Campaign(models.Model):
         validators=[validate_theme],
         help_text=_('CSS custom properties, for example {"--signal": "#ff5416"}.'),
     )
-    engine = models.CharField(max_length=20, default="sculpt")
+    engine = models.CharField(max_length=20, default=SCULPT)
+    second_engine = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text=_("Asked where the first is away or too slow. Sculpt always comes last."),
+    )
+    patience_s = models.PositiveSmallIntegerField(
+        default=20,
+        help_text=_("Seconds a visitor waits for the engine; then sculpt's goes to review."),
+    )
+    candidates = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(4)],
+        help_text=_("How many a GPU or hosted engine makes; the likest is kept."),
+    )
+    likeness = models.FloatField(
+        default=0.35,
+        validators=UNIT,
+        help_text=_(
+            "Below this likeness of figurine and selfie it is tried once more, then marked. "
+            "0: never. A guess until a crew has measured with its own figurines."
+        ),
+    )
+    engine_options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=_('What only one engine understands, for example {"model": "klein"}.'),
+    )
+    hourly_budget_usd = models.DecimalField(
+        max_digits=8,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Hosted figurines may cost this much an hour. Empty: any amount."),
+    )
+    budget_usd = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("Hosted figurines may cost this much in all. Empty: any amount."),
+    )
     kit = models.CharField(max_length=40, default="soldier")
     finish = models.CharField(max_length=40, default="painted")
     kits = models.JSONField(
@@ -124,6 +177,12 @@ class Campaign(models.Model):
         return f"{self.consent_text}\n\n{SQUAD_TEXT}"
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """Names of the engines that may make its figurines, the one it wants first."""
+        wanted = dict.fromkeys(name for name in (self.engine, self.second_engine) if name)
+        return (*takewhile(lambda name: name != SCULPT, wanted), SCULPT)
+
+    @property
     def is_open(self) -> bool:
         now = timezone.now()
         return (
@@ -188,6 +247,12 @@ class Submission(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     state_since_at = models.DateTimeField(default=timezone.now, editable=False)
+    patience_ends_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When sculpt's figurine goes to review if the engine has brought none."),
+    )
 
     class Meta:
         ordering = ("created_at",)
@@ -203,6 +268,7 @@ class Submission(models.Model):
             models.Index(fields=("state", "state_since_at"), name="submission_stuck"),
             models.Index(fields=("selfie_purge_at",), name="submission_purge"),
             models.Index(fields=("campaign", "device_hash", "created_at"), name="submission_rate"),
+            models.Index(fields=("state", "patience_ends_at"), name="submission_patience"),
         )
 
     def __str__(self) -> str:
@@ -244,7 +310,15 @@ class Figurine(models.Model):
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="figurines")
     recipe = models.JSONField()
     seed = models.PositiveIntegerField()
-    engine_version = models.CharField(max_length=40)
+    engine_version = models.CharField(max_length=80)
+    role = models.CharField(max_length=10, choices=JobRole, default=JobRole.MAIN)
+    likeness = models.FloatField(
+        null=True, blank=True, help_text=_("Cosine of its face and the selfie's, -1 to 1.")
+    )
+    marks = models.JSONField(
+        default=list, blank=True, help_text=_("Codes of what a moderator should look at.")
+    )
+    cost_usd = models.DecimalField(max_digits=8, decimal_places=4, default=0)
     still = models.FileField(
         storage=storage.private, upload_to=storage.still_name, max_length=200, blank=True
     )
@@ -293,20 +367,25 @@ class GenerationJob(LeasedJob):
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="jobs")
     recipe = models.JSONField()
     seed = models.PositiveIntegerField(default=1)
+    engine = models.CharField(max_length=20, default=SCULPT)
+    """The recipe's, where the database can look for it."""
+    role = models.CharField(max_length=10, choices=JobRole, default=JobRole.MAIN)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("submission",),
+                fields=("submission", "role"),
                 condition=models.Q(outcome=""),
-                name="generation_job_one_open",
+                name="generation_job_open_role",
             ),
         )
         indexes = (
             models.Index(
-                fields=("ready_at",), condition=models.Q(outcome=""), name="generation_job_ready"
+                fields=("engine", "ready_at"),
+                condition=models.Q(outcome=""),
+                name="generation_job_engine_ready",
             ),
-            models.Index(fields=("-finished_at",), name="generation_job_finished"),
+            models.Index(fields=("engine", "-finished_at"), name="generation_job_engine_done"),
         )
 
     def __str__(self) -> str:
@@ -412,6 +491,29 @@ class ReviewClaim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} looks at {self.submission_id}"
+
+
+class HostedRequest(models.Model):
+    """A picture asked of a provider for money (hosted.py). Written before it is asked for."""
+
+    job = models.ForeignKey(GenerationJob, on_delete=models.PROTECT, related_name="requests")
+    key = models.CharField(max_length=60, unique=True)
+    """Job, seed and candidate: a second try finds the first one's request by it."""
+    request_id = models.CharField(max_length=64, blank=True, db_index=True)
+    """The provider's. Empty in an open row: it may be out, and may have been paid."""
+    endpoint = models.CharField(max_length=80)
+    cost_usd = models.DecimalField(max_digits=10, decimal_places=4)
+    """Of every time that it was or may have been asked for."""
+    submitted_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=40, blank=True)
+    """"done", an error's code, or empty while it is open."""
+
+    class Meta:
+        indexes = (models.Index(fields=("submitted_at",), name="hosted_request_spent"),)
+
+    def __str__(self) -> str:
+        return f"hosted request {self.key}"
 
 
 class EngineWorker(models.Model):

@@ -73,6 +73,7 @@ STAGES: Final = {
     "sculpting": gettext_lazy("Sculpting your face"),
     "casting": gettext_lazy("Casting the plastic"),
     "posing": gettext_lazy("Striking your pose"),
+    "waiting": gettext_lazy("Waiting for a free brush"),
     "painting": gettext_lazy("Painting you in"),
     "comparing": gettext_lazy("Checking the likeness"),
     "finishing": gettext_lazy("Trimming the edges"),

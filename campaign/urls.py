@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from campaign import door, views
+from campaign import door, views, webhooks
 from campaign.consumers import TOKEN
 
 app_name = "campaign"
@@ -31,4 +31,5 @@ urlpatterns = [
     path("media/<str:token>", door.media_file, name="media"),
     # The viewers that phones hand a model over to ask for a name that ends in .glb.
     path("media/<str:token>/<str:name>.glb", door.media_file, name="media-model"),
+    path("webhooks/fal/<str:ticket>", webhooks.fal, name="webhook"),
 ]

@@ -9,7 +9,7 @@ from figurine import kits, lettering
 from figurine.errors import UnknownKit
 from figurine.types import Array, Recipe
 
-ENGINES: Final = ("sculpt", "klein")
+ENGINES: Final = ("sculpt", "klein", "hosted")
 SWATCH_COLOURS: Final = 4
 """As many as can be told apart on a button of 44 px."""
 
@@ -94,6 +94,10 @@ def check(recipe: Recipe) -> None:
         from figurine.engines.klein import order  # noqa: PLC0415 - that room asks this one
 
         order.read(recipe)
+    if recipe.engine == "hosted":
+        from figurine.engines.hosted import wish  # noqa: PLC0415 - likewise
+
+        wish.read(recipe)
 
 
 def _swatch(palette: Array) -> tuple[str, ...]:

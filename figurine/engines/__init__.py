@@ -18,4 +18,8 @@ def load(name: str, workshop: Workshop | None = None) -> Engine:
         from figurine.engines.klein import KleinEngine  # noqa: PLC0415 - only where it is asked for
 
         return KleinEngine(workshop or Workshop())
+    if name == "hosted":
+        from figurine.engines.hosted.engine import HostedEngine  # noqa: PLC0415 - likewise
+
+        return HostedEngine(workshop or Workshop())
     raise ValueError(f"no engine named {name!r}")
