@@ -15,7 +15,7 @@ from django.test import Client
 
 from campaign import workers
 from deploy import pulse
-from deploy.celery import MISSING_MODEL_STATUS
+from deploy.celery import UNFIT_STATUS
 from tests.deploy.conftest import ROOT, is_alive, wait_for
 from tests.environment import VALKEY_SOCKET
 
@@ -65,7 +65,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 def test_worker_without_weights_says_the_command_and_ends(run: Run, tmp_path: Path) -> None:
     one = run("deploy.celery")
     _, said = one.communicate(timeout=START_S)
-    assert one.returncode == MISSING_MODEL_STATUS
+    assert one.returncode == UNFIT_STATUS
     assert "python manage.py weights fetch" in said
     assert workers.snapshot() == [], "it took its row away"
     assert pulse.main(["--ready", "--var", str(tmp_path)]) == 1
