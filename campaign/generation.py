@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
@@ -22,6 +23,7 @@ from campaign.errors import IllegalTransition, SelfieGone
 from campaign.leases import Claim
 from campaign.models import Figurine, GenerationJob, Submission, Transition
 from figurine import engines
+from figurine.engines import Engine
 from figurine.errors import Cancelled, FigurineError
 from figurine.types import Candidate, Recipe
 
@@ -30,8 +32,11 @@ log = structlog.get_logger(__name__)
 HARD_LIMIT_S: Final = 60.0
 """A face: a squad is that many times the work."""
 
-engine = functools.cache(engines.load)
-"""One warm engine a process."""
+
+@functools.cache
+def engine(name: str) -> Engine:
+    """The one engine of this name in this process. Raises ValueError for an unknown name."""
+    return engines.load(name, settings.WORKSHOP)
 
 
 def ready_jobs() -> QuerySet[GenerationJob]:
