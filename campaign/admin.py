@@ -20,7 +20,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from campaign import cards, desk, media, queries, record_admin
+from campaign import cards, desk, media, queries, record_admin, spending
 from campaign.campaign_form import CampaignForm
 from campaign.enums import SubmissionState
 from campaign.models import (
@@ -73,7 +73,7 @@ class CampaignAdmin(ModelAdmin):
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
     inlines = (EntryPointInline,)
-    readonly_fields = ("phone_page", "tally")
+    readonly_fields = ("phone_page", "tally", "spending")
     fieldsets = (
         (None, {"fields": ("name", "slug", "phone_page", "tally")}),
         (_("Opening hours"), {"fields": ("is_paused", "opens_at", "closes_at")}),
@@ -82,11 +82,22 @@ class CampaignAdmin(ModelAdmin):
             _("Figurines"),
             {
                 "fields": (
-                    "engine",
                     ("kit", "finish"),
                     "kits",
                     "finishes",
                     ("most_faces", "rerolls", "slot_s"),
+                )
+            },
+        ),
+        (
+            _("Engines"),
+            {
+                "fields": (
+                    ("engine", "second_engine", "patience_s"),
+                    ("candidates", "likeness"),
+                    "engine_options",
+                    ("hourly_budget_usd", "budget_usd"),
+                    "spending",
                 )
             },
         ),
@@ -142,6 +153,16 @@ class CampaignAdmin(ModelAdmin):
     @display(description=_("Phone page"))
     def phone_page(self, obj: Campaign) -> str:
         return _qr(phone_address(obj), side_px=140) if obj.pk else NOTHING
+
+    @display(description=_("Spent on hosted figurines"))
+    def spending(self, obj: Campaign) -> str:
+        if not obj.pk:
+            return NOTHING
+        so_far = spending.spent(obj)
+        return gettext("%(hour)s USD in the last hour, %(all)s USD in all") % {
+            "hour": f"{so_far.hour_usd:.2f}",
+            "all": f"{so_far.campaign_usd:.2f}",
+        }
 
     @display(description=_("Submissions"))
     def tally(self, obj: Campaign) -> str:

@@ -33,7 +33,17 @@ def _choose_many(label: StrOrPromise, help_text: StrOrPromise) -> forms.Multiple
 
 
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
-    engine = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+    engine = forms.ChoiceField(
+        label=_("Engine"),
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("Sculpt needs nothing; the others are in docs/engines.md."),
+    )
+    second_engine = forms.ChoiceField(
+        label=_("Second engine"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("Asked where the first is away or too slow. Sculpt always comes last."),
+    )
     kit = _choose_one(_("First kit"))
     finish = _choose_one(_("First finish"))
     kits = _choose_many(_("Kits on offer"), _("None ticked: every kit, later ones too."))
@@ -54,12 +64,17 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "offers_models": _("3D models"),
             "offers_prints": _("Print files"),
             "most_faces": _("Squads: faces in a selfie"),
+            "patience_s": _("Patience in seconds"),
+            "engine_options": _("Options of the engine"),
+            "hourly_budget_usd": _("Budget an hour, USD"),
+            "budget_usd": _("Budget in all, USD"),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         whole = offers.whole()
         self._offer("engine", [(name, name) for name in offers.ENGINES])
+        self._offer("second_engine", [("", _("None")), *((name, name) for name in offers.ENGINES)])
         self._offer("kit", [(kit.name, kit.title) for kit in whole.kits])
         self._offer("finish", [(one.name, one.title) for one in whole.finishes])
         self._offer("kits", [(kit.name, _kit_label(kit)) for kit in whole.kits])
@@ -68,21 +83,39 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         if gone:
             self.fields["kits"].help_text = _("Not in the library any more: %s.") % ", ".join(gone)
 
-    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+    def _offer(self, name: str, choices: list[tuple[str, StrOrPromise]]) -> None:
         field: Any = self.fields[name]
         field.choices = choices
 
     def clean(self) -> dict[str, Any] | None:
         cleaned: dict[str, Any] | None = super().clean()
-        names = ("engine", "kit", "finish", "kits", "finishes")
-        words = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
-        if len(words) < len(names):
+        names = ("engine", "second_engine", "kit", "finish", "kits", "finishes")
+        of_engines = ("candidates", "likeness", "engine_options")
+        words = {
+            name: self.cleaned_data[name]
+            for name in (*names, *of_engines)
+            if name in self.cleaned_data
+        }
+        if len(words) < len(names) + len(of_engines):
             return cleaned
+        wanted = Campaign(**words)
         try:
-            offers.check(Campaign(**words))
+            offers.of(wanted).pick(wanted.kit, wanted.finish)
         except (UnknownKit, MissingModel):
             self.add_error("kit", _("Not on offer: tick it below, or begin with another one."))
+            return cleaned
+        try:
+            offers.check(wanted)
+        except (UnknownKit, MissingModel) as error:
+            self.add_error("engine_options", _("No engine makes that: %s.") % error)
         return cleaned
+
+    def clean_engine_options(self) -> dict[str, Any]:
+        """Whatever Django takes for empty is no options; a list or a number is none."""
+        options = self.cleaned_data["engine_options"] or {}
+        if not isinstance(options, dict):
+            raise forms.ValidationError(_('Write it as {"name": "value"}.'))
+        return options
 
     def clean_theme(self) -> dict[str, str]:
         """Whatever Django takes for empty (nothing, [], null) is a theme without changes."""

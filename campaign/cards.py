@@ -16,7 +16,14 @@ from django.utils.translation import gettext_lazy
 
 from campaign import media, queries
 from campaign.decisions import VERDICTS, Verdict
-from campaign.enums import IN_WORK, HoldReason, RecallReason, RejectReason, SubmissionState
+from campaign.enums import (
+    IN_WORK,
+    FigurineMark,
+    HoldReason,
+    RecallReason,
+    RejectReason,
+    SubmissionState,
+)
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, Submission, Transition
 
@@ -51,6 +58,10 @@ class Card:
     safety: float | None
     safety_hold: float
     hold_reason: str
+    marks: str
+    """What an engine found worth a second look at this figurine."""
+    likeness: float | None
+    """Of figurine and selfie, -1..1; None where nobody measured it."""
     quality: float | None
     face_px: int | None
     face_box: list[float] | None
@@ -191,6 +202,8 @@ def _card(row: Row, *, user: User) -> Card:
         safety=None if row.nsfw_score is None else round(row.nsfw_score, 3),
         safety_hold=row.campaign.nsfw_hold,
         hold_reason=str(HoldReason(row.hold_reason).label) if row.hold_reason else "",
+        marks=_marks(figurine),
+        likeness=_likeness(figurine),
         quality=row.quality,
         face_px=None if row.face_px is None else round(row.face_px),
         face_box=row.face_box,
@@ -199,6 +212,17 @@ def _card(row: Row, *, user: User) -> Card:
         story=_story(row),
         verdicts=VERDICTS.get(state, ()),
     )
+
+
+def _marks(figurine: Figurine | None) -> str:
+    titles = dict(FigurineMark.choices)
+    return ". ".join(str(titles.get(mark, mark)) for mark in (figurine.marks if figurine else ()))
+
+
+def _likeness(figurine: Figurine | None) -> float | None:
+    if figurine is None or figurine.likeness is None:
+        return None
+    return round(figurine.likeness, 2)
 
 
 def label(submission: Submission) -> str:

@@ -104,6 +104,14 @@ class JobRole(models.TextChoices):
     STAND_IN = "stand_in", _("Sculpt's, while a slower engine works")
 
 
+class FigurineMark(models.TextChoices):
+    """What the crew should look at before they approve. The values are figurine.marks'."""
+
+    UNLIKE = "unlike", _("Not much like the selfie: look twice")
+    NO_FACE_IN_FIGURINE = "no_face_in_figurine", _("No face was found in the figurine")
+    NOT_MEASURED = "not_measured", _("Nobody has measured the likeness")
+
+
 class KeepsakeKind(models.TextChoices):
     """What there is to take home beside the picture."""
 

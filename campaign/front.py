@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
 
 from django.contrib import admin
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
-from campaign import cards, desk, queries
-from campaign.enums import SubmissionState
-from campaign.models import Submission
+from campaign import cards, desk, queries, spending, workers
+from campaign.enums import SubmissionState, WorkerState
+from campaign.models import Campaign, HostedRequest, Submission
 
 S = SubmissionState
+
+HOSTED: Final = "hosted"
+NEAR: Final = Decimal("0.9")
 
 SYMBOLS = {
     "Campaign": "storefront",
@@ -24,6 +30,8 @@ SYMBOLS = {
     "Consent": "handshake",
     "GenerationJob": "precision_manufacturing",
     "Keepsake": "redeem",
+    "HostedRequest": "cloud_upload",
+    "EngineWorker": "memory",
     "Screen": "tv",
     "Play": "play_circle",
     "User": "person",
@@ -88,5 +96,67 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "tally": cards.tally(None),
         "oldest": oldest,
         "funnel": funnel,
+        "engines": [_engine_line(seen) for seen in workers.snapshot()],
+        "costs": _costs(),
         "states": [S.REVIEW, S.HELD, S.QUEUED, S.GENERATING, S.APPROVED, S.FAILED],
     }
+
+
+@dataclass(frozen=True)
+class EngineLine:
+    """One worker as the first page shows it."""
+
+    name: str
+    engine: str
+    words: str
+    is_well: bool
+    device: str
+    peak_gb: str
+
+
+def _engine_line(seen: workers.Seen) -> EngineLine:
+    state = WorkerState(seen.state)
+    since = timezone.localtime(seen.beat_at)
+    words = state.label if seen.is_heard else _("Silent since %s") % since.strftime("%H:%M")
+    return EngineLine(
+        name=seen.node,
+        engine=seen.engine,
+        words=str(words),
+        is_well=seen.is_heard and state != WorkerState.STUCK,
+        device=seen.device,
+        peak_gb=f"{seen.peak_bytes / 1e9:.1f} GB" if seen.peak_bytes else "",
+    )
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """What a campaign has spent on hosted figurines."""
+
+    campaign: str
+    hour: str
+    whole: str
+    is_near: bool
+    """Nine tenths of a budget are gone."""
+
+
+def _costs() -> list[CostLine]:
+    """A line for each campaign that asks the hosted engine, or has."""
+    asks = Q(engine=HOSTED) | Q(second_engine=HOSTED)
+    has = Exists(HostedRequest.objects.filter(job__submission__campaign=OuterRef("pk")))
+    lines = []
+    for campaign in Campaign.objects.filter(asks | has):
+        so_far = spending.spent(campaign)
+        pairs = (
+            (so_far.hour_usd, campaign.hourly_budget_usd),
+            (so_far.campaign_usd, campaign.budget_usd),
+        )
+        hour, whole = (_of_budget(spent, cap) for spent, cap in pairs)
+        is_near = any(cap is not None and spent >= cap * NEAR for spent, cap in pairs)
+        lines.append(CostLine(campaign.name, hour, whole, is_near))
+    return lines
+
+
+def _of_budget(spent: Decimal, cap: Decimal | None) -> str:
+    if cap is None:
+        return f"{spent:.2f} USD"
+    return _("%(spent)s of %(cap)s USD") % {"spent": f"{spent:.2f}", "cap": f"{cap:.2f}"}

@@ -89,10 +89,13 @@ function write(card) {
     place.textContent = card[place.dataset.field] || (place.closest("dd") ? "–" : "");
   }
   one("[data-attention]").hidden = !card.hold_reason;
+  one("[data-marks]").hidden = !card.marks;
   one("[data-field=story]").hidden = !card.story;
   const isHigh = card.safety !== null && card.safety >= card.safety_hold;
   fact("safety", card.safety ?? "–", isHigh);
   fact("quality", card.quality === null ? "–" : `${Math.round(100 * card.quality)} %`);
+  fact("likeness", card.likeness ?? "–", card.marks !== "");
+  one("[data-fact=likeness]").hidden = card.likeness === null;
   fact("face", card.face_px ? `${card.face_px} px` : "–");
   form.action = `${base}review/${card.id}/decide/`;
   form.elements.namedItem("seen_at").value = card.since;
