@@ -82,16 +82,14 @@ def test_database_away_for_a_while_ends_no_beat(beating: Heart, tmp_path: Path) 
     wait_for(row)
 
 
-def test_full_disk_ends_no_beat(beating: Heart, tmp_path: Path) -> None:
+def test_pulse_that_cannot_be_written_ends_no_beat(beating: Heart, tmp_path: Path) -> None:
     wait_for(beating._file.exists)
-    beside = beating._file.with_suffix(".next")
-    beside.unlink(missing_ok=True)
-    beating._file.unlink()
-    beating._file.parent.rmdir()
+    folder = beating._file.parent.rename(tmp_path / "elsewhere")
+    last = pulse.read(folder / beating._file.name)
     EngineWorker.objects.all().delete()
     wait_for(row)
-    beating._file.parent.mkdir()
-    wait_for(beating._file.exists)
+    folder.rename(beating._file.parent)
+    wait_for(lambda: (now := pulse.read(beating._file)) and last and now.at_s > last.at_s)
 
 
 @pytest.mark.parametrize(
