@@ -35,7 +35,7 @@ class Pace:
     """Between two questions to the provider, where no webhook tells."""
     slow_poll_s: float = 3.0
     """The same, where one does."""
-    heed_s: float = 0.1
+    heed_s: float = 0.2
     """Between two looks at who cancels and at what the webhook brought."""
     unsure_s: float = 60.0
     """How long a webhook is waited for after a crash between submitting and recording."""
