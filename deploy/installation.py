@@ -216,8 +216,7 @@ async def _start(
     )
     done("Web server ready, workers starting")
     if painters:
-        names = ", ".join(painter.name for painter in painters)
-        console.step(f"Engines warming up: {names}", took_s=0.0)
+        console.say(f"    Warming up: {', '.join(painter.name for painter in painters)}")
 
     if not address.lan_addresses():
         console.warn("This machine is in no network: only it can open these pages.")
