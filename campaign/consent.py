@@ -22,6 +22,12 @@ SQUAD_TEXT: Final = (
 )
 """What is added where a campaign makes squads: one person ticks the box for all."""
 
+HOSTED_TEXT: Final = (
+    "My figurine may be painted by fal, a company that the campaign hired for it: the part of my "
+    "photo with my face goes there for that, and fal is asked to keep neither it nor the figurine."
+)
+"""What is added where a campaign may use the hosted engine (docs/hosted.md)."""
+
 
 def text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

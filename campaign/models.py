@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaign import storage
-from campaign.consent import CONSENT_TEXT, CONSENT_VERSION, SQUAD_TEXT
+from campaign.consent import CONSENT_TEXT, CONSENT_VERSION, HOSTED_TEXT, SQUAD_TEXT
 from campaign.enums import (
     HoldReason,
     JobOutcome,
@@ -172,9 +172,12 @@ class Campaign(models.Model):
     @property
     def terms(self) -> str:
         """Every word that people agree to."""
-        if self.most_faces == 1:
-            return self.consent_text
-        return f"{self.consent_text}\n\n{SQUAD_TEXT}"
+        told = [self.consent_text]
+        if self.most_faces > 1:
+            told.append(SQUAD_TEXT)
+        if "hosted" in self.engines:
+            told.append(HOSTED_TEXT)
+        return "\n\n".join(told)
 
     @property
     def engines(self) -> tuple[str, ...]:

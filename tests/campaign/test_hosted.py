@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from campaign import hosted
+from campaign.consent import HOSTED_TEXT, SQUAD_TEXT
 from campaign.hosted import JobLedger
 from campaign.models import Campaign, GenerationJob, HostedRequest, Submission
 from figurine.engines.hosted import endpoints
@@ -134,6 +135,19 @@ def test_ticket_nobody_gave_out_is_nobodys(ledger: Ledger) -> None:
         None
     ] * 4
     assert ticket.replace(".", "").replace("-", "").replace("_", "").isalnum()  # as it is in a path
+
+
+@pytest.mark.parametrize(
+    ("engine", "second", "is_told"),
+    [("hosted", "", True), ("klein", "hosted", True), ("klein", "", False), ("sculpt", "", False)],
+)
+def test_people_agree_to_the_provider_where_it_may_be_used(
+    campaign: Campaign, engine: str, second: str, is_told: bool
+) -> None:
+    campaign.engine, campaign.second_engine, campaign.consent_text = engine, second, "Yes."
+    assert campaign.terms == (f"Yes.\n\n{HOSTED_TEXT}" if is_told else "Yes.")
+    campaign.most_faces = 2
+    assert campaign.terms.split("\n\n")[1:] == [SQUAD_TEXT, *([HOSTED_TEXT] if is_told else [])]
 
 
 # -- with the engine's own desk, over HTTP

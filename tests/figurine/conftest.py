@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from figurine.decode import decode
@@ -9,6 +11,7 @@ from figurine.engines.sculpt import SculptEngine
 from figurine.gate import admit
 from figurine.types import Selfie
 from tests import photos
+from tests.figurine.queue_server import QueueServer
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +22,10 @@ def engine() -> SculptEngine:
 @pytest.fixture(scope="module")
 def selfie() -> Selfie:
     return admit(decode(photos.portrait("obama").read_bytes()))
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[QueueServer]:
+    """A provider of hosted figurines, on this machine."""
+    with QueueServer() as server:
+        yield server

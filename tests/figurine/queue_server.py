@@ -134,6 +134,7 @@ class QueueServer:
 class _Handler(BaseHTTPRequestHandler):
     queue: QueueServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for its head to be heard
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -55,12 +55,6 @@ class Remembering(SculptEngine):
         return self.renders[key]
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[QueueServer]:
-    with QueueServer() as server:
-        yield server
-
-
 @pytest.fixture
 def server(provider: QueueServer) -> QueueServer:
     provider.forget()

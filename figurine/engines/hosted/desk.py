@@ -21,9 +21,11 @@ log = structlog.get_logger(__name__)
 
 DONE: Final = "done"
 UNPAID: Final = frozenset({401, 402, 403})
-LATER: Final = frozenset({408, 409, 425, 429})
-"""Answers about the queue, not about the request: it goes on there."""
-PATIENCE: Final = 5
+GONE: Final = 404
+LATER: Final = frozenset({408, 409, 425, 429, 502, 503})
+"""Answers to a question for the result that are the queue's, or of what stands before it, and not
+the model's: the request goes on."""
+PATIENCE: Final = 8
 """How often in a row a request may be asked after in vain before the try is given up."""
 
 
@@ -35,7 +37,7 @@ class Pace:
     """Between two questions to the provider, where no webhook tells."""
     slow_poll_s: float = 3.0
     """The same, where one does."""
-    heed_s: float = 0.1
+    heed_s: float = 0.2
     """Between two looks at who cancels and at what the webhook brought."""
     unsure_s: float = 60.0
     """How long a webhook is waited for after a crash between submitting and recording."""
@@ -167,24 +169,28 @@ class Desk:
                 return
             if time.monotonic() > deadline_s:
                 # They stay out: the next try picks them up
-                for one in waiting:
-                    one.result = one.result or ProviderTimeout(f"{self._endpoint.wait_s:.0f} s")
+                for one in out:
+                    if one.result is None:
+                        one.result = ProviderTimeout(f"{self._endpoint.wait_s:.0f} s")
                 return
             time.sleep(self._pace.heed_s)
 
     def _look(self, one: _Out) -> None:
-        """Collect it, if it is done; ask about it, if it is time to."""
+        """Ask about it, or collect it, if it is time to."""
+        is_news = (
+            one.stage != "collecting" and self._webhook and self._ledger.is_finished(one.request_id)
+        )
+        if is_news:
+            one.stage = "collecting"
+        is_slow = self._webhook and one.stage != "collecting"
+        every_s = self._pace.slow_poll_s if is_slow else self._pace.poll_s
+        if not is_news and time.monotonic() - one.asked_s < every_s:
+            return
+        one.asked_s = time.monotonic()
         if one.stage != "collecting":
-            if self._webhook and self._ledger.is_finished(one.request_id):
-                one.stage = "collecting"
-            else:
-                every_s = self._pace.slow_poll_s if self._webhook else self._pace.poll_s
-                if time.monotonic() - one.asked_s < every_s:
-                    return
-                one.asked_s = time.monotonic()
-                self._patiently(one, lambda: self._ask(one))
+            self._patiently(one, self._ask)
         if one.stage == "collecting" and one.result is None:
-            self._patiently(one, lambda: self._collect(one))
+            self._patiently(one, self._collect)
 
     def _ask(self, one: _Out) -> None:
         standing = self._queue.standing(self._endpoint.path, one.request_id)
@@ -192,22 +198,26 @@ class Desk:
         one.most = max(one.most, standing.position)
 
     def _collect(self, one: _Out) -> None:
-        one.result = self._queue.collect(self._endpoint.path, one.request_id)
+        try:
+            one.result = self._queue.collect(self._endpoint.path, one.request_id)
+        except Failure as failure:
+            # The model's own answer to the request comes as the status of this question
+            if failure.status not in (None, GONE, *LATER, *UNPAID):
+                failure.is_final = True
+            raise
         self._ledger.close(one.ask.key, outcome=DONE)
 
-    def _patiently(self, one: _Out, step: Callable[[], None]) -> None:
+    def _patiently(self, one: _Out, step: Callable[[_Out], None]) -> None:
         """Do it; a failure that says nothing about the request itself is borne a few times."""
         try:
-            step()
+            step(one)
         except Failure as failure:
             one.failures += 1
-            status = failure.status
-            if status in UNPAID:
-                one.result = failure.error  # stays out, until the crew has seen to the key
-            elif failure.is_final or (status is not None and status not in LATER):
+            is_worn_out = one.failures >= PATIENCE
+            if failure.is_final or (is_worn_out and failure.status == GONE):
                 self._end(one, failure)
-            elif one.failures >= PATIENCE:
-                one.result = failure.error
+            elif is_worn_out or failure.status in UNPAID:
+                one.result = failure.error  # it stays out, for the next try to pick up
         else:
             one.failures = 0
 

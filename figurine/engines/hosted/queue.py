@@ -31,6 +31,8 @@ HEADERS: Final = {
 }
 """Source: the provider's documentation, "Data Retention & Storage"."""
 
+EXPIRED: Final = frozenset({403, 404, 410})
+"""A store's answers for a file that is there no more."""
 MISSHAPEN: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What reading an answer of another shape than the documented one may raise."""
 
@@ -117,7 +119,14 @@ class Queue:
         return True
 
     def _fetched(self, url: str) -> bytes:
-        return wire.download(url, base=self._base, max_bytes=bounds.MAX_BYTES)
+        try:
+            return wire.download(url, base=self._base, max_bytes=bounds.MAX_BYTES)
+        except Failure as failure:
+            if failure.status is None:
+                raise
+            # Of the store, which knows nothing of keys and accounts
+            broke = ProviderBroke(f"the result cannot be fetched: status {failure.status}")
+            raise Failure(broke, is_final=failure.status in EXPIRED) from None
 
 
 class _reading:
