@@ -97,10 +97,11 @@ def _unserved(campaign: Campaign, seen: set[str]) -> Iterator[CheckMessage]:
     if "hosted" not in campaign.engines:
         return
     if not settings.WORKSHOP.hosted_key and "hosted" not in seen:
-        yield Error(
-            f"{whose} wants the hosted engine, and there is no key for it.",
+        # No error: `migrate` would refuse, and with it the admin in which it can be mended.
+        yield Warning(
+            f"{whose} wants the hosted engine, and there is no key for it: others do its work.",
             hint="Set DIORAMA_FAL_KEY, or choose another engine.",
-            id="deploy.E006",
+            id="deploy.W004",
         )
     if campaign.hourly_budget_usd is None and campaign.budget_usd is None:
         yield Warning(

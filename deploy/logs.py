@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import structlog
 
-KEY: Final = re.compile(r"""(/(?:s|media)/)[^\s/?"'<>\\]+""")
-"""What opens a participant's page or socket (/s/…, /ws/s/…) or a picture."""
+KEY: Final = re.compile(r"""(/(?:s|media|webhooks/fal)/)[^\s/?"'<>\\]+""")
+"""What opens a participant's page or socket (/s/…, /ws/s/…), a picture, or a provider's ticket."""
 
 
 def blank_keys(logger: Any, method: str, line: Any) -> str:

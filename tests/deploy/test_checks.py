@@ -100,9 +100,9 @@ def test_webhook_that_is_not_https_is_a_warning(
         ({}, []),
         ({"engine": "klein"}, ["deploy.W001"]),
         ({"second_engine": "klein"}, []),  # sculpt comes first, and always works
-        ({"engine": "klein", "second_engine": "hosted"}, ["deploy.W001", "deploy.E006"]),
-        ({"engine": "hosted"}, ["deploy.E006"]),
-        ({"engine": "hosted", "budget_usd": None}, ["deploy.E006", "deploy.W002"]),
+        ({"engine": "klein", "second_engine": "hosted"}, ["deploy.W001", "deploy.W004"]),
+        ({"engine": "hosted"}, ["deploy.W004"]),
+        ({"engine": "hosted", "budget_usd": None}, ["deploy.W004", "deploy.W002"]),
     ],
 )
 def test_engine_that_nobody_serves_is_told(
