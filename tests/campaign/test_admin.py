@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from campaign.enums import SubmissionState
 from campaign.models import (
     Campaign,
     Consent,
+    EngineWorker,
     EntryPoint,
     Figurine,
     GenerationJob,
+    HostedRequest,
     Keepsake,
     Submission,
     Transition,
@@ -209,7 +214,7 @@ def fields_of(campaign: Campaign, **changed: str) -> dict[str, str]:
         name: str(getattr(campaign, name))
         for name in (
             *("name", "slug", "headline", "strapline", "engine", "kit", "finish", "slot_s"),
-            *("most_faces", "rerolls"),
+            *("most_faces", "rerolls", "patience_s", "candidates", "likeness"),
             *(
                 "nsfw_hold",
                 "nsfw_reject",
@@ -221,7 +226,7 @@ def fields_of(campaign: Campaign, **changed: str) -> dict[str, str]:
         )
     }
     empty = {"entry_points-TOTAL_FORMS": "0", "entry_points-INITIAL_FORMS": "0", "theme": "{}"}
-    return {**kept, **empty, **changed}
+    return {**kept, **empty, "engine_options": "{}", **changed}
 
 
 @pytest.mark.parametrize(
@@ -316,6 +321,38 @@ def test_campaign_whose_kit_is_gone_can_be_opened_and_mended(
     assert (answer.status_code, Campaign.objects.get().kits) == (302, ["soldier"])
 
 
+def test_campaign_takes_its_engines_and_what_they_are_asked(
+    crew: Client, campaign: Campaign
+) -> None:
+    wanted = {"engine": "klein", "second_engine": "hosted", "patience_s": "12", "candidates": "3"}
+    asked = {"engine_options": '{"references": "composite"}', "hourly_budget_usd": "4.50"}
+    answer = crew.post(change(campaign), fields_of(campaign, **wanted, **asked))
+    assert answer.status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.engines == ("klein", "hosted", "sculpt")
+    assert (campaign.patience_s, campaign.candidates) == (12, 3)
+    assert campaign.engine_options == {"references": "composite"}
+    assert campaign.hourly_budget_usd == Decimal("4.50")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ('{"references": "three"}', "No engine makes that: references must be one of"),
+        ('["two"]', "Write it as {&quot;name&quot;: &quot;value&quot;}."),
+    ],
+)
+def test_campaign_refuses_options_that_no_engine_understands(
+    crew: Client, campaign: Campaign, options: str, words: str
+) -> None:
+    fields = fields_of(campaign, engine="klein", engine_options=options)
+    answer = crew.post(change(campaign), fields)
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    campaign.refresh_from_db()
+    assert (campaign.engine, campaign.engine_options) == ("sculpt", {})
+
+
 # --- the way around -------------------------------------------------------------------------------
 def test_first_page_leads_to_the_desk(crew: Client, campaign: Campaign) -> None:
     shelf.put(campaign)
@@ -323,6 +360,40 @@ def test_first_page_leads_to_the_desk(crew: Client, campaign: Campaign) -> None:
     page = crew.get(reverse("admin:index")).content.decode()
     assert reverse("admin:campaign_submission_review") in page
     assert page.count('data-count="waiting">1<') == 2, "in the sidebar and as the main thing"
+
+
+def test_first_page_tells_how_each_engine_stands(crew: Client, campaign: Campaign) -> None:
+    vitals = {"host": "box", "pid": 7, "device": "NVIDIA H100", "peak_bytes": 11_200_000_000}
+    EngineWorker.objects.create(
+        node="worker-gpu-0@box", engine="klein", state="ready", beat_at=timezone.now(), **vitals
+    )
+    EngineWorker.objects.create(
+        node="worker-hosted@box",
+        engine="hosted",
+        state="ready",
+        beat_at=timezone.now() - timedelta(minutes=5),
+        host="box",
+        pid=8,
+    )
+    page = crew.get(reverse("admin:index")).content.decode()
+    assert re.search(r"klein</th><td\s*>Ready</td><td>worker-gpu-0@box</td>", page)
+    assert "<td>NVIDIA H100</td><td>11.2 GB</td>" in page
+    assert re.search(r'hosted</th><td class="is-bad">Silent since \d\d:\d\d</td>', page)
+
+
+def test_first_page_tells_what_hosted_figurines_have_cost(crew: Client, campaign: Campaign) -> None:
+    page = crew.get(reverse("admin:index")).content.decode()
+    assert "Hosted figurines" not in page
+    submission = shelf.put(campaign)
+    Campaign.objects.update(second_engine="hosted", hourly_budget_usd="0.10", budget_usd="50")
+    HostedRequest.objects.create(
+        job=submission.jobs.get(), key="k", endpoint="e", cost_usd=Decimal("0.095")
+    )
+    page = crew.get(reverse("admin:index")).content.decode()
+    assert '<td class="is-bad">0.10 of 0.10 USD</td>' in page
+    assert "0.10 of 50.00 USD" in page
+    told = crew.get(change(campaign)).content.decode()
+    assert "0.10 USD in the last hour, 0.10 USD in all" in told
 
 
 def test_first_page_hides_the_desk_from_others(client: Client, campaign: Campaign) -> None:

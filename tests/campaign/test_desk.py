@@ -15,8 +15,9 @@ from django.utils import timezone
 from PIL import Image
 
 from campaign import decisions, generation, lifecycle, rerolls, retention
-from campaign.enums import SubmissionState
+from campaign.enums import FigurineMark, SubmissionState
 from campaign.models import Campaign, ReviewClaim, Submission, Transition
+from figurine import marks
 from tests import shelf
 from tests.campaign.test_generation import FrameEngine
 
@@ -173,6 +174,23 @@ def test_held_one_shows_the_selfie_alone(crew: Client, campaign: Campaign) -> No
     assert (bool(card["selfie_url"]), card["figurine_url"]) == (True, "")
     assert card["verdicts"] == ["release", "reject"]
     assert card["hold_reason"] == "The safety score is in between"
+
+
+def test_card_tells_how_like_the_figurine_is_and_what_to_look_at(
+    crew: Client, campaign: Campaign
+) -> None:
+    submission = shelf.put(campaign)
+    submission.figurines.update(likeness=0.2149, marks=[marks.UNLIKE])
+    (card,) = queue(crew)["cards"]
+    assert (card["likeness"], card["marks"]) == (0.21, "Not much like the selfie: look twice")
+    page = crew.get(REVIEW).content.decode()
+    assert re.search(r"<dt>Likeness</dt><dd>0.21</dd>", page)
+    assert "Not much like the selfie: look twice" in page
+
+
+def test_every_mark_of_an_engine_has_words() -> None:
+    told = {value for name, value in vars(marks).items() if name.isupper()}
+    assert told == set(FigurineMark.values)
 
 
 def test_card_pictures_open_for_the_crew(crew: Client, campaign: Campaign) -> None:
