@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 from django.conf import settings
 
 from deploy import pulse
-from figurine.errors import MissingModel
+from figurine.errors import FigurineError
 
 if TYPE_CHECKING:
     from deploy.heart import Heart
@@ -29,9 +29,10 @@ WARM_UP_LIMIT_S: Final = 600.0
 
 ENGINES: Final = {"generation": "sculpt", "worker-gpu": "klein", "worker-hosted": "hosted"}
 """By how the worker's name begins, the engine that is warm in it before it takes work."""
-MISSING_MODEL_STATUS: Final = 78
-BROKEN_ENGINE_STATUS: Final = 70
-"""Exit statuses. Source: sysexits(3), EX_CONFIG and EX_SOFTWARE."""
+UNFIT_STATUS: Final = 78
+BROKEN_STATUS: Final = 70
+"""Of a worker whose engine lacks something (weights, a licence, a key), and of one whose engine
+broke. Source: sysexits(3), EX_CONFIG and EX_SOFTWARE."""
 
 app = Celery("diorama", broker=settings.BROKER_URL)
 app.conf.update(
@@ -128,15 +129,11 @@ def _warm_up(heart: Heart) -> None:
         with workers.at_work(f"warming up {heart.engine}", limit_s=WARM_UP_LIMIT_S):
             engine = generation.engine(heart.engine)
             engine.warm_up()
-    except MissingModel as missing:
-        log.critical(
-            "a model file is missing, this worker ends itself",
-            engine=heart.engine,
-            missing=str(missing),
-            command=f"python manage.py weights fetch {heart.engine}",
-        )
-        raise SystemExit(MISSING_MODEL_STATUS) from None
+    except FigurineError as error:
+        # A missing model's words name the command that brings it.
+        log.critical("this worker ends itself", engine=heart.engine, why=str(error))
+        raise SystemExit(UNFIT_STATUS if error.permanent else BROKEN_STATUS) from None
     except Exception as error:
-        log.critical("engine does not start, this worker ends itself", exc_info=True)
-        raise SystemExit(BROKEN_ENGINE_STATUS) from error
+        log.critical("this worker ends itself", engine=heart.engine, exc_info=True)
+        raise SystemExit(BROKEN_STATUS) from error
     heart.ready(engine)

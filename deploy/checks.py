@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
 
+from campaign import workers
+from campaign.models import Campaign
 from figurine import weights
-from figurine.errors import MissingModel
+from figurine.errors import LicenceMissing, MissingModel
+from figurine.weights import manifest, store
+
+MOST_BATCH: Final = 64
+"""Far more than a card holds; beyond it somebody has mistaken what the number means."""
 
 
 @register(Tags.compatibility)
@@ -26,3 +35,89 @@ def check_weights(**_: Any) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+@register(Tags.compatibility)
+def check_gpu(**_: Any) -> list[CheckMessage]:
+    """What `klein` works with is here, where this installation starts workers for it."""
+    found: list[CheckMessage] = []
+    if not 1 <= settings.WORKSHOP.batch <= MOST_BATCH:
+        found.append(Error(f"DIORAMA_GPU_BATCH must be 1 to {MOST_BATCH}.", id="deploy.E002"))
+    if settings.GPU_WORKERS < 0:
+        found.append(Error("DIORAMA_GPU_WORKERS cannot be below 0.", id="deploy.E003"))
+    if settings.GPU_WORKERS > 0:
+        found += _unusable(["klein"])
+    return found
+
+
+@register(Tags.compatibility)
+def check_webhook(**_: Any) -> list[CheckMessage]:
+    """A provider calls back by https alone."""
+    asked = settings.FAL_WEBHOOK
+    if not asked or settings.WORKSHOP.hosted_webhook.startswith("https://"):
+        return []
+    return [
+        Warning(
+            f"DIORAMA_FAL_WEBHOOK={asked} leads to no https address: results are polled for.",
+            hint="Set DIORAMA_PUBLIC_URL to the https address that the world reaches.",
+            id="deploy.W003",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_engines(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """The engines that campaigns want can work. Asked with the database, as `migrate` does."""
+    if not databases:
+        return []
+    try:
+        campaigns = list(Campaign.objects.all())
+        seen = {worker.engine for worker in workers.snapshot()}
+    except DatabaseError:  # not migrated yet
+        return []
+    models = {
+        str(campaign.engine_options["model"])
+        for campaign in campaigns
+        if "klein" in campaign.engines and "model" in campaign.engine_options
+    }
+    found = [one for campaign in campaigns for one in _unserved(campaign, seen)]
+    if settings.GPU_WORKERS > 0:
+        found += _unusable(sorted(models - {"klein"}))
+    return found
+
+
+def _unserved(campaign: Campaign, seen: set[str]) -> Iterator[CheckMessage]:
+    whose = f"Campaign {campaign.slug!r}"
+    if "klein" in campaign.engines and not settings.GPU_WORKERS and "klein" not in seen:
+        yield Warning(
+            f"{whose} wants klein, and no worker for it was ever seen: others do its work.",
+            hint="Set DIORAMA_GPU_WORKERS, or start a worker-gpu elsewhere (docs/engines.md).",
+            id="deploy.W001",
+        )
+    if "hosted" not in campaign.engines:
+        return
+    if not settings.WORKSHOP.hosted_key and "hosted" not in seen:
+        yield Error(
+            f"{whose} wants the hosted engine, and there is no key for it.",
+            hint="Set DIORAMA_FAL_KEY, or choose another engine.",
+            id="deploy.E006",
+        )
+    if campaign.hourly_budget_usd is None and campaign.budget_usd is None:
+        yield Warning(
+            f"{whose} may spend any amount on hosted figurines.",
+            hint="Give it a budget, by the hour or in all.",
+            id="deploy.W002",
+        )
+
+
+def _unusable(engines: Iterable[str]) -> Iterator[CheckMessage]:
+    """Of these engines, or models of one, every set of weights that cannot be used here."""
+    for one in manifest.chosen(list(engines)):
+        try:
+            store.check_licence(one, settings.WORKSHOP)
+        except LicenceMissing as refused:
+            yield Error(f"A worker for a GPU cannot start: {refused}.", id="deploy.E005")
+            continue
+        home = settings.WORKSHOP.weights
+        if problem := store.problem(store.known(one.name, home), home):
+            yield Error(f"A worker for a GPU cannot start: {problem}.", id="deploy.E004")

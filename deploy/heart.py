@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 BEAT_EVERY_S: Final = 4.0
 SWEEP_EVERY_BEATS: Final = 900
+GOODBYE_S: Final = 1.0
+"""Of the 2.5 s that a supervisor gives all of it."""
 
 
 class Heart:
@@ -61,11 +63,11 @@ class Heart:
         self._news.set()
 
     def stop(self) -> None:
-        """Returns when nothing beats any more, and nothing says that somebody does."""
+        """Returns when nothing beats any more, or the database takes too long to hear that."""
         self._over.set()
         self._news.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(GOODBYE_S)
 
     @property
     def is_ready(self) -> bool:

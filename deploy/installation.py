@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -153,17 +155,10 @@ async def _start(
     environment = _environment(var, listening, broker)
     painters = _painters(environment, var)
 
-    # 0. What the engines beyond sculpt need
+    # 0. What the engines beyond sculpt need, before anything runs without it
     if painters:
-        check = await supervisor.run_once(
-            programs.manage("check", name="check", environment=environment)
-        )
-        if check.status:
-            raise StartFailure(
-                ExitCode.MISCONFIGURED,
-                f"The GPU or the hosted engine lacks something; see {var.logs / 'check.log'}.",
-            )
-        done("Engines checked")
+        await _check(var, supervisor, environment)
+        done("Engines have what they need")
 
     # 1. The doorbell
     valkey = supervisor.start(broker.program(environment=environment))
@@ -221,8 +216,7 @@ async def _start(
     )
     done("Web server ready, workers starting")
     if painters:
-        names = ", ".join(painter.name for painter in painters)
-        console.step(f"Engines warming up: {names}", took_s=0.0)
+        console.say(f"    Warming up: {', '.join(painter.name for painter in painters)}")
 
     if not address.lan_addresses():
         console.warn("This machine is in no network: only it can open these pages.")
@@ -237,18 +231,40 @@ async def _start(
 
 def _painters(environment: Mapping[str, str], var: VarFolder) -> list[Program]:
     """Workers of the engines beyond sculpt that the operator asked for. Raises StartFailure."""
-    asked = environment.get("DIORAMA_GPU_WORKERS", "").strip() or "0"
-    if not asked.isdecimal():
+    gpus = _setting("DIORAMA_GPU_WORKERS", environment) or "0"
+    if not gpus.isdecimal():
         raise StartFailure(
-            ExitCode.USAGE, f"DIORAMA_GPU_WORKERS is how many GPUs to use, not {asked!r}."
+            ExitCode.USAGE, f"DIORAMA_GPU_WORKERS is how many GPUs to use, not {gpus!r}."
         )
     found = [
         programs.gpu_worker(index, environment=environment, var=var.path)
-        for index in range(int(asked))
+        for index in range(int(gpus))
     ]
-    if environment.get("DIORAMA_FAL_KEY") or environment.get("DIORAMA_FAL_KEY_FILE"):
+    if _setting("DIORAMA_FAL_KEY", environment):
         found.append(programs.hosted_worker(environment=environment))
     return found
+
+
+def _setting(name: str, environment: Mapping[str, str]) -> str:
+    """As deploy/settings.py reads it. Raises StartFailure for a file that cannot be read."""
+    file = environment.get(f"{name}_FILE")
+    try:
+        return (Path(file).read_text() if file else environment.get(name, "")).strip()
+    except OSError as error:
+        raise StartFailure(
+            ExitCode.MISCONFIGURED, f"{name}_FILE cannot be read ({error.strerror})."
+        ) from None
+
+
+async def _check(var: VarFolder, supervisor: Supervisor, environment: Mapping[str, str]) -> None:
+    """Run the system checks. Raises StartFailure with the errors' own words."""
+    log = var.logs / "check.log"
+    before = log.stat().st_size if log.exists() else 0
+    check = programs.manage("check", name="check", environment=environment)
+    if (await supervisor.run_once(check)).status:
+        said = log.read_bytes()[before:].decode(errors="replace")
+        errors = re.findall(r"\(deploy\.E\d+\) (.+)", said)
+        raise StartFailure(ExitCode.MISCONFIGURED, " ".join([*errors, f"See {log}."]))
 
 
 def _environment(var: VarFolder, listening: Listening, broker: Broker) -> dict[str, str]:

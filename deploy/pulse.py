@@ -121,43 +121,42 @@ def watch_over(command: Sequence[str], watch: Watch, *, grace_s: float = GRACE_S
     exit status, 128 and the signal's number where a signal ended it. Whoever watches is killed?
     Then nothing of it lives on (deploy/reaper.py).
     """
-    stop_by_s: float | None = None
+    asked_s: list[float] = []
     process: subprocess.Popen[bytes] | None = None
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stop_by_s
-        stop_by_s = stop_by_s or time.monotonic() + grace_s
+        asked_s.append(time.monotonic())
         if process:
             process.send_signal(signal.SIGTERM)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     reaper = Reaper()
-    status = 0
+    status, is_hung = 0, True
     try:
-        while stop_by_s is None:
+        while is_hung and not asked_s:
+            reaper.ensure()
             started_s = watch.begin()
             process = subprocess.Popen(  # noqa: S603 - the operator's own command
                 command, start_new_session=True, preexec_fn=reaper.enrol
             )
             reaper.add(process.pid)
-            was_hung = False
-            while process.poll() is None:
+            if asked_s:  # between the look above and here
+                process.send_signal(signal.SIGTERM)
+            why = ""
+            while not why and process.poll() is None:
                 now_s = time.monotonic()
-                if stop_by_s is not None:
-                    why = "it does not stop when asked" if now_s > stop_by_s else ""
-                else:
+                if not asked_s:
                     why = watch.complaint(started_s=started_s, now_s=now_s)
-                    was_hung = bool(why)
-                if why:
-                    print(f"pulse: {why}; killing {process.pid}", file=sys.stderr, flush=True)
-                    break
-                _wait(process, watch.every_s)
+                elif now_s > asked_s[0] + grace_s:
+                    why = "it does not stop when asked"
+                if not why:
+                    _wait(process, watch.every_s)
+            if is_hung := bool(why):
+                print(f"pulse: {why}; killing {process.pid}", file=sys.stderr, flush=True)
             kill_group(process.pid)  # it, if it hung, and all that it left behind
             status = process.wait()
             reaper.release(process.pid)
-            if not was_hung:
-                break
     finally:
         reaper.close()
     return status if status >= 0 else 128 - status

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy import pulse
 from deploy.exits import ExitCode, StartFailure
-from deploy.installation import Listening, stop_signals
+from deploy.installation import Listening, _painters, stop_signals
 from deploy.var_folder import VarFolder, open_var
 
 
@@ -77,3 +78,50 @@ def test_closed_terminal_stops_all_unless_under_nohup(
         assert stop_signals() == expected
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({}, []),
+        ({"DIORAMA_GPU_WORKERS": "0", "DIORAMA_FAL_KEY": ""}, []),
+        ({"DIORAMA_GPU_WORKERS": "2"}, ["worker-gpu-0", "worker-gpu-1"]),
+        ({"DIORAMA_FAL_KEY": "k"}, ["worker-hosted"]),
+        ({"DIORAMA_GPU_WORKERS": "1", "DIORAMA_FAL_KEY": "k"}, ["worker-gpu-0", "worker-hosted"]),
+    ],
+)
+def test_engines_beyond_sculpt_run_where_they_are_asked_for(
+    var: VarFolder, asked: dict[str, str], names: list[str]
+) -> None:
+    assert [program.name for program in _painters(asked, var)] == names
+
+
+def test_key_in_a_file_asks_for_the_hosted_worker(var: VarFolder, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k\n")
+    asked = {"DIORAMA_FAL_KEY_FILE": str(tmp_path / "key")}
+    assert [program.name for program in _painters(asked, var)] == ["worker-hosted"]
+    with pytest.raises(StartFailure, match="DIORAMA_FAL_KEY_FILE cannot be read"):
+        _painters({"DIORAMA_FAL_KEY_FILE": str(tmp_path / "gone")}, var)
+
+
+def test_number_of_gpus_that_is_none_is_refused(var: VarFolder) -> None:
+    with pytest.raises(StartFailure) as caught:
+        _painters({"DIORAMA_GPU_WORKERS": "all"}, var)
+    assert caught.value.code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("allowed", "cards"), [("", ["0", "1"]), ("3, GPU-5f", ["3", "GPU-5f"]), ("2", ["2", "-1"])]
+)
+def test_each_gpu_worker_sees_one_card_and_is_watched(
+    var: VarFolder, allowed: str, cards: list[str]
+) -> None:
+    asked = {"DIORAMA_GPU_WORKERS": "2", "CUDA_VISIBLE_DEVICES": allowed}
+    programs = _painters(asked, var)
+    assert [program.environment["CUDA_VISIBLE_DEVICES"] for program in programs] == cards
+    watched = [program.watch.file for program in programs if program.watch]
+    assert watched == [pulse.file_of(program.name, var=var.path) for program in programs]
+    for program in programs:
+        words = " ".join(program.command)
+        assert "-Q gpu -c 1 -P solo" in words
+        assert f"--hostname {program.name}@%h" in words

@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
+from django.urls import resolve
+
+from campaign import webhooks
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "deploy/settings.py").read_text()
@@ -122,3 +126,52 @@ def test_postgres_by_address(tmp_path: Path) -> None:
         DIORAMA_DATABASE_URL="postgresql://u:p@db.example/diorama",
     )
     assert done.stdout.strip() == "django.db.backends.postgresql db.example"
+
+
+@pytest.mark.parametrize(
+    ("asked", "public_url", "address"),
+    [
+        ("", "https://x.example", ""),
+        ("1", "https://x.example", "https://x.example/webhooks/fal"),
+        ("1", "http://x.example", ""),
+        ("https://tunnel.example/webhooks/fal", "http://x.example", None),
+    ],
+)
+def test_webhook_is_by_https_or_as_the_operator_says(
+    tmp_path: Path, asked: str, public_url: str, address: str | None
+) -> None:
+    done = load(
+        "settings.WORKSHOP.hosted_webhook",
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DIORAMA_PUBLIC_URL=public_url,
+        DIORAMA_FAL_WEBHOOK=asked,
+    )
+    assert done.stdout.strip() == (asked if address is None else address)
+
+
+def test_webhook_of_settings_is_the_one_that_answers() -> None:
+    assert resolve(f"{django_settings.FAL_WEBHOOK_PATH}/ticket").func is webhooks.fal
+
+
+def test_engines_get_what_the_environment_says_and_the_key_stays_unsaid(tmp_path: Path) -> None:
+    done = load(
+        "settings.WORKSHOP.hosted_key == 'hush', settings.WORKSHOP",
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DIORAMA_FAL_KEY="hush",
+        DIORAMA_LICENCES="buffalo-l",
+        DIORAMA_KLEIN_LEVERS="compile,fp8",
+        DIORAMA_GPU_DEVICE="cuda:1",
+        DIORAMA_GPU_BATCH="4",
+    )
+    assert done.stdout.split()[0] == "True"
+    assert "hush" not in done.stdout
+    for part in (
+        "{'buffalo-l'}",
+        "('compile', 'fp8')",
+        "'cuda:1'",
+        "batch=4",
+        f"{tmp_path}/weights",
+    ):
+        assert part in done.stdout

@@ -181,12 +181,12 @@ def test_interrupted_start_stops_and_leaves_nothing(up: Up) -> None:
     assert alive(below) == []
 
 
-def refused(*options: str) -> tuple[int, str]:
+def refused(*options: str, **variables: str) -> tuple[int, str]:
     """Exit status and the sentence of a start that cannot be."""
     finished = subprocess.run(
         [sys.executable, "-m", "deploy.up", *options],
         cwd=ROOT,
-        env=environment(),
+        env=environment() | variables,
         capture_output=True,
         text=True,
         timeout=30,
@@ -208,6 +208,14 @@ def test_folder_unwritable_ends_with_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code, sentence = refused("--var", str(tmp_path / "file" / "var"))
     assert code == ExitCode.UNWRITABLE
+    assert sentence.count("\n") == 1
+
+
+def test_gpu_worker_without_weights_ends_with_the_command(var: Path) -> None:
+    listen = ("--var", str(var), "--port", str(free_port()))
+    code, sentence = refused(*listen, DIORAMA_GPU_WORKERS="1")
+    assert code == ExitCode.MISCONFIGURED
+    assert "run `python manage.py weights fetch klein-4b`" in sentence
     assert sentence.count("\n") == 1
 
 
