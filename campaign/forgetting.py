@@ -1,4 +1,4 @@
-"""Deletes pictures: the row is blanked now, the file goes on commit, so no row names a lost file."""
+"""Deletes pictures: the row is blanked now, the file goes on commit. No row names a lost file."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from PIL import Image
 
-from campaign import leases, lifecycle, router, screening, upgrades
+from campaign import hosted, leases, lifecycle, router, screening, upgrades
 from campaign.enums import IN_WORK, JobOutcome, JobRole, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone
 from campaign.leases import Claim
@@ -27,6 +27,7 @@ from campaign.models import Figurine, GenerationJob, Submission
 from figurine import engines
 from figurine.engines import Engine
 from figurine.engines.base import Batching, Limited, Order
+from figurine.engines.hosted.ledger import Billed
 from figurine.errors import Cancelled, FigurineError
 from figurine.types import Candidate, Recipe
 
@@ -91,16 +92,17 @@ def most_faces(claims: list[Claim]) -> int:
 
 def _limit_s(maker: Engine, claims: list[Claim]) -> float:
     """When all of these together count as hung. Those that share a pass share its time."""
-    limits_s = []
+    limits_s: dict[object, float] = {}
     jobs = GenerationJob.objects.filter(pk__in=[held.job_id for held in claims])
-    for recipe, others in jobs.values_list("recipe", "submission__other_faces"):
+    for pk, recipe, others in jobs.values_list("pk", "recipe", "submission__other_faces"):
         faces = 1 + len(others)
-        if recipe and isinstance(maker, Limited):
-            limits_s.append(maker.limit_s(Recipe.from_json(recipe), faces=faces))
-        else:
-            limits_s.append(HARD_LIMIT_S * faces)
-    together = max if isinstance(maker, Batching) else sum
-    return together(limits_s, default=0.0) if together is max else sum(limits_s)
+        limit_s = HARD_LIMIT_S * faces
+        if recipe and isinstance(maker, Limited):  # an erased one has none any more
+            limit_s = maker.limit_s(Recipe.from_json(recipe), faces=faces)
+        asked = {**recipe.get("options", {}), "pose": ""}
+        shared = tuple(sorted(asked.items())) if isinstance(maker, Batching) else pk
+        limits_s[shared] = max(limit_s, limits_s.get(shared, 0.0))
+    return sum(limits_s.values())
 
 
 def claim(names: Collection[str] = (router.SCULPT,), *, limit: int) -> list[Claim]:
@@ -136,7 +138,7 @@ def _claim(names: Collection[str], *, limit: int) -> list[Claim]:
 
 def _claim_one(job: GenerationJob) -> Claim | None:
     submission = job.submission
-    if S(submission.state) not in (*IN_WORK, S.REVIEW):
+    if S(submission.state) not in IN_WORK and not upgrades.may_replace(submission):
         log.error("job of nobody's", job=job.pk, state=submission.state)
         leases.close(GenerationJob.objects.filter(pk=job.pk), outcome=JobOutcome.CANCELLED)
         return None
@@ -155,6 +157,8 @@ def _work(maker: Engine, held: Claim) -> None:
     with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
         try:
             order = _order(held)
+            if isinstance(maker, Billed):
+                maker = maker.billed(hosted.JobLedger(held.job_id))
             made: list[Candidate] | Exception = maker.generate(
                 order.selfie, order.recipe, seeds=order.seeds, progress=order.progress
             )
@@ -236,13 +240,13 @@ def _store(held: Claim, candidates: Sequence[Candidate]) -> None:
         figurine = _written(held, candidates[0], into=written)
         with transaction.atomic():
             submission = _locked(held.submission_id)
-            job = leases.held(held).first()
-            if not isinstance(job, GenerationJob):
-                raise Cancelled
-            leases.close(
-                GenerationJob.objects.filter(pk=job.pk), outcome=JobOutcome.DONE
+            role = leases.held(held).values_list("role", flat=True).first()
+            finished = leases.held(held).update(
+                outcome=JobOutcome.DONE, finished_at=timezone.now(), percent=100
             )
-            _place(figurine, submission, role=JobRole(job.role))
+            if role is None or not finished:
+                raise Cancelled
+            _place(figurine, submission, role=JobRole(role))
     except (Cancelled, IllegalTransition) as lost:
         # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
         for field in written:
@@ -279,11 +283,9 @@ def _place(figurine: Figurine, submission: Submission, *, role: JobRole) -> None
         upgrades.stand_in_stored(submission)
         return
     reason = ""
-    if submission.state == S.REVIEW:
-        there = submission.figurine
-        is_stand_in = there is not None and there.role == JobRole.STAND_IN
-        if not router.late_result(is_in_review=True, is_stand_in=is_stand_in):
-            raise IllegalTransition(submission.pk, submission.state, upgrades.UPGRADED)
+    if submission.state not in IN_WORK:
+        if not upgrades.may_replace(submission):
+            raise IllegalTransition(submission.pk, submission.state, S.REVIEW)
         reason = upgrades.UPGRADED
     upgrades.choose(figurine)
     lifecycle.transition(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from campaign import workers
+from campaign import offers, spending, workers
 from campaign.enums import JobOutcome
 from campaign.models import Campaign, GenerationJob
 from campaign.router import SCULPT, Load, Policy, Scene, Spent
+from figurine.engines.hosted import endpoints, wish
+from figurine.engines.klein.frame import FRAMES
+from figurine.errors import UnknownKit
+from figurine.types import Recipe
 
 ETA_SAMPLES: Final = 20
 FIRST_ETA_S: Final = 8.0
@@ -28,7 +34,11 @@ def scene(campaign: Campaign) -> Scene:
         hourly_budget_usd=campaign.hourly_budget_usd,
         budget_usd=campaign.budget_usd,
     )
-    return Scene(policy, of(campaign.engines), spent(campaign))
+    loads = of(campaign.engines)
+    prices = {name: PRICES[name](campaign) for name in campaign.engines if name in PRICES}
+    for name, cost_usd in prices.items():
+        loads[name] = replace(loads[name], cost_usd=cost_usd)
+    return Scene(policy, loads, spent(campaign, prices) if prices else Spent())
 
 
 def of(engines: Iterable[str]) -> dict[str, Load]:
@@ -65,8 +75,39 @@ def _hands() -> dict[str, int]:
     return hands
 
 
-def spent(campaign: Campaign) -> Spent:
-    return Spent()
+def hosted_usd(campaign: Campaign) -> Decimal:
+    """What a provider takes for one figurine of this campaign, if the first try is like enough.
+
+    Nothing where the campaign asks for what no endpoint makes: it is refused unpaid.
+    """
+    plain = Recipe("hosted", campaign.kit, campaign.finish)
+    recipe = offers.made_by("hosted", plain, campaign=campaign)
+    try:
+        wanted, endpoint = wish.read(recipe), endpoints.of(recipe)
+    except UnknownKit:
+        return Decimal(0)
+    width_px, height_px = FRAMES[wanted.frame]
+    images = 1 if wanted.references == "composite" else 2
+    usd = endpoint.cost_usd(width_px=width_px, height_px=height_px, images=images)
+    return Decimal(str(usd)) * wanted.candidates
+
+
+PRICES: Final[dict[str, Callable[[Campaign], Decimal]]] = {"hosted": hosted_usd}
+"""Engines that take money, and how much."""
+
+
+def spent(campaign: Campaign, prices: dict[str, Decimal]) -> Spent:
+    """What was asked of providers, and what those jobs will take that have not asked yet."""
+    so_far = spending.spent(campaign)
+    unasked = (
+        GenerationJob.objects.filter(
+            submission__campaign=campaign, outcome="", engine__in=prices, requests__isnull=True
+        )
+        .order_by()
+        .values_list("engine", flat=True)
+    )
+    soon = sum((prices[engine] for engine in unasked), Decimal(0))
+    return Spent(hour_usd=so_far.hour_usd + soon, campaign_usd=so_far.campaign_usd + soon)
 
 
 def usual_s(engine: str = SCULPT) -> float:
@@ -79,8 +120,18 @@ def usual_s(engine: str = SCULPT) -> float:
     return statistics.median(spans) if spans else FIRST_ETA_S
 
 
+def eta_s(job: GenerationJob) -> float:
+    """Seconds until this job's figurine is there; less than none where it takes unusually long."""
+    each_s = usual_s(job.engine)
+    if job.lease_token and job.claimed_at:
+        return each_s - (timezone.now() - job.claimed_at).total_seconds()
+    ahead = jobs_ahead(job)
+    at_once = of((job.engine,))[job.engine].at_once if ahead else 1
+    return (ahead // at_once + 1) * each_s
+
+
 def jobs_ahead(job: GenerationJob) -> int:
-    """How many figurines the same engine makes before this one."""
+    """How many figurines the same engine takes up before this one."""
     return GenerationJob.objects.filter(
         engine=job.engine, outcome="", lease_token__isnull=True, ready_at__lt=job.ready_at
     ).count()

@@ -1,8 +1,8 @@
 """Another figurine of the same selfie, while nobody has decided on the one there is.
 
 The one there is stays chosen until the new one is stored (generation does both at once), and where
-nothing comes of it, it goes back to review as it was (`upgrades.withdraw`). How many there were, and whether
-a request has come before, is read off the history: nothing else is kept.
+nothing comes of it, it goes back to review as it was (`upgrades.withdraw`). How many there were,
+and whether a request has come before, is read off the history: nothing else is kept.
 """
 
 from __future__ import annotations

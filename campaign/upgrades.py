@@ -1,5 +1,5 @@
-"""Sculpt's picture while a slower engine works: shown at once, put to review when patience ends, and
-replaced by what the engine brings later, as long as nobody has decided on it.
+"""Sculpt's picture while a slower engine works: shown at once, put to review when patience ends,
+and replaced by what the engine brings later, as long as nobody has decided on it.
 
 What is to be done is the router's to say (router.py); here it is carried out. Everything is told by
 the jobs that are open and by the stand-in that is there: nothing else is kept. Callers hold the
@@ -44,10 +44,18 @@ def open_jobs(submission: Submission, *, role: JobRole) -> QuerySet[GenerationJo
 
 def stand_in(submission: Submission) -> Figurine | None:
     """Sculpt's picture that waits for a slower engine's."""
-    waiting = Figurine.objects.filter(
-        submission=submission, role=JobRole.STAND_IN, is_chosen=False
-    )
+    waiting = Figurine.objects.filter(submission=submission, role=JobRole.STAND_IN, is_chosen=False)
     return waiting.exclude(still="").order_by("-id").first()
+
+
+def preview(submission: Submission) -> Figurine | None:
+    """The same, of a submission whose figurines were fetched ahead."""
+    waiting = [
+        figurine
+        for figurine in submission.figurines.all()
+        if figurine.role == JobRole.STAND_IN and not figurine.is_chosen and figurine.still
+    ]
+    return max(waiting, key=lambda figurine: figurine.pk, default=None)
 
 
 def choose(figurine: Figurine) -> None:
@@ -63,6 +71,15 @@ def choose(figurine: Figurine) -> None:
     submission.kit, submission.finish = figurine.recipe["kit"], figurine.recipe["finish"]
     submission.seed = figurine.seed
     submission.save(update_fields=["kit", "finish", "seed"])
+
+
+def may_replace(submission: Submission) -> bool:
+    """Whether what an engine brings late takes the place of what there is."""
+    there = Figurine.objects.filter(submission=submission, is_chosen=True).first()
+    return router.late_result(
+        is_in_review=submission.state == S.REVIEW,
+        is_stand_in=there is not None and there.role == JobRole.STAND_IN,
+    )
 
 
 def withdraw(submission: Submission, *, reason: str) -> bool:
@@ -117,8 +134,8 @@ def engine_failed(job: GenerationJob, *, code: str) -> bool:
 def lose_patience(submission_id: UUID) -> None:
     """Do what is due when a visitor has waited long enough. Harmless when rung twice or early."""
     with transaction.atomic():
-        submission = Submission.objects.select_for_update(of=("self",)).select_related("campaign")
-        current = submission.get(pk=submission_id)
+        rows = Submission.objects.select_for_update(of=("self",)).select_related("campaign")
+        current = rows.get(pk=submission_id)
         job = open_jobs(current, role=JobRole.MAIN).first()
         if S(current.state) not in IN_WORK or not is_impatient(current) or job is None:
             return
@@ -178,9 +195,7 @@ def _carry_out(step: router.Step, submission: Submission, job: GenerationJob) ->
 
 def _queue_again(submission: Submission, *, note: str) -> None:
     """Say in the history that one engine gave up and another goes on."""
-    lifecycle.transition(
-        submission, S.QUEUED, actor=lifecycle.SYSTEM, reason=FALLBACK, note=note
-    )
+    lifecycle.transition(submission, S.QUEUED, actor=lifecycle.SYSTEM, reason=FALLBACK, note=note)
     if in_hand(submission).exists():
         lifecycle.transition(submission, S.GENERATING, actor=lifecycle.SYSTEM)
 
