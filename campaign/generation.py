@@ -187,8 +187,8 @@ def _work_together(maker: Batching, claims: Sequence[Claim]) -> None:
 
 def _order(held: Claim) -> Order:
     """Raises SelfieGone, and Cancelled where the job is another's by now."""
-    job = leases.held(held).select_related("submission").first()
-    if not isinstance(job, GenerationJob):
+    job = _held(held).select_related("submission").first()
+    if job is None:
         raise Cancelled
     return Order(
         selfie=screening.load_selfie(job.submission),
@@ -240,8 +240,8 @@ def _store(held: Claim, candidates: Sequence[Candidate]) -> None:
         figurine = _written(held, candidates[0], into=written)
         with transaction.atomic():
             submission = _locked(held.submission_id)
-            role = leases.held(held).values_list("role", flat=True).first()
-            finished = leases.held(held).update(
+            role = _held(held).values_list("role", flat=True).first()
+            finished = _held(held).update(
                 outcome=JobOutcome.DONE, finished_at=timezone.now(), percent=100
             )
             if role is None or not finished:
@@ -276,7 +276,10 @@ def _written(held: Claim, candidate: Candidate, *, into: list[FieldFile]) -> Fig
 
 
 def _place(figurine: Figurine, submission: Submission, *, role: JobRole) -> None:
-    """To review with it; or, sculpt's while another engine works, beside. Raises IllegalTransition."""
+    """To review with it; or beside, where it is sculpt's and another engine works.
+
+    Raises IllegalTransition.
+    """
     figurine.submission, figurine.role = submission, role
     if role == JobRole.STAND_IN:
         figurine.save(force_insert=True)
@@ -297,6 +300,11 @@ def _place(figurine: Figurine, submission: Submission, *, role: JobRole) -> None
     )
 
 
+def _held(claim: Claim) -> QuerySet[GenerationJob]:
+    """As leases.held, of a figurine's job."""
+    return GenerationJob.objects.filter(pk=claim.job_id, lease_token=claim.lease_token, outcome="")
+
+
 def _locked(submission_id: UUID) -> Submission:
     return Submission.objects.select_for_update().get(pk=submission_id)
 
@@ -305,8 +313,8 @@ def _failed(held: Claim, *, code: str, permanent: bool) -> None:
     """Give the job back for another try, or give it up."""
     with transaction.atomic():
         submission = _locked(held.submission_id)
-        job = leases.held(held).first()
-        if not isinstance(job, GenerationJob):
+        job = _held(held).first()
+        if job is None:
             return
         if permanent or leases.is_worn_out(job):
             job.submission = submission

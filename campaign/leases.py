@@ -117,7 +117,8 @@ def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
 
     Work that takes longer than `limit_s`, all claims together, is hung. Celery's solo pool has no
     time limit, and a thread cannot stop another, so the process ends itself and its supervisor
-    starts a new one. Where even this thread gets no turn, a watchdog outside sees that (deploy/pulse.py).
+    starts a new one. Where even this thread gets no turn, a watchdog outside sees that
+    (deploy/pulse.py).
     """
     done = threading.Event()
 

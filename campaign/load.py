@@ -50,8 +50,11 @@ def of(engines: Iterable[str]) -> dict[str, Load]:
         engine: (waiting, in_hand)
         for engine, waiting, in_hand in GenerationJob.objects.filter(outcome="", engine__in=names)
         .order_by()
-        .values_list("engine")
-        .annotate(Count("pk"), Count("pk", filter=Q(lease_until__gt=timezone.now())))
+        .values("engine")
+        .annotate(
+            waiting=Count("pk"), in_hand=Count("pk", filter=Q(lease_until__gt=timezone.now()))
+        )
+        .values_list("engine", "waiting", "in_hand")
     }
     loads = {}
     for name in names:

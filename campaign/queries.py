@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -173,24 +173,24 @@ def may_retry(submission: Submission) -> bool:
 
 
 def review_queue(campaign: Campaign | None = None) -> QuerySet[Submission]:
-    """Submissions a person must decide on, longest waiting first: one whose picture was replaced
-    by a better one meanwhile (upgrades.py) keeps its place. `waiting_since_at` comes with each.
-    """
+    """Submissions a person must decide on, longest waiting first."""
     waiting = Submission.objects.filter(state__in=(S.HELD, S.REVIEW))
-    came = (
-        Transition.objects.filter(submission=OuterRef("pk"), to_state=OuterRef("state"))
-        .exclude(from_state=S.REVIEW, to_state=S.REVIEW)
-        .order_by("-id")
-    )
     if campaign:
         waiting = waiting.filter(campaign=campaign)
     return (
         waiting.select_related("campaign", "entry_point")
         .prefetch_related("figurines")
         .defer("face", "other_faces")
-        .annotate(waiting_since_at=Coalesce(Subquery(came.values("at")[:1]), "state_since_at"))
-        .order_by("waiting_since_at")
+        .order_by(waiting_since())
     )
+
+
+def waiting_since() -> Coalesce:
+    """Since when a person should decide: one whose picture gives way to a better one meanwhile
+    (upgrades.py) has moved, and keeps its place."""
+    came = Transition.objects.filter(submission=OuterRef("pk"), to_state=OuterRef("state"))
+    moved = came.exclude(from_state=S.REVIEW, to_state=S.REVIEW).order_by("-id")
+    return Coalesce(Subquery(moved.values("at")[:1]), F("state_since_at"))
 
 
 def on_show(campaign_id: int) -> QuerySet[Figurine]:

@@ -60,9 +60,8 @@ def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "aske
         # Locked before it is counted: a worker that stores one now is waited for, or waits.
         Submission.objects.select_for_update().only("pk").get(pk=submission.pk)
         kept = Keepsake.objects.filter(figurine__submission=submission)
-        files = len(
-            forgetting.files_of(kept)
-        )  # some go with the move, the others with the figurine
+        # Some go with the move, the others with the figurine.
+        files = len(forgetting.files_of(kept))
         lifecycle.transition(submission, S.ERASED, actor=actor, reason=reason)
         files -= len(forgetting.files_of(kept))
         submission.refresh_from_db()
@@ -181,6 +180,4 @@ def _forget(submission: Submission) -> int:
     submission.plaque, submission.device_hash = "", ""
     submission.save(update_fields=["plaque", "device_hash"])
     GenerationJob.objects.filter(submission=submission).update(recipe={})
-    return files + sum(
-        forgetting.forget_pictures(figurine) for figurine in submission.figurines.all()
-    )
+    return files + sum(map(forgetting.forget_pictures, submission.figurines.all()))
