@@ -114,7 +114,7 @@ def waiting(campaign: Campaign | None, *, user: User) -> list[Card]:
     rows = (
         _with_details(queries.review_queue(campaign))
         .annotate(is_taken=Case(When(taken, then=Value(1)), default=Value(0)))
-        .order_by("is_taken", "state_since_at", "pk")
+        .order_by("is_taken", queries.waiting_since(), "pk")
     )
     return [_card(row, user=user) for row in rows[:STRIP_LENGTH]]
 

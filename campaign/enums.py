@@ -30,11 +30,15 @@ TRANSITIONS: Final[dict[SubmissionState, frozenset[SubmissionState]]] = {
     S.SCREENING: frozenset({S.QUEUED, S.HELD, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}),
     S.HELD: frozenset({S.QUEUED, S.REJECTED, S.EXPIRED, S.ERASED}),
     # From the queue and from the workshop back to review: a re-roll of which nothing came.
-    S.QUEUED: frozenset({S.GENERATING, S.REVIEW, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}),
+    # In the queue again: another engine takes over from one that failed.
+    S.QUEUED: frozenset(
+        {S.GENERATING, S.QUEUED, S.REVIEW, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED}
+    ),
     # Back to the queue when a lease runs out or a worker gives up for now.
     S.GENERATING: frozenset({S.REVIEW, S.QUEUED, S.FAILED, S.EXPIRED, S.ERASED}),
-    # Back to the queue is the participant's re-roll (rerolls.py).
-    S.REVIEW: frozenset({S.APPROVED, S.REJECTED, S.QUEUED, S.EXPIRED, S.ERASED}),
+    # Back to the queue is the participant's re-roll (rerolls.py). In review anew: a slower engine's
+    # figurine takes the place of sculpt's (upgrades.py).
+    S.REVIEW: frozenset({S.APPROVED, S.REJECTED, S.QUEUED, S.REVIEW, S.EXPIRED, S.ERASED}),
     # Back to review is the moderator's undo; it takes the figurine off the screens too.
     S.APPROVED: frozenset({S.RECALLED, S.REVIEW, S.EXPIRED, S.ERASED}),
     S.RECALLED: frozenset({S.REVIEW, S.EXPIRED, S.ERASED}),
@@ -45,7 +49,7 @@ TRANSITIONS: Final[dict[SubmissionState, frozenset[SubmissionState]]] = {
 }
 
 IN_WORK: Final = frozenset({S.QUEUED, S.GENERATING})
-"""States in which a job is open."""
+"""States in which a figurine is made that somebody waits for."""
 
 FINAL: Final = frozenset({S.RECALLED, S.REJECTED, S.FAILED, S.EXPIRED, S.ERASED})
 """States in which nothing more happens unless a person asks for it."""

@@ -5,32 +5,42 @@ from __future__ import annotations
 import functools
 import io
 import time
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.dispatch import receiver
+from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from PIL import Image
 
-from campaign import leases, lifecycle, rerolls, retention, screening, signals
-from campaign.enums import IN_WORK, JobOutcome, SubmissionState
+from campaign import hosted, leases, lifecycle, router, screening, upgrades
+from campaign.enums import IN_WORK, JobOutcome, JobRole, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone
 from campaign.leases import Claim
-from campaign.models import Figurine, GenerationJob, Submission, Transition
+from campaign.models import Figurine, GenerationJob, Submission
 from figurine import engines
 from figurine.engines import Engine
+from figurine.engines.base import Batching, Limited, Order
+from figurine.engines.hosted.ledger import Billed
 from figurine.errors import Cancelled, FigurineError
 from figurine.types import Candidate, Recipe
 
 log = structlog.get_logger(__name__)
 
+S = SubmissionState
+
 HARD_LIMIT_S: Final = 60.0
-"""A face: a squad is that many times the work."""
+"""A face, for an engine that does not say: a squad is that many times the work."""
+TRIES: Final = 5
+STEP_ASIDE_S: Final = 0.02
+"""A claim takes a few milliseconds. Whoever is rung for the same submission at the same moment
+steps over its lock, and finds it free after this."""
 
 
 @functools.cache
@@ -39,18 +49,36 @@ def engine(name: str) -> Engine:
     return engines.load(name, settings.WORKSHOP)
 
 
-def ready_jobs() -> QuerySet[GenerationJob]:
-    """Jobs that nobody holds, oldest first."""
-    return leases.ready(GenerationJob.objects.all())
+def ready_jobs(names: Collection[str] = (router.SCULPT,)) -> QuerySet[GenerationJob]:
+    """Jobs for these engines that nobody holds, oldest first."""
+    return leases.ready(GenerationJob.objects.filter(engine__in=names))
 
 
-def run_ready(*, limit: int = 1) -> int:
-    """Claim up to `limit` jobs and make their figurines. Returns how many were claimed."""
-    claims = claim(limit=limit)
-    with leases.renewed(claims, limit_s=HARD_LIMIT_S * most_faces(claims)):
-        for held in claims:
-            with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
-                _work(held)
+def ready_engines() -> set[str]:
+    """Names of the engines for which a job is ready."""
+    ready = leases.ready(GenerationJob.objects.all()).order_by()
+    return set(ready.values_list("engine", flat=True).distinct())
+
+
+# --- claiming ---------------------------------------------------------------------------------
+def run_ready(names: Sequence[str] = (router.SCULPT,), *, limit: int = 1) -> int:
+    """Claim ready jobs of these engines and make their figurines. Returns how many were claimed.
+
+    limit: how many of an engine at most; one that serves several people at once says so itself.
+    """
+    return sum(_run(name, limit=limit) for name in names)
+
+
+def _run(name: str, *, limit: int) -> int:
+    maker = engine(name)
+    many = maker if isinstance(maker, Batching) else None
+    claims = claim((name,), limit=many.capacity() if many else limit)
+    with leases.renewed(claims, limit_s=_limit_s(maker, claims)):
+        if many and len(claims) > 1:
+            _work_together(many, claims)
+        else:
+            for held in claims:
+                _work(maker, held)
     return len(claims)
 
 
@@ -62,62 +90,132 @@ def most_faces(claims: list[Claim]) -> int:
     )
 
 
-def claim(*, limit: int) -> list[Claim]:
+def _limit_s(maker: Engine, claims: list[Claim]) -> float:
+    """When all of these together count as hung. Those that share a pass share its time."""
+    limits_s: dict[object, float] = {}
+    jobs = GenerationJob.objects.filter(pk__in=[held.job_id for held in claims])
+    for pk, recipe, others in jobs.values_list("pk", "recipe", "submission__other_faces"):
+        faces = 1 + len(others)
+        limit_s = HARD_LIMIT_S * faces
+        if recipe and isinstance(maker, Limited):  # an erased one has none any more
+            limit_s = maker.limit_s(Recipe.from_json(recipe), faces=faces)
+        asked = {**recipe.get("options", {}), "pose": ""}
+        shared = tuple(sorted(asked.items())) if isinstance(maker, Batching) else pk
+        limits_s[shared] = max(limit_s, limits_s.get(shared, 0.0))
+    return sum(limits_s.values())
+
+
+def claim(names: Collection[str] = (router.SCULPT,), *, limit: int) -> list[Claim]:
     """Take a lease on up to `limit` ready jobs; give up those that were tried too often."""
-    claims = []
+    for tries_left in range(TRIES, 0, -1):
+        claims = _claim(names, limit=limit)
+        may_be_locked = connection.features.has_select_for_update_skip_locked
+        if claims or not may_be_locked or not ready_jobs(names).exists():
+            break
+        if tries_left > 1:
+            time.sleep(STEP_ASIDE_S)
+    return claims
+
+
+def _claim(names: Collection[str], *, limit: int) -> list[Claim]:
+    claims: list[Claim] = []
     with transaction.atomic():
         # The submission is locked with its job: everyone locks the submission first.
-        jobs = ready_jobs().select_related("submission")
+        jobs = ready_jobs(names).select_related("submission")
         for job in leases.locked(jobs, of=("self", "submission"))[:limit]:
             if leases.is_worn_out(job):
                 _give_up(job, code=job.error_code or "worker_lost")
                 continue
-            claims.append(_claim_one(job))
+            # What was in hand when something broke is tried alone: nobody else shall suffer twice.
+            if claims and job.attempt:
+                break
+            if held := _claim_one(job):
+                claims.append(held)
+            if job.attempt:
+                break
     return claims
 
 
-def _claim_one(job: GenerationJob) -> Claim:
+def _claim_one(job: GenerationJob) -> Claim | None:
+    submission = job.submission
+    if S(submission.state) not in IN_WORK and not upgrades.may_replace(submission):
+        log.error("job of nobody's", job=job.pk, state=submission.state)
+        leases.close(GenerationJob.objects.filter(pk=job.pk), outcome=JobOutcome.CANCELLED)
+        return None
     taken = leases.take(job, submission_id=job.submission_id)
-    if job.submission.state == SubmissionState.GENERATING:
-        lifecycle.transition(
-            job.submission, SubmissionState.QUEUED, actor=lifecycle.SYSTEM, reason="lease_expired"
-        )
-    lifecycle.transition(job.submission, SubmissionState.GENERATING, actor=lifecycle.SYSTEM)
+    if submission.state == S.GENERATING and job.lease_token:
+        lifecycle.transition(submission, S.QUEUED, actor=lifecycle.SYSTEM, reason="lease_expired")
+    if submission.state == S.QUEUED:
+        lifecycle.transition(submission, S.GENERATING, actor=lifecycle.SYSTEM)
     return taken
 
 
-@receiver(signals.transitioned, sender=Submission, dispatch_uid="campaign.generation.close")
-def close_job(submission: Submission, transition: Transition, **_: object) -> None:
-    """No submission leaves the workshop with a job still open: it would be claimed for ever."""
-    if transition.to_state not in IN_WORK and transition.from_state in IN_WORK:
-        leases.close(
-            GenerationJob.objects.filter(submission=submission), outcome=JobOutcome.CANCELLED
-        )
-
-
-def _work(held: Claim) -> None:
-    job = GenerationJob.objects.select_related("submission").get(pk=held.job_id)
+# --- making -----------------------------------------------------------------------------------
+def _work(maker: Engine, held: Claim) -> None:
+    """Make one figurine; whatever goes wrong is its own."""
     started = time.monotonic()
+    with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
+        try:
+            order = _order(held)
+            if isinstance(maker, Billed):
+                maker = maker.billed(hosted.JobLedger(held.job_id))
+            made: list[Candidate] | Exception = maker.generate(
+                order.selfie, order.recipe, seeds=order.seeds, progress=order.progress
+            )
+        except Exception as error:
+            made = error
+        _end(held, made, started=started)
+
+
+def _work_together(maker: Batching, claims: Sequence[Claim]) -> None:
+    """Make the figurines of several people in one go; each has an outcome of its own."""
+    started = time.monotonic()
+    orders: list[tuple[Claim, Order]] = []
+    for held in claims:
+        try:
+            orders.append((held, _order(held)))
+        except Exception as error:
+            _end(held, error, started=started)
+    outcomes: Sequence[list[Candidate] | Exception]
     try:
-        recipe = Recipe.from_json(job.recipe)
-        candidates = engine(recipe.engine).generate(
-            screening.load_selfie(job.submission),
-            recipe,
-            seeds=[job.seed],
-            progress=leases.reporter(held),
-        )
-        _store(held, candidates)
-    except Cancelled:
-        log.info("generation stopped", job=held.job_id)
-    except FigurineError as error:
-        _failed(held, code=error.code, permanent=error.permanent)
-    except SelfieGone as error:
-        _failed(held, code=error.code, permanent=True)
-    except Exception:
-        log.exception("generation broke", job=held.job_id)
-        _failed(held, code="engine_broke", permanent=False)
-    else:
-        log.info("generation done", job=held.job_id, took_ms=_ms_since(started))
+        outcomes = maker.generate_many([order for _, order in orders])
+    except Exception as error:
+        outcomes = [error] * len(orders)
+    for (held, _), made in zip(orders, outcomes, strict=True):
+        _end(held, made, started=started)
+
+
+def _order(held: Claim) -> Order:
+    """Raises SelfieGone, and Cancelled where the job is another's by now."""
+    job = _held(held).select_related("submission").first()
+    if job is None:
+        raise Cancelled
+    return Order(
+        selfie=screening.load_selfie(job.submission),
+        recipe=Recipe.from_json(job.recipe),
+        seeds=(job.seed,),
+        progress=leases.reporter(held),
+    )
+
+
+def _end(held: Claim, made: list[Candidate] | Exception, *, started: float) -> None:
+    """Store what was made, or give the job back, or give it up."""
+    with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
+        try:
+            if isinstance(made, Exception):
+                raise made
+            _store(held, made)
+        except Cancelled:
+            log.info("generation stopped", job=held.job_id)
+        except FigurineError as error:
+            _failed(held, code=error.code, permanent=error.permanent)
+        except SelfieGone as error:
+            _failed(held, code=error.code, permanent=True)
+        except Exception:
+            log.exception("generation broke", job=held.job_id)
+            _failed(held, code="engine_broke", permanent=False)
+        else:
+            log.info("generation done", job=held.job_id, took_ms=_ms_since(started))
 
 
 def encode_still(candidate: Candidate) -> bytes:
@@ -134,49 +232,77 @@ def encode_cutout(candidate: Candidate) -> bytes:
     return out.getvalue()
 
 
-def _store(held: Claim, candidates: list[Candidate]) -> None:
-    """Write files, then rows under the lease; take the files back if the lease was lost."""
-    written = []
+# --- storing ----------------------------------------------------------------------------------
+def _store(held: Claim, candidates: Sequence[Candidate]) -> None:
+    """Write the best one's files, then rows under the lease; take the files back if it was lost."""
+    written: list[FieldFile] = []
     try:
-        figurines = []
-        for candidate in candidates:
-            figurine = Figurine(
-                submission_id=held.submission_id,
-                recipe=candidate.recipe.as_json(),
-                seed=candidate.seed,
-                engine_version=candidate.engine_version,
-                timings_ms=dict(candidate.timings_ms),
-            )
-            for field, name, data in (
-                (figurine.still, "still.jpg", encode_still(candidate)),
-                (figurine.cutout, "cutout.webp", encode_cutout(candidate)),
-            ):
-                field.save(name, ContentFile(data), save=False)
-                written.append(field)
-            figurines.append(figurine)
+        figurine = _written(held, candidates[0], into=written)
         with transaction.atomic():
             submission = _locked(held.submission_id)
-            finished = leases.held(held).update(
+            role = _held(held).values_list("role", flat=True).first()
+            finished = _held(held).update(
                 outcome=JobOutcome.DONE, finished_at=timezone.now(), percent=100
             )
-            if not finished:
+            if role is None or not finished:
                 raise Cancelled
-            # What was chosen before a re-roll is never shown again: its pictures go
-            for earlier in Figurine.objects.filter(submission_id=held.submission_id):
-                retention.forget_figurine(earlier)
-            figurines[0].is_chosen = True
-            for figurine in figurines:
-                figurine.save(force_insert=True)
-            made = figurines[0]
-            submission.kit, submission.finish = made.recipe["kit"], made.recipe["finish"]
-            submission.seed = made.seed
-            submission.save(update_fields=["kit", "finish", "seed"])
-            lifecycle.transition(submission, SubmissionState.REVIEW, actor=lifecycle.SYSTEM)
+            _place(figurine, submission, role=JobRole(role))
     except (Cancelled, IllegalTransition) as lost:
         # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
         for field in written:
             field.delete(save=False)
         raise Cancelled from lost
+
+
+def _written(held: Claim, candidate: Candidate, *, into: list[FieldFile]) -> Figurine:
+    """A figurine whose files are in the store and whose row is not."""
+    figurine = Figurine(
+        submission_id=held.submission_id,
+        recipe=candidate.recipe.as_json(),
+        seed=candidate.seed,
+        engine_version=candidate.engine_version,
+        likeness=candidate.likeness,
+        marks=list(candidate.marks),
+        cost_usd=Decimal(str(round(candidate.cost_usd, 4))),
+        timings_ms=dict(candidate.timings_ms),
+    )
+    for field, name, data in (
+        (figurine.still, "still.jpg", encode_still(candidate)),
+        (figurine.cutout, "cutout.webp", encode_cutout(candidate)),
+    ):
+        field.save(name, ContentFile(data), save=False)
+        into.append(field)
+    return figurine
+
+
+def _place(figurine: Figurine, submission: Submission, *, role: JobRole) -> None:
+    """To review with it; or beside, where it is sculpt's and another engine works.
+
+    Raises IllegalTransition.
+    """
+    figurine.submission, figurine.role = submission, role
+    if role == JobRole.STAND_IN:
+        figurine.save(force_insert=True)
+        upgrades.stand_in_stored(submission)
+        return
+    reason = ""
+    if submission.state not in IN_WORK:
+        if not upgrades.may_replace(submission):
+            raise IllegalTransition(submission.pk, submission.state, S.REVIEW)
+        reason = upgrades.UPGRADED
+    upgrades.choose(figurine)
+    lifecycle.transition(
+        submission,
+        S.REVIEW,
+        actor=lifecycle.SYSTEM,
+        reason=reason,
+        note=f"{figurine.recipe['engine']}'s takes the place of sculpt's" if reason else "",
+    )
+
+
+def _held(claim: Claim) -> QuerySet[GenerationJob]:
+    """As leases.held, of a figurine's job."""
+    return GenerationJob.objects.filter(pk=claim.job_id, lease_token=claim.lease_token, outcome="")
 
 
 def _locked(submission_id: UUID) -> Submission:
@@ -187,29 +313,32 @@ def _failed(held: Claim, *, code: str, permanent: bool) -> None:
     """Give the job back for another try, or give it up."""
     with transaction.atomic():
         submission = _locked(held.submission_id)
-        job = leases.held(held).first()
-        if not isinstance(job, GenerationJob):
+        job = _held(held).first()
+        if job is None:
             return
         if permanent or leases.is_worn_out(job):
             job.submission = submission
             _give_up(job, code=code)
             return
-        if leases.try_later(held, attempt=job.attempt, code=code):
-            lifecycle.transition(
-                submission, SubmissionState.QUEUED, actor=lifecycle.SYSTEM, reason=code
-            )
+        leases.try_later(held, attempt=job.attempt, code=code)
+        # While another engine is at it, the submission is still being made.
+        if submission.state == S.GENERATING and not upgrades.in_hand(submission).exists():
+            lifecycle.transition(submission, S.QUEUED, actor=lifecycle.SYSTEM, reason=code)
 
 
 def _give_up(job: GenerationJob, *, code: str) -> None:
-    """Fail for good; but a re-roll leaves what was there before it."""
+    """Fail for good; but another engine may go on, and a re-roll leaves what was there before."""
     same = GenerationJob.objects.filter(pk=job.pk, lease_token=job.lease_token)
     if not leases.close(same, outcome=JobOutcome.FAILED, code=code):
         return  # who took over ends it
-    if not rerolls.withdraw(job.submission, reason=code):
-        lifecycle.transition(
-            job.submission, SubmissionState.FAILED, actor=lifecycle.SYSTEM, reason=code
-        )
-    log.error("generation given up", submission=str(job.submission_id), code=code)
+    submission = job.submission
+    log.error("generation given up", job=job.pk, engine=job.engine, code=code)
+    if S(submission.state) not in IN_WORK:
+        return  # a late engine's: what is in review stands
+    if not upgrades.engine_failed(job, code=code) and not upgrades.withdraw(
+        submission, reason=code
+    ):
+        lifecycle.transition(submission, S.FAILED, actor=lifecycle.SYSTEM, reason=code)
 
 
 def _ms_since(started: float) -> int:

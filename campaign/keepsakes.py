@@ -24,7 +24,7 @@ from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 from django.utils import timezone
 
-from campaign import generation, leases, media, progress, retention, screening, signals
+from campaign import forgetting, generation, leases, media, progress, screening, signals
 from campaign.enums import SOLID, JobOutcome, KeepsakeKind, SubmissionState
 from campaign.errors import NotHandedOut, SelfieGone, TooLate, refusal_of
 from campaign.leases import Claim
@@ -111,9 +111,9 @@ def follow(submission: Submission, transition: Transition, **words: object) -> N
     """A clip for whatever goes up; none of what comes down, and nothing of what is rejected."""
     mine = Keepsake.objects.filter(figurine__submission=submission)
     if transition.from_state == S.APPROVED:
-        retention.forget_keepsakes(mine.filter(Q(kind=K.CLIP) | Q(outcome="")))
+        forgetting.forget_keepsakes(mine.filter(Q(kind=K.CLIP) | Q(outcome="")))
     if transition.to_state == S.REJECTED:
-        retention.forget_keepsakes(mine)
+        forgetting.forget_keepsakes(mine)
     if transition.to_state == S.APPROVED:
         figurine = submission.figurine
         wants = submission.campaign.makes_clips and media.selfie_of(submission)

@@ -115,14 +115,15 @@ def close(jobs: QuerySet[Job], *, outcome: JobOutcome, code: str = "") -> int:
 def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
     """Keep all leases alive from a thread of its own while the block runs.
 
-    A job that takes longer than `limit_s` is hung. Celery's solo pool has no time limit, and a
-    thread cannot stop another, so the process ends itself and its supervisor starts a new one.
-    Where even this thread gets no turn, a watchdog outside sees that (deploy/pulse.py).
+    Work that takes longer than `limit_s`, all claims together, is hung. Celery's solo pool has no
+    time limit, and a thread cannot stop another, so the process ends itself and its supervisor
+    starts a new one. Where even this thread gets no turn, a watchdog outside sees that
+    (deploy/pulse.py).
     """
     done = threading.Event()
 
     def renew() -> None:
-        deadline = time.monotonic() + limit_s * len(claims)
+        deadline = time.monotonic() + limit_s
         while not done.wait(RENEW_S):
             if time.monotonic() > deadline:
                 log.critical("work hangs, this worker ends itself", jobs=len(claims))
@@ -143,7 +144,7 @@ def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
     thread.start()
     try:
         what = f"{len(claims)} x {claims[0].jobs.__name__}"
-        with workers.at_work(what, limit_s=limit_s * len(claims)):
+        with workers.at_work(what, limit_s=limit_s):
             yield
     finally:
         done.set()

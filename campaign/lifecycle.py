@@ -10,6 +10,7 @@ record, and sweeps find whatever a lost bell left behind.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -62,16 +63,19 @@ def transition(
     """
     with transaction.atomic():
         # 1. Lock the row and look at the state that is true now
-        current = SubmissionState(
+        state, since_at = (
             Submission.objects.select_for_update()
-            .values_list("state", flat=True)
+            .values_list("state", "state_since_at")
             .get(pk=submission.pk)
         )
+        current = SubmissionState(state)
         if to not in TRANSITIONS[current] or only_from not in (None, current):
             raise IllegalTransition(submission.pk, current, to)
 
         # 2. Write the state and the history
-        now = timezone.now()
+        # Always later than the move before, whatever the clock of whoever made that one: whether a
+        # decision is about what is there now is told by it.
+        now = max(timezone.now(), since_at + timedelta(microseconds=1))
         submission.state, submission.state_since_at, submission.reason = to, now, reason
         submission.save(update_fields=["state", "state_since_at", "reason"])
         move = Transition.objects.create(

@@ -17,7 +17,7 @@ from django.db.models.fields.files import FieldFile
 from django.urls import reverse
 from django.utils import timezone
 
-from campaign.enums import KeepsakeKind, SubmissionState
+from campaign.enums import IN_WORK, JobRole, KeepsakeKind, SubmissionState
 from campaign.models import Figurine, Keepsake, Submission
 
 if TYPE_CHECKING:
@@ -132,13 +132,23 @@ def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
         submission = Submission.objects.filter(pk=pk).defer("face", "other_faces").first()
         file = selfie_of(submission) if submission and audience == Audience.CREW else None
     else:
-        chosen = Figurine.objects.filter(pk=pk, is_chosen=True)
-        figurine = chosen.select_related("submission").first()
+        figurine = Figurine.objects.filter(pk=pk).select_related("submission").first()
+        if figurine and not (figurine.is_chosen or _is_preview(figurine, audience)):
+            return None
         submission = figurine.submission if figurine else None
         file = _file_of(figurine, Picture(picture)) if figurine else None
     if submission is None or not file or S(submission.state) not in MAY_SEE[Audience(audience)]:
         return None
     return Found(file, Picture(picture))
+
+
+def _is_preview(figurine: Figurine, audience: str) -> bool:
+    """Whether it is sculpt's, that its owner sees until a slower engine's is there: nobody else."""
+    return (
+        audience == Audience.PARTICIPANT
+        and figurine.role == JobRole.STAND_IN
+        and S(figurine.submission.state) in IN_WORK
+    )
 
 
 def _file_of(figurine: Figurine, picture: Picture) -> FieldFile | None:

@@ -22,6 +22,11 @@ from figurine.errors import MissingModel, UnknownKit
 from figurine.types import Recipe
 
 ENGINES: Final = recipes.ENGINES
+OPTIONS: Final = {
+    "klein": frozenset({"model", "frame", "references"}),
+    "hosted": frozenset({"endpoint", "usd_per_megapixel", "frame", "references"}),
+}
+"""What a campaign's `engine_options` may say to each engine; the gate's two have own columns."""
 PICTURE: Final = "img/kits/{kit}-{finish}.webp"
 """Made by `python -m tests.kit_pictures`."""
 LEAD: Final = 0.4
@@ -160,11 +165,14 @@ def gone(campaign: Campaign) -> tuple[str, ...]:
 
 
 def check(campaign: Campaign) -> None:
-    """Refuse what a producer must not save: figurines nobody can make, a first choice not offered.
+    """Refuse what a producer must not save: figurines that one of its engines cannot make, a first
+    choice not offered.
 
     Raises UnknownKit, MissingModel.
     """
-    recipes.check(Recipe(campaign.engine, campaign.kit, campaign.finish))
+    plain = Recipe(campaign.engine, campaign.kit, campaign.finish)
+    for engine in dict.fromkeys((campaign.engine, *campaign.engines)):
+        recipes.check(made_by(engine, plain, campaign=campaign))
     of(campaign).pick(campaign.kit, campaign.finish)
 
 
@@ -176,9 +184,24 @@ def recipe(campaign: Campaign, *, kit: str, finish: str, plaque: str, seed: int)
     return made
 
 
+def made_by(engine: str, recipe: Recipe, *, campaign: Campaign) -> Recipe:
+    """The same figurine as this engine is to make it, with what the campaign asks of it."""
+    of_engines = frozenset({"candidates", "likeness"}).union(*OPTIONS.values())
+    of_kit = {name: value for name, value in recipe.options.items() if name not in of_engines}
+    if engine not in OPTIONS:
+        return replace(recipe, engine=engine, options=of_kit)
+    asked = {
+        name: value for name, value in campaign.engine_options.items() if name in OPTIONS[engine]
+    }
+    gate = {"candidates": campaign.candidates, "likeness": campaign.likeness}
+    return replace(recipe, engine=engine, options={**of_kit, **asked, **gate})
+
+
 def can_vary(campaign: Campaign) -> bool:
     """Whether another figurine of the same selfie would look different."""
     offer = of(campaign)
+    if campaign.engines[0] in OPTIONS:  # they paint every seed otherwise
+        return True
     recipe = Recipe(campaign.engine, offer.kit.name, offer.finish.name)
     return offer.is_choice or recipes.variant(recipe, 1) != recipes.variant(recipe, 2)
 

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaign import keepsake_status, media, rerolls, showings
-from campaign.enums import REJECT_SENTENCES, JobOutcome, RejectReason, SubmissionState
+from campaign import keepsake_status, load, media, rerolls, showings, upgrades
+from campaign.enums import IN_WORK, REJECT_SENTENCES, JobRole, RejectReason, SubmissionState
 from campaign.errors import refusal_of
 from campaign.keepsake_status import Keepsakes
 from campaign.media import Audience, Picture
-from campaign.models import Campaign, Figurine, GenerationJob, Submission
+from campaign.models import Campaign, Figurine, GenerationJob, Submission, Transition
 from figurine import errors as figurine_errors
 
 S = SubmissionState
 
 STUCK_SCREENING_S: Final = 10
-JOBS_MAX: Final = 3
-ETA_SAMPLES: Final = 20
-FIRST_ETA_S: Final = 8.0
-"""Before anything was measured. Source: the benchmark `python -m tests.bench.spine`."""
+TRIES_MAX: Final = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,8 @@ class Status:
     advice: str
     still_url: str
     cutout_url: str
+    is_preview: bool
+    """That picture is sculpt's, and a slower engine is still at work on a better one."""
     keepsakes: Keepsakes
     screens: tuple[str, ...]
     """Names of the screens that show the figurine right now."""
@@ -69,12 +68,15 @@ def status(submission: Submission) -> Status:
         .get(pk=submission.pk)
     )
     state = S(submission.state)
-    job = submission.jobs.order_by("-id").first()
-    figurine = submission.figurine if state in media.MAY_SEE[Audience.PARTICIPANT] else None
+    work = _work(submission, state)
+    preview = upgrades.preview(submission) if state in IN_WORK else None
+    chosen = submission.figurine if state in media.MAY_SEE[Audience.PARTICIPANT] else None
+    figurine = preview or chosen
     seen = showings.of(submission.pk) if state == S.APPROVED else []
     sentence, advice = _words(submission)
     waiting = state in {S.SCREENING, S.QUEUED, S.GENERATING}
-    ahead = jobs_ahead(job) if job and state == S.QUEUED else 0
+    job = work.told
+    ahead = load.jobs_ahead(job) if job and state == S.QUEUED else 0
     return Status(
         state=state.value,
         since=submission.state_since_at.isoformat(),
@@ -82,12 +84,13 @@ def status(submission: Submission) -> Status:
         plaque=submission.plaque,
         stage=job.stage if job and state == S.GENERATING else "",
         percent=job.percent if job and state == S.GENERATING else 0,
-        eta_s=_eta_s(job, ahead=ahead) if waiting else None,
+        eta_s=_eta_s(submission, work, has_preview=preview is not None) if waiting else None,
         ahead=ahead,
         sentence=sentence,
         advice=advice,
         still_url=_url(figurine, Picture.STILL),
         cutout_url=_url(figurine, Picture.CUTOUT),
+        is_preview=work.main is not None and figurine is not None and _is_stand_in(figurine),
         keepsakes=keepsake_status.of(submission),
         screens=tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now)),
         was_shown=bool(seen),
@@ -98,11 +101,45 @@ def status(submission: Submission) -> Status:
     )
 
 
-def _eta_s(job: GenerationJob | None, *, ahead: int) -> int:
-    """Seconds until the figurine is there, at least one."""
-    in_work = job.claimed_at if job and job.lease_token else None
-    done_s = (timezone.now() - in_work).total_seconds() if in_work else 0.0
-    return max(1, round((ahead + 1) * usual_s() - done_s))
+@dataclass(frozen=True)
+class _Work:
+    """The jobs that are open."""
+
+    main: GenerationJob | None
+    beside: GenerationJob | None
+
+    @property
+    def told(self) -> GenerationJob | None:
+        """The one that the phone is told of: what is in hand, the engine's first."""
+        jobs = [job for job in (self.main, self.beside) if job]
+        return next((job for job in jobs if job.lease_token), jobs[0] if jobs else None)
+
+
+def _work(submission: Submission, state: SubmissionState) -> _Work:
+    """In the workshop, and in review while a better one is made."""
+    if state not in IN_WORK and state != S.REVIEW:
+        return _Work(None, None)
+    by_role = {job.role: job for job in submission.jobs.filter(outcome="")}
+    return _Work(by_role.get(JobRole.MAIN), by_role.get(JobRole.STAND_IN))
+
+
+def _is_stand_in(figurine: Figurine) -> bool:
+    return figurine.role == JobRole.STAND_IN
+
+
+def _eta_s(submission: Submission, work: _Work, *, has_preview: bool) -> int:
+    """Seconds until the figurine is there, at least one; no longer than patience lasts, where
+    sculpt's can go to review instead.
+    """
+    job = work.main or work.beside
+    if job is None:
+        return max(1, round(load.usual_s(submission.campaign.engines[0])))
+    eta_s = load.eta_s(job)
+    ends_at = submission.patience_ends_at
+    if work.main and ends_at and (has_preview or work.beside):
+        sculpt_s = load.eta_s(work.beside) if work.beside else 0.0
+        eta_s = min(eta_s, max(sculpt_s, (ends_at - timezone.now()).total_seconds()))
+    return max(1, round(eta_s))
 
 
 def _url(figurine: Figurine | None, picture: Picture) -> str:
@@ -131,24 +168,8 @@ def may_retry(submission: Submission) -> bool:
         return False
     known = figurine_errors.FigurineError.__subclasses__()
     is_permanent = any(kind.permanent for kind in known if kind.code == submission.reason)
-    return not is_permanent and submission.jobs.count() < JOBS_MAX
-
-
-def jobs_ahead(job: GenerationJob) -> int:
-    return GenerationJob.objects.filter(
-        outcome="", lease_token__isnull=True, ready_at__lt=job.ready_at
-    ).count()
-
-
-def usual_s() -> float:
-    """Median seconds from a job's last claim to its end, over the last few."""
-    recent = GenerationJob.objects.filter(outcome=JobOutcome.DONE).order_by("-finished_at")
-    spans = [
-        (finished - claimed).total_seconds()
-        for finished, claimed in recent.values_list("finished_at", "claimed_at")[:ETA_SAMPLES]
-        if finished and claimed
-    ]
-    return statistics.median(spans) if spans else FIRST_ETA_S
+    tries = submission.transitions.filter(to_state=S.QUEUED).exclude(from_state__in=IN_WORK)
+    return not is_permanent and tries.count() < TRIES_MAX
 
 
 def review_queue(campaign: Campaign | None = None) -> QuerySet[Submission]:
@@ -160,8 +181,16 @@ def review_queue(campaign: Campaign | None = None) -> QuerySet[Submission]:
         waiting.select_related("campaign", "entry_point")
         .prefetch_related("figurines")
         .defer("face", "other_faces")
-        .order_by("state_since_at")
+        .order_by(waiting_since())
     )
+
+
+def waiting_since() -> Coalesce:
+    """Since when a person should decide: one whose picture gives way to a better one meanwhile
+    (upgrades.py) has moved, and keeps its place."""
+    came = Transition.objects.filter(submission=OuterRef("pk"), to_state=OuterRef("state"))
+    moved = came.exclude(from_state=S.REVIEW, to_state=S.REVIEW).order_by("-id")
+    return Coalesce(Subquery(moved.values("at")[:1]), F("state_since_at"))
 
 
 def on_show(campaign_id: int) -> QuerySet[Figurine]:

@@ -1,8 +1,8 @@
 """Another figurine of the same selfie, while nobody has decided on the one there is.
 
 The one there is stays chosen until the new one is stored (generation does both at once), and where
-nothing comes of it, it goes back to review as it was (`withdraw`). How many there were, and whether
-a request has come before, is read off the history: nothing else is kept.
+nothing comes of it, it goes back to review as it was (`upgrades.withdraw`). How many there were,
+and whether a request has come before, is read off the history: nothing else is kept.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaign import lifecycle, media, offers
-from campaign.enums import IN_WORK, SubmissionState
+from campaign import dispatch, lifecycle, media, offers
+from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, NoRerollsLeft, OnTheDesk, SelfieGone, TooLate
-from campaign.models import GenerationJob, ReviewClaim, Submission, Transition
+from campaign.models import ReviewClaim, Submission, Transition
 from figurine.errors import MissingModel
 
 S = SubmissionState
@@ -64,7 +64,7 @@ def ask(submission: Submission, wish: Wish) -> bool:
         if used >= current.campaign.rerolls:
             raise NoRerollsLeft
 
-        # 3. The move and its job
+        # 3. The move and its jobs
         there = current.figurines.filter(is_chosen=True).values_list("recipe", flat=True).first()
         recipe, seed = offers.another(
             current.campaign,
@@ -74,10 +74,14 @@ def ask(submission: Submission, wish: Wish) -> bool:
             seed=used + 2,  # the first figurine had 1
             there=there or {},
         )
-        lifecycle.transition(
-            current, S.QUEUED, actor=lifecycle.PARTICIPANT, only_from=S.REVIEW, reason=REASON
+        dispatch.put_to_work(
+            current,
+            recipe,
+            seed=seed,
+            actor=lifecycle.PARTICIPANT,
+            only_from=S.REVIEW,
+            reason=REASON,
         )
-        GenerationJob.objects.create(submission=current, recipe=recipe.as_json(), seed=seed)
     return True
 
 
@@ -108,11 +112,3 @@ def _can_vary(submission: Submission) -> bool:
 def is_on_desk(submission: Submission) -> bool:
     """Whether a moderator looks at it right now."""
     return ReviewClaim.objects.filter(submission=submission, until__gt=timezone.now()).exists()
-
-
-def withdraw(submission: Submission, *, reason: str) -> bool:
-    """Put a figurine whose successor will not come back to review. False where there is none."""
-    if S(submission.state) not in IN_WORK or submission.figurine is None:
-        return False
-    lifecycle.transition(submission, S.REVIEW, actor=lifecycle.SYSTEM, reason=reason)
-    return True

@@ -17,10 +17,10 @@ from uuid import UUID
 import structlog
 from django.core.files.storage import Storage
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
-from campaign import leases, lifecycle, rerolls, storage
+from campaign import forgetting, leases, lifecycle, storage, upgrades
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.errors import SelfieGone
 from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
@@ -60,9 +60,10 @@ def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "aske
         # Locked before it is counted: a worker that stores one now is waited for, or waits.
         Submission.objects.select_for_update().only("pk").get(pk=submission.pk)
         kept = Keepsake.objects.filter(figurine__submission=submission)
-        files = len(_files_of(kept))  # some go with the move, the others with the figurine
+        # Some go with the move, the others with the figurine.
+        files = len(forgetting.files_of(kept))
         lifecycle.transition(submission, S.ERASED, actor=actor, reason=reason)
-        files -= len(_files_of(kept))
+        files -= len(forgetting.files_of(kept))
         submission.refresh_from_db()
         files += _forget(submission)
     number = hashlib.sha256(f"{submission.pk}{submission.state_since_at}".encode()).hexdigest()[:10]
@@ -98,7 +99,7 @@ def _each(found: Iterable[UUID], work: Callable[[Submission], bool]) -> int:
 def _purge_selfie(submission: Submission, *, now: datetime) -> bool:
     if not submission.selfie or submission.selfie_purge_at > now:
         return False
-    if S(submission.state) in UNFINISHED and not rerolls.withdraw(
+    if S(submission.state) in UNFINISHED and not upgrades.withdraw(
         submission, reason=SelfieGone.code
     ):
         return _expire(submission)
@@ -156,11 +157,6 @@ def _files(store: Storage, folder: str) -> list[str]:
     return found
 
 
-def _delete_on_commit(name: str) -> None:
-    """Robust: one file that cannot be deleted keeps no other; the orphans' hour finds it."""
-    transaction.on_commit(partial(storage.private().delete, name), robust=True)
-
-
 def _forget_selfie(submission: Submission) -> int:
     """Blank the row now, delete the file on commit: never a row that names a deleted file."""
     name = submission.selfie.name
@@ -168,14 +164,14 @@ def _forget_selfie(submission: Submission) -> int:
     submission.face = None
     submission.other_faces = []
     submission.save(update_fields=["selfie", "face", "other_faces"])
-    leases.close(
+    for jobs in (
         Keepsake.objects.filter(figurine__submission=submission),
-        outcome=JobOutcome.FAILED,
-        code=SelfieGone.code,
-    )
+        GenerationJob.objects.filter(submission=submission),  # of a late engine
+    ):
+        leases.close(jobs, outcome=JobOutcome.FAILED, code=SelfieGone.code)
     if not name:
         return 0
-    _delete_on_commit(name)
+    forgetting.delete_on_commit(name)
     return 1
 
 
@@ -184,37 +180,4 @@ def _forget(submission: Submission) -> int:
     submission.plaque, submission.device_hash = "", ""
     submission.save(update_fields=["plaque", "device_hash"])
     GenerationJob.objects.filter(submission=submission).update(recipe={})
-    return files + sum(_forget_pictures(figurine) for figurine in submission.figurines.all())
-
-
-def forget_figurine(figurine: Figurine) -> None:
-    """Delete the pictures of a figurine that is not chosen any more; its row stays as history."""
-    figurine.is_chosen = False
-    figurine.save(update_fields=["is_chosen"])
-    _forget_pictures(figurine)
-
-
-def _forget_pictures(figurine: Figurine) -> int:
-    names = [file.name for file in (figurine.still, figurine.cutout) if file.name]
-    figurine.still, figurine.cutout, figurine.recipe = "", "", {}
-    figurine.save(update_fields=["still", "cutout", "recipe"])
-    for name in names:
-        _delete_on_commit(name)
-    return len(names) + forget_keepsakes(figurine.keepsakes.all())
-
-
-def forget_keepsakes(keepsakes: QuerySet[Keepsake]) -> int:
-    """Delete the files of these and call off what is being made. Returns how many files.
-
-    Call it with the submission locked, as whoever stores one does.
-    """
-    names = _files_of(keepsakes)
-    leases.close(keepsakes, outcome=JobOutcome.CANCELLED)
-    keepsakes.filter(outcome=JobOutcome.DONE).update(outcome=JobOutcome.CANCELLED, file="", webm="")
-    for name in names:
-        _delete_on_commit(name)
-    return len(names)
-
-
-def _files_of(keepsakes: QuerySet[Keepsake]) -> list[str]:
-    return [name for pair in keepsakes.values_list("file", "webm") for name in pair if name]
+    return files + sum(map(forgetting.forget_pictures, submission.figurines.all()))

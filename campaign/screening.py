@@ -11,10 +11,10 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from campaign import lifecycle
+from campaign import dispatch, lifecycle
 from campaign.enums import HoldReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone
-from campaign.models import Campaign, GenerationJob, Submission
+from campaign.models import Campaign, Submission
 from figurine import decode, safety
 from figurine.types import Face, Recipe, SafetyScores, Selfie
 
@@ -108,17 +108,18 @@ def enqueue(
     only_from: SubmissionState,
     reason: str = "",
 ) -> None:
-    """Write a job and move to the queue, in one transaction."""
-    with transaction.atomic():
-        lifecycle.transition(
-            submission, SubmissionState.QUEUED, actor=actor, only_from=only_from, reason=reason
-        )
-        recipe = Recipe(
-            engine=submission.campaign.engine,
-            kit=submission.kit,
-            finish=submission.finish,
-            plaque=submission.plaque,
-        )
-        GenerationJob.objects.create(
-            submission=submission, recipe=recipe.as_json(), seed=submission.seed
-        )
+    """Write the jobs and move to the queue, in one transaction."""
+    recipe = Recipe(
+        engine=submission.campaign.engine,
+        kit=submission.kit,
+        finish=submission.finish,
+        plaque=submission.plaque,
+    )
+    dispatch.put_to_work(
+        submission,
+        recipe,
+        seed=submission.seed,
+        actor=actor,
+        only_from=only_from,
+        reason=reason,
+    )

@@ -13,15 +13,28 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 from django.dispatch import receiver
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from campaign import generation, keepsakes, progress, queries, retention, screening, signals
-from campaign.enums import SOLID, KeepsakeKind, SubmissionState
-from campaign.models import Keepsake, Submission, Transition
+from campaign import (
+    generation,
+    keepsakes,
+    progress,
+    queries,
+    retention,
+    screening,
+    signals,
+    upgrades,
+    workers,
+)
+from campaign.enums import IN_WORK, SOLID, KeepsakeKind, SubmissionState
+from campaign.models import GenerationJob, Keepsake, Submission, Transition
 
 log = structlog.get_logger(__name__)
 
 FILM_BELL_S: Final = 60
+LONGEST_BELL_S: Final = 90.0
+"""A bell that waits is held by a worker; well below what a broker takes for a dead one's."""
 
 
 @shared_task
@@ -32,11 +45,42 @@ def screen(submission_id: str) -> None:
 
 @shared_task
 def generate() -> None:
-    """Make figurines until nothing is ready: a lost bell is healed by the next one."""
+    """Sculpt until nothing is ready: a lost bell is healed by the next one."""
     while generation.run_ready(limit=settings.GENERATION_BATCH):
         pass
     if keepsakes.ready(SOLID).exists():  # they have waited for the figurines
         ring(cast.delay)
+
+
+@shared_task
+def paint() -> None:
+    """Paint on a graphics card, as many people at once as go, until nothing is ready."""
+    while generation.run_ready(("klein",)):
+        pass
+
+
+@shared_task
+def order() -> None:
+    """Have figurines painted elsewhere, one a thread, until nothing is ready."""
+    while generation.run_ready(("hosted",)):
+        pass
+
+
+@shared_task
+def lose_patience(submission_id: str) -> None:
+    """Put sculpt's figurine to review, if the engine has brought none by now."""
+    with structlog.contextvars.bound_contextvars(submission=submission_id):
+        upgrades.lose_patience(UUID(submission_id))
+
+
+BELLS: Final[dict[str, Callable[[], Any]]] = {
+    "sculpt": generate.delay,
+    "klein": paint.delay,
+    "hosted": order.delay,
+}
+"""Of each engine's workers."""
+ASSUMED: Final = frozenset({workers.ASSUMED})
+"""Rung whoever is there; the others only where somebody hears it: queues would grow for nobody."""
 
 
 @shared_task
@@ -56,8 +100,9 @@ def film() -> None:
 @shared_task
 def sweep() -> None:
     """Ring again for whatever is ready, lapsed, or stuck."""
-    if generation.ready_jobs().exists():
-        ring(generate.delay)
+    ring_engines(generation.ready_engines())
+    for submission_id in upgrades.impatient():
+        ring(lose_patience.delay, str(submission_id))
     if keepsakes.ready(SOLID).exists():
         ring(cast.delay)
     keepsakes.want_missing_clips()
@@ -77,6 +122,24 @@ def tidy() -> None:
     """What needs doing now and then: files of killed processes, sessions of last month."""
     retention.purge_orphans()
     call_command("clearsessions")
+
+
+def ring_engines(names: set[str]) -> None:
+    """The bells of these engines, as far as somebody hears them."""
+    heard = names if names <= ASSUMED else names & (workers.alive() | ASSUMED)
+    for name in sorted(heard & BELLS.keys()):
+        ring(BELLS[name])
+
+
+def ring_when_patience_ends(submission: Submission) -> None:
+    """Exactly then; the sweep does it a little later."""
+    ends_at = submission.patience_ends_at
+    if ends_at is None:
+        return
+    left_s = max(0.0, (ends_at - timezone.now()).total_seconds())
+    if left_s <= LONGEST_BELL_S:
+        bell = partial(lose_patience.apply_async, (str(submission.pk),), countdown=left_s)
+        ring(bell)
 
 
 def ring_film() -> None:
@@ -99,7 +162,10 @@ def ring_on_commit(submission: Submission, transition: Transition, **_: object) 
         if transition.to_state == SubmissionState.SCREENING:
             ring(screen.delay, str(submission.pk))
         elif transition.to_state == SubmissionState.QUEUED:
-            ring(generate.delay)
+            jobs = GenerationJob.objects.filter(submission=submission, outcome="")
+            ring_engines(set(jobs.values_list("engine", flat=True)))
+            if transition.from_state not in IN_WORK:
+                ring_when_patience_ends(submission)
 
     transaction.on_commit(bells, robust=True)
 

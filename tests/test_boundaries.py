@@ -19,7 +19,10 @@ HEAVY = {
 
 # Stages that turn pixels into rows and files, and what is on offer; everyone else in campaign knows
 # words and numbers only.
-PIXEL_STAGES = {"intake", "screening", "generation", "offers", "keepsakes"}
+PIXEL_STAGES = {
+    *("intake", "screening", "generation", "offers", "keepsakes"),
+    *("dispatch", "load", "upgrades"),
+}
 OPEN_TO_CAMPAIGN = {"bounds", "errors"}
 OPEN_TO_BILLBOARD = {"bell", "queries", "signals", "enums", "media", "showings"}
 
