@@ -30,6 +30,7 @@ _SCENES: Final = {
 _TITLES: Final = {
     "checking": gettext_lazy("Into the mould"),
     "moulding": gettext_lazy("Into the mould"),
+    "preview": gettext_lazy("Your first cast"),
     "again": gettext_lazy("Back in the mould"),
     "held": gettext_lazy("Stand by"),
     "review": gettext_lazy("Fresh out of the mould"),
@@ -44,6 +45,7 @@ _TITLES: Final = {
 }
 
 _LEADS: Final = {
+    "preview": gettext_lazy("The quick one. A finer one is being painted after it."),
     "held": gettext_lazy("Someone in the crew looks at your photo first. Stay on this page."),
     "box": gettext_lazy("Approved. Watch the screen: you are up soon."),
     "seen": gettext_lazy("The whole street saw it. Keep the picture, it is yours."),
@@ -58,12 +60,21 @@ _LEADS: Final = {
 
 _NOTES: Final = {
     "moulding": gettext_lazy("Stay on this page: it tells you when to look up."),
+    "preview": gettext_lazy("Stay on this page: it tells you when to look up."),
     "again": gettext_lazy("The one you have stays until the new one is out."),
     "review": gettext_lazy("Stay on this page: it tells you when to look up."),
     "box": gettext_lazy("Stay on this page: it tells you when to look up."),
 }
 
-_NOW: Final = {"checking": 0, "moulding": 1, "again": 1, "held": 0, "review": 2, "box": 3}
+_NOW: Final = {
+    "checking": 0,
+    "moulding": 1,
+    "preview": 1,
+    "again": 1,
+    "held": 0,
+    "review": 2,
+    "box": 3,
+}
 """Which of the four lines is being worked on."""
 
 
@@ -108,13 +119,14 @@ class Scene:
 def of(status: Status) -> Scene:
     """The scene for a status. An approved figurine has three: in the box, up there, seen.
 
-    One that is made again has its own, with the figurine there is.
+    One that is made again has its own, with the figurine there is; so has one whose engine takes
+    its time, with sculpt's.
     """
     state = S(status.state)
     if state == S.APPROVED:
         name = "up" if status.screens else "seen" if status.was_shown else "box"
     elif state in IN_WORK and status.cutout_url:
-        name = "again"
+        name = "preview" if status.is_preview else "again"
     else:
         name = _SCENES[state]
     return Scene(
@@ -149,7 +161,7 @@ def _lines(name: str, status: Status) -> tuple[Line, ...]:
 def _moulding(name: str, status: Status) -> str:
     if name in {"review", "box"}:
         return _("Moulded")
-    if name not in {"moulding", "again"}:
+    if name not in {"moulding", "preview", "again"}:
         return _("Into the mould")
     if status.state == S.GENERATING:
         return f"{STAGES.get(status.stage, STAGES[''])} · {status.percent} %"

@@ -16,7 +16,7 @@ from pytest_django.asserts import assertRedirects
 from storages.backends.s3 import S3Storage
 
 from campaign import approval, decisions, lifecycle, media, queries, rerolls, screening
-from campaign.enums import SubmissionState
+from campaign.enums import JobRole, SubmissionState
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
 from tests import shelf
@@ -336,3 +336,27 @@ def test_reroll_of_which_nothing_came_is_told(client: Client, waiting: Submissio
     rerolls.withdraw(waiting, reason="worker_lost")
     page = client.get(reverse("campaign:status", args=[waiting.token])).content.decode()
     assert "The new one did not come out of the mould. This one stands." in page
+
+
+def test_first_cast_is_shown_while_a_finer_one_is_painted(
+    client: Client, campaign: Campaign
+) -> None:
+    """To its owner alone: nobody has looked at it."""
+    submission = shelf.put(campaign, S.GENERATING, plaque="MAE")
+    submission.jobs.update(outcome="done")
+    submission.jobs.create(
+        recipe={"engine": "klein", "kit": "soldier", "finish": "painted"}, engine="klein"
+    )
+    first = Figurine(submission=submission, recipe={}, seed=1, role=JobRole.STAND_IN)
+    picture = ContentFile(shelf.figurine_jpeg(90))
+    first.still.save("still.jpg", picture, save=False)
+    first.cutout.save("cutout.jpg", picture, save=False)
+    first.save()
+    page = client.get(reverse("campaign:status", args=[submission.token])).content.decode()
+    assert "Your first cast" in page
+    assert 'class="card card-full is-preview"' in page
+    (address,) = set(re.findall(r'class="figurine" src="([^"]+)"', page))
+    assert client.get(address).status_code == 200
+    for audience in (Audience.SCREEN, Audience.CREW):
+        there = media.address(first, Picture.CUTOUT, audience=audience)
+        assert client.get(there).status_code == 404

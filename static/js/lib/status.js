@@ -12,7 +12,7 @@
  *   eta_s: number | null, ahead: number, sentence: string, advice: string,
  *   still_url: string, cutout_url: string, screens: string[], was_shown: boolean,
  *   keepsakes: {clip: {mp4: string, webm: string} | null, glb: Solid, stl: Solid},
- *   can_retry: boolean, rerolls_left: number, is_on_desk: boolean, is_over: boolean,
+ *   is_preview: boolean, can_retry: boolean, rerolls_left: number, is_on_desk: boolean, is_over: boolean,
  * }} Status
  */
 
