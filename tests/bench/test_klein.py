@@ -1,0 +1,56 @@
+"""The bench of klein runs, on tiny components, from end to end; its figures are a card's alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.bench import klein
+
+PULLED = ["channels-last", "attention=native"]
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[list[str]]:
+    """Cells of the table's lines."""
+    with pytest.MonkeyPatch.context() as patch:
+        said: list[str] = []
+        patch.setattr("builtins.print", lambda text, **_: said.append(text))
+        small = ["--tiny", "--runs", "1", "--batches", "1", "2"]
+        assert klein.main([*small, "--levers", *PULLED, "hover"]) == 0
+    lines = "\n".join(said).splitlines()
+    assert lines[0].startswith("CPU, tiny components: no figure of klein, ")
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[4:]]
+
+
+def test_bench_measures_every_way_and_lever(rows: list[list[str]]) -> None:
+    plain = [[way, "plain", "1"] for way in ("selfie", "two", "composite")]
+    ways = ("selfie", "two", "composite", "inpaint")
+    eager = [[way, "eager", batch] for way in ways for batch in "12"]
+    pulled = [["selfie", lever, batch] for lever in PULLED for batch in "12"]
+    assert [row[:3] for row in rows[:-1]] == plain + eager + pulled
+
+
+def test_bench_compares_with_plain_and_with_the_floor(rows: list[list[str]]) -> None:
+    plain = {row[0]: float(row[3]) for row in rows if row[1] == "plain"}
+    for way, lever, _, ms, rate, peak, over, faster in rows[:-1]:
+        assert float(rate) == pytest.approx(1000 / float(ms), rel=0.01)
+        assert float(peak) > 0
+        assert float(over.removesuffix(" ×")) > 1
+        if way == "inpaint" or lever == "plain":
+            assert faster == "–"
+        else:
+            ratio = plain[way] / float(ms)
+            assert float(faster.removesuffix(" ×")) == pytest.approx(ratio, rel=0.02, abs=0.01)
+
+
+def test_bench_says_which_lever_is_not_here(rows: list[list[str]]) -> None:
+    assert rows[-1][:3] == ["selfie", "hover", "–"]
+    assert rows[-1][3].startswith("not run: no lever named 'hover'")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+def test_bench_without_a_card_measures_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert klein.main([]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "no CUDA device here: nothing was measured\n")
