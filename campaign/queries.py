@@ -157,9 +157,13 @@ def _words(submission: Submission) -> tuple[str, str]:
     if submission.state == S.FAILED:
         refusal = refusal_of(submission.reason)
         return refusal.sentence, refusal.advice
-    if submission.state == S.REVIEW and submission.reason not in ("", "undo"):
+    if submission.state == S.REVIEW and submission.reason not in _QUIET:
         return _("The new one did not come out of the mould. This one stands."), ""
     return "", ""
+
+
+_QUIET: Final = frozenset({"", "undo", upgrades.PATIENCE, upgrades.FALLBACK, upgrades.UPGRADED})
+"""Reasons of moves to review that took nothing from the visitor."""
 
 
 def may_retry(submission: Submission) -> bool:

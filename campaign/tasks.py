@@ -73,12 +73,8 @@ def lose_patience(submission_id: str) -> None:
         upgrades.lose_patience(UUID(submission_id))
 
 
-BELLS: Final[dict[str, Callable[[], Any]]] = {
-    "sculpt": generate.delay,
-    "klein": paint.delay,
-    "hosted": order.delay,
-}
-"""Of each engine's workers."""
+BELLS: Final = {"sculpt": generate, "klein": paint, "hosted": order}
+"""By engine. Asked for their bell when it is rung: before that, Celery may not know its app."""
 ASSUMED: Final = frozenset({workers.ASSUMED})
 """Rung whoever is there; the others only where somebody hears it: queues would grow for nobody."""
 
@@ -128,7 +124,7 @@ def ring_engines(names: set[str]) -> None:
     """The bells of these engines, as far as somebody hears them."""
     heard = names if names <= ASSUMED else names & (workers.alive() | ASSUMED)
     for name in sorted(heard & BELLS.keys()):
-        ring(BELLS[name])
+        ring(BELLS[name].delay)
 
 
 def ring_when_patience_ends(submission: Submission) -> None:

@@ -131,5 +131,5 @@ def test_release_and_retry_queue_one_job(
 ) -> None:
     submission = shelf.put(campaign, state)
     act(submission, actor=lifecycle.crew(moderator))
-    assert last_move(submission) == (state, S.QUEUED, "mod", reason, "")
+    assert last_move(submission) == (state, S.QUEUED, "mod", reason, "sculpt: 0 waiting, about 8 s")
     assert GenerationJob.objects.filter(submission=submission, outcome="").count() == 1

@@ -8,9 +8,9 @@ import pytest
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from campaign import errors, lifecycle, queries, screening
+from campaign import errors, lifecycle, load, queries, screening
 from campaign.enums import RejectReason, SubmissionState
-from campaign.models import Campaign, Figurine, GenerationJob, Submission
+from campaign.models import Campaign, Figurine, Submission, Transition
 from figurine.errors import NoFace, OutOfMemory
 
 S = SubmissionState
@@ -61,21 +61,7 @@ def test_status_counts_who_is_ahead(receive: Callable[..., Submission]) -> None:
     for submission in submissions:
         screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     assert [queries.status(s).ahead for s in submissions] == [0, 1, 2]
-    assert queries.status(submissions[2]).eta_s == round(3 * queries.FIRST_ETA_S)
-
-
-def test_usual_s_is_the_median_of_what_was_measured(bare: Submission) -> None:
-    now = timezone.now()
-    for seconds in (1, 3, 100):
-        GenerationJob.objects.create(
-            submission=bare,
-            recipe={},
-            outcome="done",
-            ready_at=now - timedelta(hours=1),
-            claimed_at=now - timedelta(seconds=seconds),
-            finished_at=now,
-        )
-    assert queries.usual_s() == 3
+    assert queries.status(submissions[2]).eta_s == round(3 * load.FIRST_ETA_S)
 
 
 @pytest.mark.parametrize("items", [1, 3])
@@ -109,20 +95,22 @@ def test_counts_by_state(bare: Submission, campaign: Campaign) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "jobs", "may"),
+    ("state", "reason", "tries", "may"),
     [
         (S.FAILED, "worker_lost", 1, True),
         (S.FAILED, "engine_broke", 2, True),
         (S.FAILED, "out_of_memory", 1, True),
-        (S.FAILED, "worker_lost", queries.JOBS_MAX, False),
+        (S.FAILED, "worker_lost", queries.TRIES_MAX, False),
         (S.FAILED, "no_face", 1, False),
         (S.REVIEW, "", 1, False),
     ],
 )
 def test_may_retry_where_it_could_help(
-    receive: Callable[..., Submission], state: S, reason: str, jobs: int, may: bool
+    receive: Callable[..., Submission], state: S, reason: str, tries: int, may: bool
 ) -> None:
     submission = receive()
-    for _ in range(jobs):
-        GenerationJob.objects.create(submission=submission, recipe={}, outcome="failed")
+    for _ in range(tries):
+        Transition.objects.create(
+            submission=submission, from_state=S.FAILED, to_state=S.QUEUED, actor_kind="system"
+        )
     assert put(submission, state, reason).can_retry is may

@@ -13,7 +13,17 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.utils import timezone
 
-from campaign import approval, decisions, generation, leases, lifecycle, offers, rerolls, retention
+from campaign import (
+    approval,
+    decisions,
+    generation,
+    leases,
+    lifecycle,
+    offers,
+    rerolls,
+    retention,
+    upgrades,
+)
 from campaign.decisions import Decision, Overtaken, Verdict
 from campaign.enums import JobOutcome, RejectReason, SubmissionState
 from campaign.errors import (
@@ -423,5 +433,5 @@ def test_tap_and_decision_at_once_have_one_winner(waiting: Submission, moderator
 def test_withdraw_of_a_first_figurine_is_none(campaign: Campaign) -> None:
     for state in (S.QUEUED, S.GENERATING, S.REVIEW):
         submission = shelf.put(campaign, state)
-        assert rerolls.withdraw(submission, reason="worker_lost") is False
+        assert upgrades.withdraw(submission, reason="worker_lost") is False
         assert now(submission).state == state

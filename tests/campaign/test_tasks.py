@@ -26,7 +26,7 @@ def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     monkeypatch.setattr(
         app, "send_task", lambda name, args, kwargs, **_: rung.append((name, *args))
     )
-    for task in (tasks.screen, tasks.generate):
+    for task in (tasks.screen, tasks.lose_patience, *tasks.BELLS.values()):
         monkeypatch.setattr(
             task,
             "apply_async",
@@ -81,6 +81,8 @@ def test_figurines_solids_and_clips_have_queues_of_their_own() -> None:
     routes = app.conf.task_routes
     assert routes == {
         "campaign.tasks.generate": {"queue": "generation"},
+        "campaign.tasks.paint": {"queue": "gpu"},
+        "campaign.tasks.order": {"queue": "hosted"},
         "campaign.tasks.cast": {"queue": "solids"},
         "campaign.tasks.film": {"queue": "clips"},
     }

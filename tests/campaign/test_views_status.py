@@ -15,7 +15,7 @@ from django.urls import reverse
 from pytest_django.asserts import assertRedirects
 from storages.backends.s3 import S3Storage
 
-from campaign import approval, decisions, lifecycle, media, queries, rerolls, screening
+from campaign import approval, decisions, lifecycle, media, queries, screening, upgrades
 from campaign.enums import JobRole, SubmissionState
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
@@ -333,7 +333,7 @@ def test_another_one_is_hidden_while_a_moderator_looks(
 
 def test_reroll_of_which_nothing_came_is_told(client: Client, waiting: Submission) -> None:
     lifecycle.transition(waiting, S.QUEUED, actor=lifecycle.PARTICIPANT, reason="reroll")
-    rerolls.withdraw(waiting, reason="worker_lost")
+    upgrades.withdraw(waiting, reason="worker_lost")
     page = client.get(reverse("campaign:status", args=[waiting.token])).content.decode()
     assert "The new one did not come out of the mould. This one stands." in page
 

@@ -140,5 +140,5 @@ def test_leased_work_is_in_hand_with_its_limit(bare: Submission) -> None:
     claim: Claim = leases.take(job, submission_id=bare.pk)
     with leases.renewed([claim, claim], limit_s=60.0):
         work = workers.in_hand()
-    assert work and (work.what, work.limit_s) == ("2 x GenerationJob", 120.0)
+    assert work and (work.what, work.limit_s) == ("2 x GenerationJob", 60.0)
     assert workers.in_hand() is None
