@@ -557,7 +557,7 @@ _DECIDED: Final = frozenset({S.APPROVED, S.REJECTED, S.RECALLED, S.ERASED, S.EXP
 
 
 @settings(
-    max_examples=400,
+    max_examples=40,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
