@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from figurine.engines.klein import flux, prompts
+from figurine.engines.klein import flux, prompts, resident
 from figurine.engines.klein.flux import KleinPainter
 from figurine.engines.klein.painter import Commission, References
 from figurine.engines.klein.pipeline import PeoplePipeline
@@ -171,11 +171,11 @@ def test_weights_out_of_a_folder_paint_without_the_text_encoder(
     pictures = [each.paint([wish], step=lambda *_: None)[0] for each in (first, load())]
     assert pictures[0].shape == (128, 128, 3)
     assert pictures[0].tobytes() == pictures[1].tobytes()
-    assert first.version == f"klein-4b@{flux._revision(folder)}"
+    assert first.version == f"klein-4b@{resident.revision(folder)}"
 
 
 def test_other_weights_are_another_version(folder: Path, tmp_path: Path) -> None:
-    assert flux._revision(tiny.save(tmp_path, seed=1)) != flux._revision(folder)
+    assert resident.revision(tiny.save(tmp_path, seed=1)) != resident.revision(folder)
 
 
 def test_folder_that_is_not_whole_says_what_to_run(folder: Path, tmp_path: Path) -> None:

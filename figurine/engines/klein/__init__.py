@@ -32,8 +32,12 @@ _POSING, _PAINTING, _COMPARING, _AGAIN = 0.25, 0.70, 0.75, 0.90
 _VERSION_LETTERS: Final = 80
 _RECOGNISER: Final = ("auraface", "glintr100.onnx")
 """Name and file of its weights."""
-_LIMIT_S: Final = {"klein": 20.0, "qwen": 120.0, "sdxl": 40.0}
-"""For a full pass on a GPU, compiling left out: several times what it should take."""
+_IDENTIFIER: Final = ("buffalo-l", "models/buffalo_l/w600k_r50.onnx")
+"""The same of the recogniser whose faces a painter draws by: FaceID knows no other's."""
+_LIMIT_S: Final = {"klein": 20.0, "qwen": 240.0, "sdxl": 40.0}
+"""For a full pass on a GPU, compiling left out: several times what it should take. Qwen's is for
+a picture, since it paints one after another.
+"""
 _POSING_LIMIT_S: Final = 10.0
 """A face: sculpt's sketch takes about one second of a core."""
 _LOADING_LIMIT_S: Final = 180.0
@@ -55,12 +59,15 @@ class KleinEngine:
         workshop: Workshop,
         painter: Painter | None = None,
         recogniser: Recogniser | None = None,
+        identifier: Recogniser | None = None,
     ) -> None:
         """With a painter given, that one paints whatever a recipe's model and frame, and without a
         recogniser beside it likeness is not measured. Otherwise both are loaded when first needed.
         """
         self._workshop = workshop
         self._given, self._recogniser = painter, recogniser
+        self._identifier = identifier
+        """The recogniser of painters that want an identity; loaded with the first of them."""
         self._painters: dict[tuple[int, int], Painter] = {}
         """Of the one model that is resident, by frame."""
         self._missing: dict[str, MissingModel] = {}
@@ -82,7 +89,7 @@ class KleinEngine:
         except FigurineError:
             return posing  # it is refused at once; those beside it are not
         painting = 2 * _LIMIT_S[wish.model] * wish.candidates
-        if wish.references == "inpaint":
+        if wish.references == "inpaint" or wish.model == "qwen":
             painting *= batch
         if wish.model != self._model and not self._given:
             posing += _LOADING_LIMIT_S
@@ -186,10 +193,15 @@ class KleinEngine:
     def _serve(self, group: Sequence[Sitter]) -> None:
         try:
             painter = self._painter(group[0].wish)
+            identifier = self._identify() if painter.wants_identity else None
         except FigurineError as error:  # the other groups have other models
             for sitter in group:
                 sitter.gone = error
             return
+        if identifier is not None:
+            for sitter in group:
+                with sitter.alone():
+                    sitter.identify(identifier)
         is_measured = self._recogniser is not None
         # 1. All candidates of everyone.
         self._paint(painter, group, jobs_of(group), (_POSING, _PAINTING), _COMPARING)
@@ -273,6 +285,15 @@ class KleinEngine:
 
             path = weights.file(_RECOGNISER[0], _RECOGNISER[1], self._workshop)
             self._recogniser = likeness.Recogniser.load(path, device=self._workshop.device)
+
+    def _identify(self) -> Recogniser:
+        """Raises MissingModel, LicenceMissing."""
+        if self._identifier is None:
+            from figurine import likeness, weights  # noqa: PLC0415 - heavy
+
+            path = weights.file(*_IDENTIFIER, self._workshop)
+            self._identifier = likeness.Recogniser.load(path, device=self._workshop.device)
+        return self._identifier
 
     def _sculpt(self) -> Engine:
         if self._sculptor is None:

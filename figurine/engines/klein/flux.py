@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 
 from figurine import weights
-from figurine.engines.klein import frame, inpaint, prompts, references
+from figurine.engines.klein import frame, inpaint, prompts, references, resident
 from figurine.engines.klein.painter import Commission, References, Step
 from figurine.engines.klein.pipeline import PeoplePipeline
 from figurine.engines.workshop import Workshop
@@ -29,8 +28,6 @@ _ENCODER_AT_ONCE: Final = 4
 """Prompts a pass of the text encoder, which may share the card with the transformer."""
 _ROOM: Final = 1.2
 """Of the text encoder's size: free memory without which it runs on the CPU."""
-_ENDS: Final = 1 << 20
-"""Bytes at both ends of a weight's file that tell it from another."""
 
 Collect = Callable[[], list[Pixels]]
 """Waits for a pass's pictures, (H, W, 3) uint8 each."""
@@ -76,9 +73,9 @@ class KleinPainter:
         can be asked for is encoded before the transformer comes: a card need never hold the text
         encoder beside it. Raises MissingModel.
         """
-        device = _device(workshop)
+        device = resident.device(workshop)
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-        revision = f"{_revision(folder)}.{str(dtype).removeprefix('torch.')}"
+        revision = f"{resident.revision(folder)}.{str(dtype).removeprefix('torch.')}"
         embeddings = prompts.Embeddings(
             workshop.prompts,
             revision=revision,
@@ -218,10 +215,6 @@ def _whole(side_px: int) -> int:
     return round(side_px * _POSE_SHARE / 16) * 16
 
 
-def _device(workshop: Workshop) -> torch.device:
-    return torch.device(workshop.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
 def _encoded(
     folder: Path, texts: Sequence[str], device: torch.device, dtype: torch.dtype
 ) -> torch.Tensor:
@@ -248,18 +241,3 @@ def _encoded(
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return torch.cat(parts)
-
-
-def _revision(folder: Path) -> str:
-    """Eight hex digits that tell these weights from others: names, sizes and both ends of each
-    file. That the files are the manifest's, `weights verify` says."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in {".json", ".safetensors"}:
-            size = path.stat().st_size
-            whole.update(f"{path.relative_to(folder)}\0{size}\0".encode())
-            with path.open("rb") as file:
-                whole.update(file.read(_ENDS))
-                file.seek(max(0, size - _ENDS))
-                whole.update(file.read(_ENDS))
-    return whole.hexdigest()[:8]

@@ -68,7 +68,7 @@ def paint_faces(
             strength=strength,
             num_inference_steps=steps,
             guidance_scale=1.0,
-            callback_on_step_end=_counted(step, walked, each, len(pictures)),
+            callback_on_step_end=counted(step, walked, each, len(pictures)),
         ).images[0]
         walked += each
         painted.append(np.asarray(image, np.uint8))
@@ -89,7 +89,10 @@ def mask(face: Box, width: int, height: int) -> Pixels:
     return drawn
 
 
-def _counted(step: Step, before: int, each: int, people: int) -> Any:
+def counted(step: Step, before: int, each: int, people: int) -> Any:
+    """diffusers' callback of one person's pass among several: it calls at the end of a step, ours
+    is called before the next. before: steps that others had; each: steps a person."""
+
     def call(pipeline: Any, number: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
         if number + 1 < each:
             step(before + number + 1, each * people)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from figurine.engines.base import Order
 from figurine.engines.klein import gate, matte
@@ -17,8 +18,11 @@ from figurine.engines.klein.order import Wish
 from figurine.engines.klein.painter import Commission
 from figurine.engines.klein.passes import Job, Person
 from figurine.engines.klein.references import Sitting
-from figurine.errors import EngineBroke, FigurineError
+from figurine.errors import BigSquad, EngineBroke, FigurineError
 from figurine.types import Candidate, Floats, Pixels
+
+if TYPE_CHECKING:
+    from figurine.likeness import Recogniser
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,8 @@ class Sitter(Person):
         self.order = order
         self.wanted: list[Floats] = []
         """Each face of the selfie as the recogniser has it."""
+        self.identity: Floats | None = None
+        """The selfie's face as the painter's own recogniser has it; for painters that want one."""
         self.trials: dict[int, list[Trial]] = defaultdict(list)
         """By the order's seeds."""
         self.kept: list[tuple[int, Trial, Future[Pixels]]] = []
@@ -54,6 +60,14 @@ class Sitter(Person):
         now = time.perf_counter()
         self.laps_ms[stage] = round(self.laps_ms.get(stage, 0.0) + (now - self._last) * 1000, 1)
         self._last = now
+
+    def identify(self, recogniser: Recogniser) -> None:
+        """Look at the selfie's face for a painter that draws by identity. Raises BigSquad: such a
+        painter knows one face, and would give it to everyone."""
+        (face, *others) = self.order.selfie.faces
+        if others:
+            raise BigSquad(f"{len(others) + 1} faces for a painter of one")
+        self.identity = recogniser.embed(self.order.selfie.pixels, face)
 
     def cut_out(self, pool: Executor) -> None:
         """Choose the best of each seed and have it cut out, beside everyone else's."""
@@ -86,7 +100,7 @@ def commission(sitter: Sitter, seed: int) -> Commission:
         face=sitting.face,
         seed=seed,
         references=sitter.wish.references,
-        identity=sitter.wanted[0] if sitter.wanted else None,
+        identity=sitter.identity,
     )
 
 
