@@ -202,9 +202,9 @@ def table() -> str:
         ways: tuple[Way, ...] = get_args(Way)
         for cost in [*(klein(way, size) for way in ways), qwen_edit(size), sdxl(size)]:
             parts = (cost.encode, cost.decode, cost.text)
-            cells = [f"{part / TERA:.1f}" if part else "–" for part in parts]
+            cells = [f"{part / TERA:.1f}" if part else "-" for part in parts]
             lines.append(
-                f"| {cost.recipe} | {wide} × {high} | {cost.denoise / TERA:.2f} | {cost.passes} | "
+                f"| {cost.recipe} | {wide} x {high} | {cost.denoise / TERA:.2f} | {cost.passes} | "
                 f"{' | '.join(cells)} | {cost.whole / TERA:,.0f} |"
             )
     lines += [

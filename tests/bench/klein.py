@@ -160,21 +160,21 @@ def heading(bench: Bench) -> str:
     return "\n".join(
         [
             f"{name or 'CPU, tiny components: no figure of klein'}, "
-            f"{datetime.now(UTC):%Y-%m-%d}, torch {torch.__version__}, {wide} × {high}, "
+            f"{datetime.now(UTC):%Y-%m-%d}, torch {torch.__version__}, {wide} x {high}, "
             f"{STEPS} steps, {str(bench.dtype).removeprefix('torch.')} matmul "
             f"{bench.rate / flops.TERA:.3g} TFLOP/s",
             "",
-            "| way | lever | B | ms an image | images/s | peak GB | over the floor | than plain |",
+            "| way | lever | B | ms an image | images/s | peak GB | of the floor | plain's over ours |",
             "|---|---|---|---|---|---|---|---|",
         ]
     )
 
 
 def line(row: Row, plain_ms: float | None) -> str:
-    faster = f"{plain_ms / row.ms:.2f} ×" if plain_ms else "–"
+    faster = f"{plain_ms / row.ms:.2f}" if plain_ms else "-"
     return (
         f"| {row.way} | {row.lever} | {row.batch} | {row.ms:.1f} | {1000 / row.ms:.2f} | "
-        f"{row.peak_gb:.1f} | {row.ms / row.floor_ms:.2f} × | {faster} |"
+        f"{row.peak_gb:.1f} | {row.ms / row.floor_ms:.2f} | {faster} |"
     )
 
 
@@ -212,7 +212,7 @@ def _measured(
 def _not_run(way: str, lever: str, error: Exception) -> str:
     why = "out of memory" if isinstance(error, torch.OutOfMemoryError) else str(error)
     said = (why.strip() or type(error).__name__).splitlines()[0].replace("|", "/")
-    return f"| {way} | {lever} | – | not run: {said} | – | – | – | – |"
+    return f"| {way} | {lever} | - | not run: {said} | - | - | - | - |"
 
 
 def _painter(bench: Bench, pipeline: PeoplePipeline, folder: Path) -> flux.KleinPainter:

@@ -23,9 +23,7 @@ WITHIN = 0.02
 @pytest.mark.parametrize(
     ("references", "teraflops"), [([], 34.8), ([(512, 512)], 44.3), ([SQUARE], 76.7)]
 )
-def test_klein_step_costs_what_was_counted(
-    references: list[flops.Size], teraflops: float
-) -> None:
+def test_klein_step_costs_what_was_counted(references: list[flops.Size], teraflops: float) -> None:
     step = flops.klein_step([SQUARE, *references]) / flops.TERA
     assert step == pytest.approx(teraflops, rel=WITHIN)
 
@@ -64,7 +62,9 @@ def test_model_is_as_large_as_its_published_files(
 
 
 @pytest.mark.parametrize("way", get_args(References))
-def test_count_is_of_the_tokens_that_the_painter_shows(way: References, tmp_path: Path) -> None:
+def test_count_is_of_the_tokens_that_the_painter_shows(
+    way: References, tmp_path: Path, one_thread: None
+) -> None:
     pipeline = PeoplePipeline(**tiny.components(encoder=False))
     painter = KleinPainter(
         pipeline,

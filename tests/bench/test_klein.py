@@ -7,16 +7,17 @@ import torch
 
 from tests.bench import klein
 
-PULLED = ["channels-last", "attention=native"]
+BATCHES = ["2"]
+PULLED = ["channels-last"]
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[list[str]]:
+def rows(one_thread: None) -> list[list[str]]:
     """Cells of the table's lines."""
     with pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
         patch.setattr("builtins.print", lambda text, **_: said.append(text))
-        small = ["--tiny", "--runs", "1", "--batches", "1", "2"]
+        small = ["--tiny", "--runs", "1", "--batches", *BATCHES]
         assert klein.main([*small, "--levers", *PULLED, "hover"]) == 0
     lines = "\n".join(said).splitlines()
     assert lines[0].startswith("CPU, tiny components: no figure of klein, ")
@@ -26,26 +27,26 @@ def rows() -> list[list[str]]:
 def test_bench_measures_every_way_and_lever(rows: list[list[str]]) -> None:
     plain = [[way, "plain", "1"] for way in ("selfie", "two", "composite")]
     ways = ("selfie", "two", "composite", "inpaint")
-    eager = [[way, "eager", batch] for way in ways for batch in "12"]
-    pulled = [["selfie", lever, batch] for lever in PULLED for batch in "12"]
+    eager = [[way, "eager", batch] for way in ways for batch in BATCHES]
+    pulled = [["selfie", lever, batch] for lever in PULLED for batch in BATCHES]
     assert [row[:3] for row in rows[:-1]] == plain + eager + pulled
 
 
 def test_bench_compares_with_plain_and_with_the_floor(rows: list[list[str]]) -> None:
     plain = {row[0]: float(row[3]) for row in rows if row[1] == "plain"}
     for way, lever, _, ms, rate, peak, over, faster in rows[:-1]:
-        assert float(rate) == pytest.approx(1000 / float(ms), rel=0.01)
+        assert float(rate) == pytest.approx(1000 / float(ms), rel=0.02, abs=0.01)
         assert float(peak) > 0
-        assert float(over.removesuffix(" ×")) > 1
+        assert float(over) > 1
         if way == "inpaint" or lever == "plain":
-            assert faster == "–"
+            assert faster == "-"
         else:
             ratio = plain[way] / float(ms)
-            assert float(faster.removesuffix(" ×")) == pytest.approx(ratio, rel=0.02, abs=0.01)
+            assert float(faster) == pytest.approx(ratio, rel=0.02, abs=0.01)
 
 
 def test_bench_says_which_lever_is_not_here(rows: list[list[str]]) -> None:
-    assert rows[-1][:3] == ["selfie", "hover", "–"]
+    assert rows[-1][:3] == ["selfie", "hover", "-"]
     assert rows[-1][3].startswith("not run: no lever named 'hover'")
 
 
