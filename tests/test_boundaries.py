@@ -110,6 +110,12 @@ def test_heavy_libraries_are_imported_only_inside_engines(path: Path) -> None:
     assert found & HEAVY == set()
 
 
+def test_router_is_arithmetic_alone() -> None:
+    found = {name.split(".")[0] for name in imports(ROOT / "campaign/router.py")}
+    assert found <= sys.stdlib_module_names
+    assert not found & {"time", "datetime", "random"}
+
+
 def calls(name: str) -> set[str]:
     return {
         str(path.relative_to(ROOT))

@@ -13,6 +13,7 @@ from campaign import offers
 from campaign.models import Campaign
 from figurine import recipes
 from figurine.errors import MissingModel, UnknownKit
+from figurine.types import Recipe
 
 
 def campaign(**words: Any) -> Campaign:
@@ -140,3 +141,52 @@ def test_kit_without_a_picture_is_offered_all_the_same(library: Path) -> None:
     shown = offers.picture("explorer", "glow")
     assert explorer.finishes[0].picture == shown
     assert offers.picture("explorer", "no such finish") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "is_fine"),
+    [
+        ({"engine": "klein"}, True),
+        ({"engine": "klein", "engine_options": {"frame": "portrait"}}, True),
+        ({"engine": "klein", "engine_options": {"frame": "round"}}, False),
+        ({"engine": "sculpt", "engine_options": {"frame": "round"}}, True),  # nobody asks it
+        ({"engine": "klein", "second_engine": "hosted"}, True),
+        ({"engine": "klein", "second_engine": "nobody"}, False),
+        (
+            {
+                "engine": "klein",
+                "second_engine": "hosted",
+                "engine_options": {"references": "inpaint"},  # klein can, a provider cannot
+            },
+            False,
+        ),
+    ],
+)
+def test_check_asks_each_of_a_campaigns_engines(words: dict[str, Any], is_fine: bool) -> None:
+    if is_fine:
+        offers.check(campaign(**words))
+        return
+    with pytest.raises(UnknownKit):
+        offers.check(campaign(**words))
+
+
+def test_made_by_keeps_the_pose_and_nothing_of_another_engine() -> None:
+    asked = campaign(
+        engine="klein",
+        candidates=2,
+        likeness=0.5,
+        engine_options={"model": "qwen", "frame": "portrait", "endpoint": "a/b"},
+    )
+    plain = Recipe("sculpt", "soldier", "painted", "ADA", options={"pose": "kneeling"})
+    painted = offers.made_by("klein", plain, campaign=asked)
+    gate = {"candidates": 2, "likeness": 0.5}
+    assert painted.options == {"pose": "kneeling", "model": "qwen", "frame": "portrait", **gate}
+    hosted = offers.made_by("hosted", painted, campaign=asked)
+    assert hosted.options == {"pose": "kneeling", "endpoint": "a/b", "frame": "portrait", **gate}
+    assert offers.made_by("sculpt", hosted, campaign=asked) == plain
+
+
+def test_engine_that_paints_makes_each_seed_otherwise(library: Path) -> None:
+    one = {"kits": ["explorer"], "finishes": ["painted"], "kit": "explorer"}
+    assert offers.can_vary(campaign(engine="klein", **one)) is True
+    assert offers.can_vary(campaign(engine="sculpt", second_engine="klein", **one)) is False

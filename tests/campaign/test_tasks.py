@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaign import lifecycle, screening, tasks
+from campaign import lifecycle, screening, tasks, workers
 from campaign.enums import SubmissionState
-from campaign.models import Submission
+from campaign.models import Campaign, EngineWorker, Submission
 from deploy.celery import app
+from tests import shelf
+from tests.campaign.test_workers import KLEIN
 
 S = SubmissionState
 
@@ -30,7 +32,7 @@ def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         monkeypatch.setattr(
             task,
             "apply_async",
-            lambda args, kwargs, name=task.name, **_: rung.append((name, *args)),
+            lambda args=(), kwargs=None, name=task.name, **_: rung.append((name, *args)),
         )
     return rung
 
@@ -64,6 +66,71 @@ def test_sweep_rings_for_what_lost_bells_left_behind(
         ("campaign.tasks.generate",),
         ("campaign.tasks.screen", str(stuck.pk)),
     ]
+
+
+@pytest.fixture
+def painted(campaign: Campaign) -> Campaign:
+    campaign.engine = "klein"
+    campaign.save()
+    workers.beat(KLEIN)
+    return campaign
+
+
+def test_each_engine_is_rung_and_patience_has_a_bell_of_its_own(
+    painted: Campaign, bells: list[tuple[Any, ...]], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        submission = shelf.put(painted, S.QUEUED)
+    assert bells[-3:] == [
+        ("campaign.tasks.paint",),
+        ("campaign.tasks.generate",),
+        ("campaign.tasks.lose_patience", str(submission.pk)),
+    ]
+
+
+def test_bell_of_patience_rings_when_it_ends(
+    painted: Campaign, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(
+        tasks.lose_patience, "apply_async", lambda args, countdown: waits.append(countdown)
+    )
+    Campaign.objects.update(patience_s=60)
+    painted.refresh_from_db()
+    with django_capture_on_commit_callbacks(execute=True):
+        shelf.put(painted, S.QUEUED)
+    (wait_s,) = waits
+    assert 50 < wait_s <= 60
+    # No worker holds a bell for an hour: the sweep sees to it.
+    Campaign.objects.update(patience_s=3600)
+    painted.refresh_from_db()
+    with django_capture_on_commit_callbacks(execute=True):
+        shelf.put(painted, S.QUEUED)
+    assert len(waits) == 1
+
+
+def test_engine_that_nobody_hears_is_not_rung(
+    painted: Campaign, bells: list[tuple[Any, ...]]
+) -> None:
+    shelf.put(painted, S.QUEUED)
+    tasks.sweep()
+    assert sorted(bells) == [("campaign.tasks.generate",), ("campaign.tasks.paint",)]
+    bells.clear()
+    EngineWorker.objects.all().delete()
+    tasks.sweep()
+    assert bells == [("campaign.tasks.generate",)]
+
+
+def test_sweep_loses_patience_where_its_bell_was_lost(
+    painted: Campaign, bells: list[tuple[Any, ...]]
+) -> None:
+    submission = shelf.put(painted, S.QUEUED)
+    over = timezone.now() - timedelta(seconds=1)
+    Submission.objects.update(patience_ends_at=over)
+    tasks.sweep()
+    assert ("campaign.tasks.lose_patience", str(submission.pk)) in bells
+    tasks.lose_patience(str(submission.pk))
+    assert shelf.state_of(submission) == S.QUEUED  # sculpt's is not there yet
 
 
 @pytest.mark.django_db(transaction=True)

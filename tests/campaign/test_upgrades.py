@@ -27,7 +27,7 @@ from campaign import (
     workers,
 )
 from campaign.decisions import Decision, Overtaken, Verdict
-from campaign.enums import IN_WORK, JobRole, RejectReason, SubmissionState
+from campaign.enums import IN_WORK, JobRole, RecallReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition, IntakeError
 from campaign.leases import Claim
 from campaign.media import Audience, Picture
@@ -452,7 +452,7 @@ class Shop:
 
     submission: Submission
     moderator: User
-    held: dict[str, Claim] = field(default_factory=dict)
+    held: dict[str, Claim | None] = field(default_factory=dict)
     """The last claim of each role, lapsed or not."""
 
     def happen(self, how: str) -> None:
@@ -509,7 +509,7 @@ class Shop:
                 case "undo":
                     approval.undo(there, actor=actor)
                 case "recall":
-                    approval.recall(there, actor=actor, reason=approval.RecallReason.PRODUCER)
+                    approval.recall(there, actor=actor, reason=RecallReason.PRODUCER)
                 case "reroll":
                     rerolls.ask(there, rerolls.Wish(seen_at=there.state_since_at))
                 case "retry":
