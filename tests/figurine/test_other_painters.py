@@ -221,7 +221,6 @@ def test_qwens_pictures_stand_in_rows_and_columns_to_its_encoder(
     pipelines: dict[str, Any], painters: dict[str, Painter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline, places = pipelines["qwen"], []
-    monkeypatch.setattr(pipeline.text_encoder.model, "rope_deltas", None)
     find = pipeline.text_encoder.model.get_rope_index
 
     def watched(*args: Any, **named: Any) -> Any:
@@ -293,9 +292,7 @@ def test_qwen_out_of_a_folder_paints_as_it_did_before(small: None, tmp_path: Pat
     painter = QwenPainter.from_folder(folder, CPU, width_px=WIDE, height_px=HIGH)
     assert painter.version == f"qwen-image-edit-2509@{resident.revision(folder)}"
     painter._steps = 1
-    beside = QwenPainter(
-        tiny_others.qwen(), version="", width_px=WIDE, height_px=HIGH, steps=1
-    )  # fmt: skip
+    beside = QwenPainter(tiny_others.qwen(), version="", width_px=WIDE, height_px=HIGH, steps=1)
     assert only(painter, person(1)).tobytes() == only(beside, person(1)).tobytes()
     shutil.rmtree(folder / "vae")
     with pytest.raises(MissingModel, match="weights fetch qwen-image-edit-2509"):

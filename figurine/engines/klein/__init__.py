@@ -36,7 +36,7 @@ _IDENTIFIER: Final = ("buffalo-l", "models/buffalo_l/w600k_r50.onnx")
 """The same of the recogniser whose faces a painter draws by: FaceID knows no other's."""
 _LIMIT_S: Final = {"klein": 20.0, "qwen": 240.0, "sdxl": 40.0}
 """For a full pass on a GPU, compiling left out: several times what it should take. Qwen's is for
-a picture, since it paints one after another.
+a picture, since it paints one after another: 24 PFLOP (80 times 294 TFLOP, on meta tensors).
 """
 _POSING_LIMIT_S: Final = 10.0
 """A face: sculpt's sketch takes about one second of a core."""
