@@ -477,8 +477,8 @@ class Shop:
         if word == "hold":
             names = ("sculpt",) if role == "beside" else ("klein", "hosted")
             GenerationJob.objects.update(ready_at=timezone.now())
-            for claim in generation.claim(names, limit=1):
-                self.held[role] = claim
+            for taken in generation.claim(names, limit=1):
+                self.held[role] = taken
             return
         claim = self.held.pop(role, None)
         if claim is None:
