@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 # time what a person waits for, or a crew, have the machine to themselves.
 TESTS_AT_ONCE ?= 2
 together = -n $(TESTS_AT_ONCE) --dist loadgroup --no-loadscope-reorder
-alone = tests/chaos tests/e2e tests/deploy/test_up.py tests/deploy/test_supervisor.py \
+alone = tests/chaos tests/deploy/test_up.py tests/deploy/test_supervisor.py \
         tests/billboard/test_nudges.py tests/campaign/test_bell.py
 # Beside the first of those, which wait for processes to die, and out of their way.
 on_postgres = DIORAMA_TEST_DATABASE=postgres nice -n 19 $(BIN)/python -m pytest $(together) \
@@ -42,7 +42,8 @@ run: $(VENV)/installed-embedded.txt ## Start everything on this machine; Ctrl-C 
 
 .PHONY: test
 test: check chromium ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %)
+	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %) --ignore tests/e2e
+	$(BIN)/python -m pytest $(together) tests/e2e
 	@$(on_postgres) > $(VENV)/on-postgres.log 2>&1 & second=$$!; set -x; \
 	$(BIN)/python -m pytest $(alone); first=$$?; wait $$second || first=1; \
 	cat $(VENV)/on-postgres.log; exit $$first
