@@ -12,8 +12,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Two files of tests at a time, each process with a database and a Valkey of its own. A file stays
-# whole, for what its tests share, and files keep their order: the short ones come last. Tests that
-# time what a person waits for, or a crew, have the machine to themselves.
+# whole, for what its tests share, and files keep their order: the short ones come last. Browsers
+# come two at a time as well, with nothing else beside them. Tests that kill processes, or time a
+# bell, have the machine to themselves but for PostgreSQL's.
 TESTS_AT_ONCE ?= 2
 together = -n $(TESTS_AT_ONCE) --dist loadgroup --no-loadscope-reorder
 alone = tests/chaos tests/deploy/test_up.py tests/deploy/test_supervisor.py \

@@ -18,6 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from figurine.engines.klein import flux, frame
+from figurine.engines.klein import sdxl as painter
 from figurine.engines.klein.painter import Commission, References
 from figurine.engines.klein.pipeline import STEPS
 from figurine.engines.klein.references import SELFIE_PX
@@ -36,8 +37,6 @@ _QWEN_SHOWN: Final = (1024, 1024)
 """diffusers scales each of Qwen-Image-Edit's references to a megapixel (VAE_IMAGE_SIZE)."""
 _QWEN_TEXT: Final = 640
 """Tokens: two pictures of 196 (384² in patches of 28), and a template and prompt of 248 or less."""
-_SDXL_STEPS: Final = 30
-"""Of two passes each; chosen for this table, since the model card names none."""
 
 
 @dataclass(frozen=True)
@@ -170,14 +169,15 @@ def qwen_edit(size: Size) -> Cost:
 
 
 def sdxl(size: Size) -> Cost:
-    """With guidance. FaceID's four more tokens and CLIP's two text encoders are not counted."""
+    """With guidance, painted over the pose. FaceID's four more tokens and CLIP's two text encoders
+    are not counted."""
     unet, vae = _on_meta(models.sdxl_unet), _on_meta(models.sdxl_vae)
     latent = (1, 4, *_latent(size))
     step = counted(
         lambda: unet(
             torch.empty(latent),
             torch.empty(1),
-            torch.empty(1, 77, 2048),
+            torch.empty(1, 77 * painter.WINDOWS, 2048),
             added_cond_kwargs={"text_embeds": torch.empty(1, 1280), "time_ids": torch.empty(1, 6)},
         )
     )
@@ -185,8 +185,8 @@ def sdxl(size: Size) -> Cost:
         recipe="SDXL with FaceID",
         size=size,
         denoise=step,
-        passes=2 * _SDXL_STEPS,
-        encode=0,
+        passes=2 * int(painter.STEPS * painter.STRENGTH),
+        encode=counted(lambda: vae.encode(torch.empty(1, 3, size[1], size[0]))),
         decode=counted(lambda: vae.decode(torch.empty(latent))),
     )
 
