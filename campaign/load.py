@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from campaign import offers, spending, workers
-from campaign.enums import JobOutcome
+from campaign.enums import JobOutcome, WorkerState
 from campaign.models import Campaign, GenerationJob
 from campaign.router import SCULPT, Load, Policy, Scene, Spent
 from figurine.engines.hosted import endpoints, wish
@@ -73,7 +73,7 @@ def _hands() -> dict[str, int]:
     """How many figurines all ready workers of an engine make at once, by engine."""
     hands: dict[str, int] = {}
     for worker in workers.snapshot():
-        if worker.is_heard:
+        if worker.is_heard and worker.state == WorkerState.READY:
             hands[worker.engine] = hands.get(worker.engine, 0) + worker.batch
     return hands
 

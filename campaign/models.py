@@ -24,10 +24,9 @@ from campaign.enums import (
     SubmissionState,
     WorkerState,
 )
+from campaign.router import SCULPT
 from campaign.theme import validate_theme
 
-SCULPT = "sculpt"
-"""The engine that every installation has."""
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 

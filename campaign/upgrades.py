@@ -156,10 +156,15 @@ def is_impatient(submission: Submission) -> bool:
 
 
 def impatient() -> list[UUID]:
-    """Submissions in work whose time is up, whatever has become of their bells."""
-    slow = GenerationJob.objects.filter(submission=OuterRef("pk"), role=JobRole.MAIN, outcome="")
+    """Submissions in work whose time is up, whatever has become of their bells. Not those for
+    which sculpt is at work: they go to review as soon as it is done.
+    """
+    jobs = GenerationJob.objects.filter(submission=OuterRef("pk"), outcome="")
     late = Submission.objects.filter(
-        Exists(slow), state__in=IN_WORK, patience_ends_at__lte=timezone.now()
+        Exists(jobs.filter(role=JobRole.MAIN)),
+        ~Exists(jobs.filter(role=JobRole.STAND_IN)),
+        state__in=IN_WORK,
+        patience_ends_at__lte=timezone.now(),
     )
     return list(late.values_list("pk", flat=True))
 

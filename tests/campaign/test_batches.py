@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -267,7 +268,8 @@ def test_engine_that_costs_keeps_its_accounts_by_job(
     monkeypatch.setattr(generation, "engine", lambda name: till)
     campaign.engine = "hosted"
     campaign.save()
-    workers.beat(type(KLEIN)(**{**vars(KLEIN), "engine": "hosted"}))
+    workers.beat(replace(KLEIN, engine="hosted"))
+    monkeypatch.setattr(leases, "RENEW_S", 60.0)
     submission = shelf.put(campaign, S.QUEUED)
     Submission.objects.update(face=FACE)
     generation.run_ready(("hosted",))

@@ -127,10 +127,12 @@ def test_sweep_loses_patience_where_its_bell_was_lost(
     submission = shelf.put(painted, S.QUEUED)
     over = timezone.now() - timedelta(seconds=1)
     Submission.objects.update(patience_ends_at=over)
+    submission.jobs.filter(role="stand_in").update(outcome="failed")
+    EngineWorker.objects.all().delete()
     tasks.sweep()
     assert ("campaign.tasks.lose_patience", str(submission.pk)) in bells
     tasks.lose_patience(str(submission.pk))
-    assert shelf.state_of(submission) == S.QUEUED  # sculpt's is not there yet
+    assert shelf.state_of(submission) == S.FAILED  # nobody is left to make it
 
 
 @pytest.mark.django_db(transaction=True)

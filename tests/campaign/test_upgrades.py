@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+import time
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.files.storage import storages
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,6 +40,7 @@ from tests import shelf
 from tests.campaign.test_workers import KLEIN, SCULPT
 
 S = SubmissionState
+HOSTED: Final = replace(KLEIN, node="worker-hosted@box", engine="hosted", batch=1)
 MAIN, STAND_IN = JobRole.MAIN, JobRole.STAND_IN
 
 
@@ -209,8 +212,9 @@ def test_patience_puts_sculpts_to_review_and_the_engine_goes_on(queued: Submissi
     assert moves(queued)[-1] == (S.REVIEW, "patience", "20 s are over: sculpt's goes to review")
     assert queries.status(queued).is_preview is True
     assert queries.status(queued).sentence == ""
+    before = moves(queued)
     upgrades.lose_patience(queued.pk)  # rung twice
-    assert len(moves(queued)) == len(moves(now(queued)))
+    assert moves(queued) == before
 
 
 def test_patience_over_before_sculpt_is_done(queued: Submission) -> None:
@@ -222,11 +226,16 @@ def test_patience_over_before_sculpt_is_done(queued: Submission) -> None:
 
 
 def test_sweep_finds_whose_time_is_up(queued: Submission) -> None:
-    assert upgrades.impatient() == []
-    over = timezone.now() - timedelta(seconds=1)
-    Submission.objects.update(patience_ends_at=over)
-    assert upgrades.impatient() == [queued.pk]
     make("sculpt")
+    assert upgrades.impatient() == []
+    Submission.objects.update(patience_ends_at=timezone.now() - timedelta(seconds=1))
+    assert upgrades.impatient() == [queued.pk]
+    upgrades.lose_patience(queued.pk)
+    assert upgrades.impatient() == []
+
+
+def test_sweep_leaves_alone_for_whom_sculpt_is_at_work(queued: Submission) -> None:
+    Submission.objects.update(patience_ends_at=timezone.now() - timedelta(seconds=1))
     assert upgrades.impatient() == []
 
 
@@ -362,7 +371,7 @@ def test_engine_that_fails_gives_way_to_the_second(queued: Submission) -> None:
     campaign = queued.campaign
     campaign.second_engine = "hosted"
     campaign.save()
-    workers.beat(KLEIN.__class__(**{**vars(KLEIN), "node": "hosted@box", "engine": "hosted"}))
+    workers.beat(HOSTED)
     fail(hold("klein"), code="engine_broke")
     assert open_jobs(queued) == [(STAND_IN, "sculpt"), (MAIN, "hosted")]
     words = "hosted: klein failed (engine_broke), 0 waiting, about 8 s"
@@ -420,6 +429,53 @@ def test_nobody_waits_for_an_engine_that_is_gone(queued: Submission) -> None:
     time_is_up(queued)
     assert (now(queued).state, now(queued).reason) == (S.FAILED, upgrades.NOBODY)
     assert open_jobs(queued) == []
+
+
+def test_second_engine_is_asked_where_the_first_is_gone_and_sculpt_failed(
+    queued: Submission,
+) -> None:
+    Campaign.objects.update(second_engine="hosted")
+    workers.beat(HOSTED)
+    lost = hold("klein")
+    fail(hold("sculpt"))
+    klein_is_away()
+    time_is_up(queued)
+    assert open_jobs(queued) == [(MAIN, "hosted")]
+    words = "hosted: klein is away, 0 waiting, about 8 s"
+    assert moves(queued)[-1] == (S.QUEUED, "fallback", words)
+    with pytest.raises(Cancelled):
+        finish(lost)
+    make("hosted")
+    assert (now(queued).state, chosen(queued)) == (S.REVIEW, (MAIN, "hosted"))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    not connection.features.has_select_for_update_skip_locked,
+    reason="SQLite has one writer at a time, and who comes second waits",
+)
+def test_claim_waits_a_moment_for_who_claims_the_other_job(
+    queued: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_locked, is_free = threading.Event(), threading.Event()
+
+    def claim_beside() -> None:
+        with transaction.atomic():
+            Submission.objects.select_for_update().get(pk=queued.pk)
+            is_locked.set()
+            is_free.wait(10)
+        connection.close()
+
+    other = threading.Thread(target=claim_beside)
+
+    def step_aside(_: float) -> None:
+        is_free.set()
+        other.join()
+
+    monkeypatch.setattr(time, "sleep", step_aside)
+    other.start()
+    assert is_locked.wait(10)
+    assert hold("klein").submission_id == queued.pk
 
 
 def test_rejected_in_the_queue_keeps_no_picture(queued: Submission) -> None:
@@ -571,7 +627,7 @@ def test_submission_is_never_lost_in_any_order_of_events(
         painted.save()
         workers.beat(KLEIN)
         if has_second:
-            workers.beat(type(KLEIN)(**{**vars(KLEIN), "node": "h@box", "engine": "hosted"}))
+            workers.beat(HOSTED)
         shop = Shop(shelf.put(painted, S.QUEUED), moderator)
         for how in events:
             shop.happen(how)
