@@ -5,7 +5,7 @@ SIGKILL for its whole process group:
 
 - the pulse stops: no thread of the process gets a turn, as when a call never gives Python back;
 - the pulse goes on, but the work in hand has taken twice its limit: at once its limit the process
-  ends itself where it can (campaign/leases.py).
+  ends itself where it can (campaign/leases.py), with a status of its own, and counts as hung too.
 
 Its leases lapse, and its jobs are made again. `make run`'s supervisor watches by itself; elsewhere
 this is a command that starts a worker, watches over it and starts it anew when it had to be killed:
@@ -39,6 +39,9 @@ SILENCE_S: Final = 30.0
 """Thirty missed beats. Importing torch and reading weights hold the interpreter for seconds."""
 START_S: Final = 120.0
 """To the first beat: Python, Django and Celery, from a cold disk."""
+HUNG_STATUS: Final = 75
+"""Of a worker that ended itself because its work hung, as in campaign/leases.py, which this process
+does not load. Source: sysexits(3), EX_TEMPFAIL."""
 LIMITS: Final = 2.0
 """How many times its limit work may take."""
 GRACE_S: Final = 8.0
@@ -152,11 +155,12 @@ def watch_over(command: Sequence[str], watch: Watch, *, grace_s: float = GRACE_S
                     why = "it does not stop when asked"
                 if not why:
                     _wait(process, watch.every_s)
-            if is_hung := bool(why):
+            if why:
                 print(f"pulse: {why}; killing {process.pid}", file=sys.stderr, flush=True)
             kill_group(process.pid)  # it, if it hung, and all that it left behind
             status = process.wait()
             reaper.release(process.pid)
+            is_hung = bool(why) or status == HUNG_STATUS
     finally:
         reaper.close()
     return status if status >= 0 else 128 - status

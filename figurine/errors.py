@@ -118,6 +118,23 @@ class MissingModel(FigurineError):
     advice = "The crew has been told. Please try again later."
 
 
+class NoGpu(FigurineError):
+    """An engine that wants a GPU is on a machine without one, and was not told to do without."""
+
+    code = "no_gpu"
+    sentence = "The workshop is missing a tool."
+    advice = "The crew has been told. Please try again later."
+
+
+class DeviceLost(FigurineError):
+    """The GPU answers this process no more: whoever holds it must end and begin anew."""
+
+    code = "device_lost"
+    permanent = False
+    sentence = "The workshop is missing a tool."
+    advice = "It is being tried again."
+
+
 class LicenceMissing(FigurineError):
     """Weights that are not for commercial use, in production, without a licence bought for them."""
 

@@ -14,8 +14,9 @@ from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from campaign import approval, lifecycle, screening
+from campaign.consent import text_sha256
 from campaign.enums import HoldReason, JobOutcome, RecallReason, RejectReason, SubmissionState
-from campaign.models import Campaign, Consent, Figurine, Submission
+from campaign.models import Campaign, Consent, ConsentText, Figurine, Submission
 from figurine import decode, gate
 from tests.photos import portrait
 from tests.stack import wait_until
@@ -77,7 +78,10 @@ def put(
     )
     submission.selfie.save("selfie.jpg", ContentFile(selfie_jpeg()), save=False)
     submission.save(force_insert=True)
-    Consent.objects.create(submission=submission, version="2026-11", text_sha256="0" * 64)
+    words = ConsentText.objects.get_or_create(
+        sha256=text_sha256(campaign.terms), defaults={"text": campaign.terms}
+    )[0]
+    Consent.objects.create(submission=submission, version="2026-11", text_sha256=words.sha256)
     _walk(submission, state, actor=actor)
     return submission
 

@@ -19,7 +19,7 @@ class Workshop:
     prompts: Path = Path("prompts")
     """Folder in which prompt embeddings are kept between starts."""
     device: str = ""
-    """torch's name of it, such as "cuda:0"; empty: a GPU if there is one, else the CPU."""
+    """torch's name of it, such as "cuda:0"; empty: the first GPU. Only "cpu" does without one."""
     levers: tuple[str, ...] = ()
     """Names of the speed levers to pull (klein/levers.py)."""
     batch: int = 8

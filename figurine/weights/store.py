@@ -29,8 +29,10 @@ def folder(name: str, workshop: Workshop) -> Path:
 
     Raises MissingModel with the command that mends it, or LicenceMissing.
     """
-    for one in manifest.with_needs([name]):
+    sets = manifest.with_needs([name])
+    for one in sets:  # before anybody is sent to fetch gigabytes
         check_licence(one, workshop)
+    for one in sets:
         if trouble := problem(known(one.name, workshop.weights), workshop.weights):
             raise MissingModel(trouble)
     return workshop.weights / name

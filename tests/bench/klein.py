@@ -25,6 +25,7 @@ from PIL import Image
 
 from figurine.engines.klein import flux, frame, levers
 from figurine.engines.klein.painter import Commission
+from figurine.engines.klein.passes import Job, Passes, Person
 from figurine.engines.klein.pipeline import STEPS, PeoplePipeline
 from figurine.engines.klein.prompts import Embeddings
 from figurine.errors import MissingModel
@@ -44,6 +45,8 @@ LEVERS: Final = (
     "vae-tiling",
 )
 """Each alone, and the two that belong together; "a+b" pulls both."""
+_IN_A_ROW: Final = 3
+"""Passes, of which the first two have another one behind them."""
 _MATMUL: Final = 8192
 """Side of the square matrices whose product measures the card's rate."""
 _TINY: Final = models.Klein(tiny.transformer, tiny.vae, tiny.text_encoder, tiny.EMBED_WIDTH)
@@ -104,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plain = {row.way: row.ms for row in _printed(plain_rows(bench), {})}
     for way in get_args(flops.Way):
         _printed(our_rows(bench, way, "eager"), plain)
+    _printed(rows_in_a_row(bench), plain)
     for lever in asked.levers:
         _printed(our_rows(bench, "selfie", lever), plain)
     return 0
@@ -152,6 +156,31 @@ def our_rows(bench: Bench, way: flops.Way, lever: str) -> Iterator[Row | str]:
                 yield _measured(bench, way, lever, batch, work)
     except (MissingModel, RuntimeError) as error:  # torch's OutOfMemoryError among them
         yield _not_run(way, lever, error)
+
+
+def rows_in_a_row(bench: Bench) -> Iterator[Row | str]:
+    """Several passes one after another, as in a queue: decoded on a stream of their own, as the
+    engine does it, and then on the one that paints the next. A single pass has nothing beside it.
+    """
+    try:
+        with _torn_down(bench), tempfile.TemporaryDirectory() as folder:
+            painter = _painter(
+                bench, PeoplePipeline(**_parts(bench), text_encoder=None), Path(folder)
+            )
+            beside = painter._beside
+            for batch in bench.batches:
+                for lever, stream in (("in a row", beside), ("in a row, one stream", None)):
+                    painter._beside = stream
+                    count = _IN_A_ROW * batch
+                    yield _measured(bench, "two", lever, count, _queue(painter, bench, count))
+    except RuntimeError as error:
+        yield _not_run("two", "in a row", error)
+
+
+def _queue(painter: flux.KleinPainter, bench: Bench, count: int) -> Callable[[], object]:
+    person = Person(lambda stage, done: None)
+    jobs = [Job(person, flops.blank(bench.size, "two", seed)) for seed in range(count)]
+    return lambda: Passes(count // _IN_A_ROW).paint(painter, jobs, span=(0.0, 1.0))
 
 
 def heading(bench: Bench) -> str:

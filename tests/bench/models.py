@@ -49,6 +49,14 @@ def klein_vae() -> Any:
     return AutoencoderKLFlux2().eval()
 
 
+def tiny_vae() -> Any:
+    """TAESD's shape for 32 channels of latents. TAEF2, which was trained for them, adds a few
+    layers in the middle that diffusers' class lacks, and so cannot be loaded into it."""
+    from diffusers import AutoencoderTiny
+
+    return AutoencoderTiny(latent_channels=32).eval()
+
+
 def qwen3_4b() -> Any:
     """klein's text encoder."""
     from transformers import Qwen3Config, Qwen3ForCausalLM

@@ -33,6 +33,13 @@ def test_decode_and_prompt_cost_what_was_counted() -> None:
     assert flops.qwen3(logits=False) / flops.TERA == pytest.approx(3.9, rel=WITHIN)
 
 
+def test_tiny_decoder_is_a_small_part_of_a_step() -> None:
+    """What the docs say of previews: it costs little, and saves nothing of a figurine."""
+    tiny = flops.tiny_decode(SQUARE)
+    assert 0 < tiny < flops.klein_decode(SQUARE) / 5
+    assert tiny < flops.klein_step([SQUARE]) / 10
+
+
 def test_sdxl_costs_what_was_counted() -> None:
     cost = flops.sdxl(SQUARE)
     # 6.76 with 77 tokens of text; the painter reads three times as many.
@@ -64,9 +71,7 @@ def test_model_is_as_large_as_its_published_files(
 
 
 @pytest.mark.parametrize("way", get_args(References))
-def test_count_is_of_the_tokens_that_the_painter_shows(
-    way: References, tmp_path: Path, one_thread: None
-) -> None:
+def test_count_is_of_the_tokens_that_the_painter_shows(way: References, tmp_path: Path) -> None:
     pipeline = PeoplePipeline(**tiny.components(encoder=False))
     painter = KleinPainter(
         pipeline,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from campaign import leases
 from deploy import pulse
 from deploy.pulse import Pulse, Watch
 from deploy.supervisor import Backoff
@@ -56,6 +59,7 @@ IN_C = "take(60); told(); ctypes.PyDLL(None).sleep(60)  # PyDLL keeps the interp
 IN_PYTHON = "take(0.2); told(); threading.Event().wait()"
 SLOW = "take(1.0); time.sleep(1.5); lives.with_suffix('.done').touch(); take(60)"
 DIES = "sys.exit(3)"
+ENDS_ITSELF = f"os._exit({pulse.HUNG_STATUS})"
 KILLED = "os.kill(os.getpid(), 9)"
 MUTE = "pass"
 
@@ -63,7 +67,7 @@ MUTE = "pass"
 class Watched:
     """`python -m deploy.pulse` over a worker that does `how` in its first life."""
 
-    def __init__(self, folder: Path, how: str, **patience: float) -> None:
+    def __init__(self, folder: Path, how: str, *, is_heard: bool = True, **patience: float) -> None:
         self.lives = folder / "lives"
         self.file = pulse.file_of("worker", var=folder)
         asked = {"silence-s": 20.0, "start-s": 20.0, "grace-s": 5.0, "every-s": 0.02} | patience
@@ -72,7 +76,7 @@ class Watched:
                 *(sys.executable, "-m", "deploy.pulse", "--name", "worker", "--var", str(folder)),
                 *(f"--{name}={value}" for name, value in asked.items()),
                 *("--", sys.executable, "-c", WORKER.replace("HOW", how)),
-                *(str(self.file), str(self.lives)),
+                *(str(self.file if is_heard else folder / "elsewhere"), str(self.lives)),
             ],
             cwd=ROOT,
             stderr=subprocess.PIPE,
@@ -102,8 +106,8 @@ Watching = Callable[..., Watched]
 def watched(tmp_path: Path) -> Iterator[Watching]:
     everybody: list[Watched] = []
 
-    def start(how: str, **patience: float) -> Watched:
-        everybody.append(Watched(tmp_path, how, **patience))
+    def start(how: str, **asked: Any) -> Watched:
+        everybody.append(Watched(tmp_path, how, **asked))
         return everybody[-1]
 
     yield start
@@ -119,7 +123,7 @@ def test_worker_that_hangs_in_c_is_killed_with_its_children_and_started_anew(
     one = watched(IN_C, **{"silence-s": 0.5})
     wait_for(lambda: len(one.pids()) >= 2)
     assert [is_alive(pid) for pid in one.pids()[0]] == [False, False]
-    assert one.end().startswith("pulse: no beat for 1 s in 1 x Job; killing ")
+    assert re.match(r"pulse: no beat for \d+ s in 1 x Job; killing ", one.end())
 
 
 def test_worker_whose_work_takes_twice_its_limit_is_killed_though_its_pulse_goes_on(
@@ -129,7 +133,8 @@ def test_worker_whose_work_takes_twice_its_limit_is_killed_though_its_pulse_goes
     wait_for(lambda: len(one.pids()) >= 2)
     assert [is_alive(pid) for pid in one.pids()[0]] == [False, False]
     first, *_ = one.pids()
-    assert one.end() == f"pulse: 1 x Job takes 0 s of at most 0; killing {first[0]}\n"
+    said = rf"pulse: 1 x Job takes \d+ s of at most 0; killing {first[0]}\n"
+    assert re.fullmatch(said, one.end())
 
 
 def test_worker_that_is_merely_slow_lives(watched: Watching, tmp_path: Path) -> None:
@@ -141,9 +146,17 @@ def test_worker_that_is_merely_slow_lives(watched: Watching, tmp_path: Path) -> 
 
 
 def test_worker_that_never_beats_is_killed(watched: Watching) -> None:
-    one = watched(MUTE, **{"start-s": -1.0})
+    one = watched(MUTE, is_heard=False, **{"start-s": 0.5})
     assert one.process.stderr
     assert one.process.stderr.readline().startswith("pulse: no first beat; killing ")
+
+
+def test_worker_that_ended_itself_because_its_work_hung_is_started_anew(watched: Watching) -> None:
+    one = watched(ENDS_ITSELF)
+    wait_for(lambda: len(one.pids()) >= 2)
+    assert [is_alive(pid) for pid in one.pids()[0]] == [False, False]
+    assert pulse.HUNG_STATUS == leases.HUNG_STATUS
+    assert one.end() == ""
 
 
 @pytest.mark.parametrize(("how", "status"), [(DIES, 3), (KILLED, 128 + signal.SIGKILL)])
@@ -191,10 +204,9 @@ async def test_supervisor_watches_by_itself(start: Start, tmp_path: Path, termin
     await until(lambda: lives.exists() and len(lives.read_text().splitlines()) == 2)
     assert child.deaths == 1
     await until(lambda: "starting again" in terminal.read_text())
-    assert terminal.read_text().splitlines() == [
-        "  ! child hangs: 1 x Job takes 0 s of at most 0",
-        "  ! child was ended by SIGKILL; starting again in 0.02 s",
-    ]
+    hung, ended = terminal.read_text().splitlines()
+    assert re.fullmatch(r"  ! child hangs: 1 x Job takes \d+ s of at most 0", hung)
+    assert ended == "  ! child was ended by SIGKILL; starting again in 0.02 s"
 
 
 FRESH = Pulse(at_s=100.0, state="ready", work="1 x Job", since_s=90.0, limit_s=10.0)

@@ -32,14 +32,22 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with auraface, buffalo-l and taef2 in miniature; the manifest tells of those."""
+    """A folder with auraface, buffalo-l and loose in miniature; the manifest tells of those."""
     folder = tmp_path / "mirror"
-    for name in ("auraface", "buffalo-l", "taef2"):
+    for name in ("auraface", "buffalo-l", "loose"):
         (folder / name).mkdir(parents=True)
         (folder / name / "model.bin").write_bytes(name.encode() * 100)
     synthetic.shelve(monkeypatch, folder, "auraface", "buffalo-l")
-    loose = replace(manifest.named("taef2"), files=(File("model.bin"),))
-    told = tuple(loose if one.name == "taef2" else one for one in manifest.all_sets())
+    kind = manifest.named("auraface")
+    loose = replace(
+        kind,
+        name="loose",
+        files=(File("model.bin"),),
+        revision="",
+        is_commercial=False,
+        needed_by=(),
+    )
+    told = (*manifest.all_sets(), loose)
     monkeypatch.setattr(manifest, "all_sets", lambda: told)
     return folder
 
@@ -63,7 +71,7 @@ def test_list_tells_of_every_set(workshop: Workshop) -> None:
     for one in manifest.all_sets():
         assert re.search(rf"^. {one.name} .*{re.escape(one.licence)}", told, re.M)
     assert re.search(r"^· klein-4b +16\.0 GB +Apache-2\.0 +not here$", told, re.M)
-    assert re.search(r"^\? taef2 .* not pinned$", told, re.M)
+    assert re.search(r"^\? qwen-image-edit-2509 .* not pinned$", told, re.M)
     assert "\x1b" not in told
 
 
@@ -110,13 +118,13 @@ def test_list_tells_how_much_is_here(workshop: Workshop, mirror: Path) -> None:
 
 
 def test_pin_from_a_folder_lets_a_set_be_fetched(workshop: Workshop, mirror: Path) -> None:
-    with pytest.raises(CommandError, match=r"weights pin taef2` first"):
-        run("fetch", "taef2", "--from", str(mirror))
-    told = run("pin", "taef2", "--from", str(mirror))
-    assert "✓ taef2 is pinned at what the mirror has: 1 files, 500 B\n" in told
-    run("fetch", "taef2", "--from", str(mirror))
-    assert set(pins.read(workshop.weights)) == {"taef2"}
-    assert store.missing(["taef2"], replace(workshop, is_production=False)) == []
+    with pytest.raises(CommandError, match=r"weights pin loose` first"):
+        run("fetch", "loose", "--from", str(mirror))
+    told = run("pin", "loose", "--from", str(mirror))
+    assert "✓ loose is pinned at what the mirror has: 1 files, 500 B\n" in told
+    run("fetch", "loose", "--from", str(mirror))
+    assert set(pins.read(workshop.weights)) == {"loose"}
+    assert store.missing(["loose"], replace(workshop, is_production=False)) == []
 
 
 @pytest.mark.parametrize(
@@ -126,7 +134,7 @@ def test_pin_from_a_folder_lets_a_set_be_fetched(workshop: Workshop, mirror: Pat
         (["fetch", "nought"], "No weights are called nought"),
         (["fetch", "auraface", "--from", "/nowhere/at/all"], "There is no mirror folder"),
         (["verify"], "There are no weights in"),
-        (["pin", "taef2", "--from", "http://127.0.0.1:9"], "an http mirror states nothing"),
+        (["pin", "auraface", "--from", "http://127.0.0.1:9"], "an http mirror states nothing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -197,7 +205,7 @@ def test_meter_writes_a_line_a_file_where_nobody_watches() -> None:
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "size unknown"), (9, "9 B"), (1500, "1.5 kB"), (260_694_151, "260.7 MB")],
+    [(0, "0 B"), (9, "9 B"), (1500, "1.5 kB"), (260_694_151, "260.7 MB")],
 )
 def test_size_is_for_people(count: int, words: str) -> None:
     assert meter.size(count) == words

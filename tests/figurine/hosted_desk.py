@@ -31,6 +31,7 @@ class Book(Loose):
         self.finished: set[str] = set()
         self.opened_s: dict[str, float] = {}
         self.news: dict[str, str] = {}
+        self.is_going_on = False
 
     def find(self, key: str) -> str | None:
         if self.rows.get(key) == "" and key in self.news:
@@ -54,6 +55,9 @@ class Book(Loose):
 
     def is_finished(self, request_id: str) -> bool:
         return request_id in self.finished
+
+    def is_over(self) -> bool:
+        return not self.is_going_on
 
     def close(self, key: str, *, outcome: str, refund_usd: float = 0.0) -> None:
         super().close(key, outcome=outcome, refund_usd=refund_usd)

@@ -21,8 +21,19 @@ from PIL import Image
 
 KEY: Final = "id-of-the-key:its-secret"
 Step = Literal["submit", "status", "result", "cancel", "picture", "keys"]
-Fault = int | Literal["cut", "hang", "html", "flood", "redirect", "junk"]
-"""A status to answer with, or: hang up, say nothing, a web page, no end, elsewhere, not JSON."""
+
+
+@dataclass(frozen=True)
+class OfModel:
+    """An error that is the model's or its runner's own, as the headers say."""
+
+    status: int
+    header: Literal["X-Fal-Error-Type", "X-Fal-Retryable"] = "X-Fal-Error-Type"
+
+
+Fault = int | OfModel | Literal["cut", "hang", "html", "flood", "drip", "redirect", "junk"]
+"""A status to answer with, or: hang up, say nothing, a web page, no end, a byte at a time,
+elsewhere, not JSON."""
 
 
 def png(width_px: int = 1024, height_px: int = 1280, colour: str = "olive") -> bytes:
@@ -218,12 +229,20 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, b"[1, 2]", "application/json")
             case "flood":
                 self._flood()
+            case "drip":
+                self._drip(json.dumps(told).encode())
             case "redirect":
                 self._send(302, b"", "text/html", Location=f"{self.queue.base}/files/other.png")
             case int():
                 detail = [{"msg": "a face", "type": "content_policy_violation", "input": "a face"}]
                 words = {"detail": detail if fault == 422 else "secret words"}
                 self._send(fault, json.dumps(words).encode(), "application/json")
+            case OfModel():
+                words = {"detail": "secret words", "error_type": "runner_server_error"}
+                said = {"X-Fal-Error-Type": "runner_server_error", "X-Fal-Retryable": "true"}
+                body = json.dumps(words).encode()
+                head = {fault.header: said[fault.header]}
+                self._send(fault.status, body, "application/json", **head)
 
     def _send(self, status: int, body: bytes, kind: str, **headers: str) -> None:
         self.send_response(status)
@@ -232,6 +251,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _drip(self, body: bytes) -> None:
+        """All of it, in a few seconds."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for place in range(len(body)):
+                self.wfile.write(body[place : place + 1])
+                self.queue.released.wait(0.02)
+        except OSError:
+            pass
 
     def _flood(self) -> None:
         """As much as anyone will read."""

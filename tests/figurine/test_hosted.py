@@ -16,7 +16,7 @@ from figurine import engines, marks, recipes
 from figurine.decode import decode
 from figurine.engines.base import Limited, Progress, silent
 from figurine.engines.hosted import endpoints
-from figurine.engines.hosted.desk import Pace
+from figurine.engines.hosted.desk import DONE, SUBMIT_S, Pace
 from figurine.engines.hosted.engine import HostedEngine
 from figurine.engines.hosted.ledger import Billed, Loose
 from figurine.engines.klein import gate
@@ -98,7 +98,7 @@ def test_figurine_has_a_still_a_cutout_and_its_history(
     assert made.still.shape == (1350, 1080, 3)
     assert made.still[600, 500].tolist() == [128, 128, 0]
     assert made.cutout.shape == (1350, 1080, 4)
-    assert (made.recipe, made.seed, made.cost_usd) == (RECIPE, 5, 0.03)
+    assert (made.recipe, made.seed, made.cost_usd) == (RECIPE, 5, 0.042)
     assert made.engine_version.startswith("fal-ai/flux-2/klein/4b/edit+1.")
     assert len(made.engine_version) <= 80
     assert (made.likeness, made.marks) == (None, (marks.NOT_MEASURED,))
@@ -123,7 +123,7 @@ def test_composite_is_one_reference_and_costs_less(
 ) -> None:
     (made,) = make(hosted, selfie, references="composite")
     assert [picture.shape for picture in shown(server)] == [(512, 1024, 3)]
-    assert made.cost_usd == 0.02
+    assert made.cost_usd == 0.028
 
 
 def test_portrait_frame_is_asked_for(
@@ -151,7 +151,7 @@ def test_candidates_of_all_seeds_are_out_together(
         seed & 0x7FFFFFFF for own in (1, 2) for seed in gate.seeds(own, 2)
     ]
     assert server.calls[:4] == ["submit"] * 4
-    assert sorted((each.seed, each.cost_usd) for each in made) == [(1, 0.06), (2, 0.06)]
+    assert sorted((each.seed, each.cost_usd) for each in made) == [(1, 0.084), (2, 0.084)]
 
 
 @pytest.mark.parametrize("size_px", [(1024, 512), (256, 256)])
@@ -161,6 +161,28 @@ def test_picture_of_another_shape_is_broken(
     server.picture = png(*size_px)
     with pytest.raises(ProviderBroke):
         make(hosted, selfie)
+
+
+class Keeping(Loose):
+    """As the database does: what was collected can be had again."""
+
+    def close(self, key: str, *, outcome: str, refund_usd: float = 0.0) -> None:
+        if outcome != DONE:
+            super().close(key, outcome=outcome)
+
+
+def test_picture_of_another_shape_is_not_collected_again(
+    server: QueueServer, loaded: HostedEngine, selfie: Selfie
+) -> None:
+    ledger = Keeping()
+    server.picture = png(1024, 512)
+    with pytest.raises(ProviderBroke):
+        make(loaded.billed(ledger), selfie)
+    server.picture = png(1024, 1024)
+    assert len(make(loaded.billed(ledger), selfie)) == 1
+    assert server.calls.count("submit") == 2
+    make(loaded.billed(ledger), selfie)
+    assert server.calls.count("submit") == 2
 
 
 def test_seed_that_fails_leaves_the_others(
@@ -208,7 +230,7 @@ def test_figurine_that_is_not_like_enough_is_made_once_more(
 ) -> None:
     see(monkeypatch, hosted, 0.1, 0.2)
     (made,) = make(hosted, selfie, likeness=0.4)
-    assert (made.likeness, made.marks, made.cost_usd) == (0.2, (marks.UNLIKE,), 0.06)
+    assert (made.likeness, made.marks, made.cost_usd) == (0.2, (marks.UNLIKE,), 0.084)
     first, second = asked(server)
     assert first["seed"] != second["seed"]
 
@@ -263,15 +285,17 @@ def test_engine_without_a_key_says_so_at_once(selfie: Selfie) -> None:
         engine.warm_up()
     with pytest.raises(ProviderUnpaid):
         engine.generate(selfie, RECIPE, seeds=[1])
+    assert isinstance(engine, Billed)
+    with pytest.raises(ProviderUnpaid):
+        engine.drop("fal-ai/flux-2/klein/4b/edit", "r-1")
 
 
 def test_engine_is_what_it_promises(hosted: HostedEngine) -> None:
     assert isinstance(hosted, Limited)
     assert isinstance(hosted, Billed)
     assert hosted.name == "hosted"
-    # Two full waits of the endpoint, and what may be waited for before either, fit in
-    waits_s = 2 * (60 + PACE.in_flight_s)
-    assert hosted.limit_s(RECIPE, faces=1) > waits_s
+    four = replace(RECIPE, options={"candidates": 4})
+    assert hosted.limit_s(four, faces=1) - hosted.limit_s(RECIPE, faces=1) == 2 * 3 * SUBMIT_S
     assert hosted.limit_s(RECIPE, faces=3) > hosted.limit_s(RECIPE, faces=1)
 
 
@@ -315,7 +339,7 @@ def test_every_endpoint_has_its_price_and_licence(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("size_px", "images", "usd"),
-    [((1024, 1024), 2, 0.03), ((832, 1216), 1, 0.02), ((1024, 1280), 2, 0.04)],
+    [((1024, 1024), 2, 0.042), ((832, 1216), 1, 0.028), ((1024, 1280), 2, 0.056)],
 )
 def test_cost_counts_whole_megapixels(size_px: tuple[int, int], images: int, usd: float) -> None:
     endpoint = endpoints.of(RECIPE)

@@ -168,14 +168,45 @@ def test_whoever_leaves_has_everything_dropped(server: QueueServer, book: Book) 
     assert book.cost_usd == 0.06  # nobody says that it was not
 
 
-def test_cancelling_that_fails_is_still_a_leaving(server: QueueServer, book: Book) -> None:
+@pytest.mark.parametrize(
+    ("fault", "row"),
+    [
+        (400, None),  # done already
+        (404, None),
+        # Nobody knows: whoever keeps the ledger asks again
+        (401, "r-1"),
+        (429, "r-1"),
+        (500, "r-1"),
+        ("cut", "r-1"),
+        ("hang", "r-1"),
+        ("html", "r-1"),
+        ("junk", "r-1"),
+    ],
+)
+def test_row_is_closed_once_the_provider_has_answered(
+    server: QueueServer, book: Book, fault: Fault, row: str | None
+) -> None:
     def leave(stage: str, done: float) -> None:
         if server.asked:
             raise Cancelled
 
-    server.faults["cancel"].append(400)
+    server.faults["cancel"].append(fault)
     with pytest.raises(Cancelled):
         desk(server, book).obtain([ask()], progress=leave)
+    assert book.find("1-0") == row
+
+
+def test_worker_that_lost_its_lease_drops_nothing(server: QueueServer, book: Book) -> None:
+    def leave(stage: str, done: float) -> None:
+        if server.asked:
+            raise Cancelled
+
+    book.is_going_on = True
+    with pytest.raises(Cancelled):
+        desk(server, book).obtain([ask()], progress=leave)
+    assert (book.find("1-0"), server.calls.count("cancel")) == ("r-1", 0)
+    assert outcome(desk(server, book)) is None
+    assert server.calls.count("submit") == 1
 
 
 def test_budget_that_is_spent_is_asked_before_anything_is_sent(

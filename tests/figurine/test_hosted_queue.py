@@ -27,7 +27,7 @@ from tests.figurine.hosted_desk import (
     obtain,
     outcome,
 )
-from tests.figurine.queue_server import KEY, Fault, QueueServer, Step, noise, png
+from tests.figurine.queue_server import KEY, Fault, OfModel, QueueServer, Step, noise, png
 
 
 @pytest.fixture
@@ -119,7 +119,9 @@ def test_result_at_a_strange_address_is_not_fetched(server: QueueServer, book: B
     assert book.find("1-0") == "r-1"  # paid, so it is not asked for again
 
 
-@pytest.mark.parametrize("base", ["http://queue.example", "ftp://queue.example", "queue.example"])
+@pytest.mark.parametrize(
+    "base", ["http://queue.example", "ftp://queue.example", "queue.example", "https://"]
+)
 def test_key_is_sent_in_the_clear_to_nobody(base: str) -> None:
     with pytest.raises(ValueError, match="https"):
         Queue(key=KEY, base=base)
@@ -164,8 +166,10 @@ def test_submission_that_fails_has_its_code(
     ("fault", "error", "rows", "cost_usd"),
     [
         (422, ProviderRefused, None, 0.03),
-        (500, ProviderBroke, None, 0.0),
-        (504, ProviderTimeout, None, 0.0),
+        (OfModel(500), ProviderBroke, None, 0.0),
+        (OfModel(503), ProviderBroke, None, 0.0),
+        (OfModel(504), ProviderTimeout, None, 0.0),
+        (OfModel(500, "X-Fal-Retryable"), ProviderBroke, None, 0.0),
         # It is there, and can be had once the key is in order again
         (403, ProviderUnpaid, "r-1", 0.03),
     ],
@@ -194,7 +198,7 @@ def test_result_that_is_an_error_has_its_code(
         ("status", 500),
         ("status", 503),
         ("result", 404),
-        ("result", 503),
+        *[("result", status) for status in (500, 502, 503, 504, 520, 524)],
         ("result", "cut"),
         ("result", "hang"),
         ("result", "html"),
@@ -208,6 +212,14 @@ def test_answer_that_is_lost_is_asked_for_again(
 ) -> None:
     server.is_inline = step != "picture"
     server.faults[step].append(fault)
+    assert outcome(desk(server, book)) is None
+    assert (server.calls.count("submit"), book.cost_usd) == (1, 0.03)
+
+
+def test_gateway_that_stays_broken_costs_no_second_picture(server: QueueServer, book: Book) -> None:
+    server.faults["result"] += [504] * PATIENCE
+    assert outcome(desk(server, book)) is ProviderTimeout
+    assert (book.find("1-0"), book.cost_usd) == ("r-1", 0.03)
     assert outcome(desk(server, book)) is None
     assert (server.calls.count("submit"), book.cost_usd) == (1, 0.03)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +20,19 @@ from figurine.engines.klein import KleinEngine, engine_version, frame, gate, pro
 from figurine.engines.klein.flux import KleinPainter
 from figurine.engines.klein.painter import Commission, Step
 from figurine.engines.klein.pipeline import PeoplePipeline
-from figurine.engines.sculpt import SculptEngine
+from figurine.engines.klein.sdxl import SdxlPainter
+from figurine.engines.klein.sitters import Sitter
 from figurine.engines.workshop import Workshop
-from figurine.errors import Cancelled, FigurineError, MissingModel, NoFace, OutOfMemory, UnknownKit
+from figurine.errors import (
+    Cancelled,
+    DeviceLost,
+    FigurineError,
+    LicenceMissing,
+    MissingModel,
+    NoFace,
+    OutOfMemory,
+    UnknownKit,
+)
 from figurine.gate import admit
 from figurine.types import Candidate, Pixels, Recipe, Selfie
 from tests.figurine import tiny
@@ -66,27 +78,6 @@ def painter(pipeline: PeoplePipeline, embeddings: prompts.Embeddings) -> Crowded
     )
     made.passes = []
     return made
-
-
-class Remembering(SculptEngine):
-    """Whoever poses twice for the same picture is rendered once: most of these tests' time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.renders: dict[tuple[int, str], list[Candidate]] = {}
-
-    def generate(
-        self, selfie: Selfie, recipe: Recipe, *, seeds: Sequence[int], progress: Progress = silent
-    ) -> list[Candidate]:
-        key = (hash(selfie.pixels.tobytes()), f"{recipe} {len(selfie.faces)} {seeds}")
-        if key not in self.renders:
-            self.renders[key] = super().generate(selfie, recipe, seeds=seeds, progress=progress)
-        return self.renders[key]
-
-
-@pytest.fixture(scope="module")
-def sculptor() -> SculptEngine:
-    return Remembering()
 
 
 @pytest.fixture
@@ -294,7 +285,7 @@ def test_warm_up_finds_how_many_fit(klein: KleinEngine, painter: Crowded) -> Non
 def test_warm_up_of_compiled_passes_runs_each_size(klein: KleinEngine, painter: Crowded) -> None:
     painter.is_compiled = True
     klein.warm_up()
-    assert [len(each) for each in painter.passes] == [4, 1, 2]
+    assert [len(each) for each in painter.passes] == [4, 1, 2] * 2  # of both frames
 
 
 def test_engine_is_found_by_its_name(tmp_path: Path) -> None:
@@ -402,12 +393,16 @@ def test_model_that_is_not_there_is_its_orders_outcome_and_stays_so(
     asked: list[str] = []
 
     class Nowhere:
+        needs = ()
+
         @staticmethod
         def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
             asked.append("qwen")
             raise MissingModel("run manage.py weights fetch qwen")
 
     class Here:
+        needs = ()
+
         @staticmethod
         def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
             asked.append("klein")
@@ -426,3 +421,69 @@ def test_model_that_is_not_there_is_its_orders_outcome_and_stays_so(
         assert only(made[1]).seed == 1
     assert asked == ["qwen", "klein"]
     assert engine.limit_s(RECIPE, faces=1) < loading
+
+
+def test_model_that_is_not_there_does_not_turn_out_the_one_that_is(
+    selfie: Selfie, sculptor: Engine, painter: Crowded, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    loaded: list[int] = []
+
+    class Here:
+        needs = ()
+
+        @staticmethod
+        def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
+            loaded.append(1)
+            return painter
+
+    engine = KleinEngine(Workshop(weights=tmp_path, batch=2, device="cpu"))
+    monkeypatch.setattr(engine, "_sculptor", sculptor)
+    monkeypatch.setattr(engine, "_look", lambda: None)
+    monkeypatch.setattr(frame, "FRAMES", {"square": (SIDE_PX, SIDE_PX)})
+    painters = {"klein": Here, "sdxl": SdxlPainter}
+    monkeypatch.setattr(klein_engine, "_painters_of", lambda model: painters[model])
+    for _ in range(2):
+        made = engine.generate_many([order(selfie), order(selfie, model="sdxl")])
+        assert only(made[0]).seed == 1
+        assert isinstance(made[1], LicenceMissing)
+    assert loaded == [1]
+
+
+def test_engine_keeps_nobody_whom_it_could_not_serve(
+    selfie: Selfie, sculptor: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine = KleinEngine(Workshop(weights=tmp_path, batch=2, device="cpu"))
+    monkeypatch.setattr(engine, "_sculptor", sculptor)
+    monkeypatch.setattr(engine, "_look", lambda: None)
+    known: list[weakref.ref[Sitter]] = []
+
+    class Known(Sitter):
+        def __init__(self, asked: Order) -> None:
+            super().__init__(asked)
+            known.append(weakref.ref(self))
+
+    monkeypatch.setattr(klein_engine, "Sitter", Known)
+    for _ in range(2):
+        (made,) = engine.generate_many([order(selfie)])
+        assert isinstance(made, MissingModel)
+    del made
+    gc.collect()
+    assert [one() for one in known] == [None, None]
+
+
+def test_card_that_answers_no_more_is_told_from_a_pass_that_broke(
+    klein: KleinEngine, painter: Crowded, selfie: Selfie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("an illegal memory access was encountered")
+
+    monkeypatch.setattr(painter, "begin", broken)
+    with pytest.raises(RuntimeError, match="illegal"):
+        klein.generate_many([order(selfie)])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", broken)
+    with pytest.raises(DeviceLost) as lost:
+        klein.generate_many([order(selfie)])
+    assert (lost.value.code, lost.value.permanent) == ("device_lost", False)

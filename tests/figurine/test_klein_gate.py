@@ -86,7 +86,7 @@ class Spilling(Canvas):
 
 def commission(seed: int) -> Commission:
     grey = np.zeros((1, 1, 3), np.uint8)
-    return Commission(prompt="", pose=grey, selfie=grey, face=(0, 0, 1, 1), seed=seed)
+    return Commission(prompt="", pose=grey, selfie=grey, faces=((0, 0, 1, 1),), seed=seed)
 
 
 def jobs(count: int, people: Sequence[Person] = ()) -> list[Job]:
@@ -210,6 +210,56 @@ def test_who_breaks_otherwise_breaks_the_pass() -> None:
 
     with pytest.raises(RuntimeError, match="illegal"):
         Passes(4).paint(Broken(), jobs(2), span=SPAN)
+
+
+@pytest.mark.parametrize(
+    "words", ["CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"]
+)
+def test_library_that_says_in_words_that_memory_is_short_halves_too(words: str) -> None:
+    class Wordy(Canvas):
+        def paint(self, commissions: Sequence[Commission], *, step: Step) -> list[Pixels]:
+            if len(commissions) > 2:
+                raise RuntimeError(words)
+            return super().paint(commissions, step=step)
+
+    canvas = Wordy()
+    assert seeds(Passes(8).paint(canvas, jobs(5), span=SPAN)) == list(range(5))
+    assert max(canvas.passes) == 2
+
+
+@pytest.mark.parametrize(("most", "passes"), [(6, [4, 4, 4]), (16, [8, 4])])
+def test_compiled_passes_are_never_of_a_size_that_was_not_warmed(
+    most: int, passes: list[int]
+) -> None:
+    canvas, sized = Canvas(is_compiled=True), Passes(most)
+    sized.warm_up(canvas)
+    warmed, canvas.passes = set(canvas.passes), []
+    sized.paint(canvas, jobs(11), span=SPAN)
+    assert canvas.passes == passes
+    assert set(canvas.passes) <= warmed
+
+
+def test_faces_painted_one_by_one_are_not_padded() -> None:
+    class Counting(Canvas):
+        def refine(
+            self, commissions: Sequence[Commission], drafts: Sequence[Pixels], *, step: Step
+        ) -> list[Pixels]:
+            self.passes.append(len(drafts))
+            return list(drafts)
+
+    canvas = Counting(is_compiled=True)
+    drafts = [Job(job.person, job.commission, np.zeros((1, 1, 3), np.uint8)) for job in jobs(5)]
+    Passes(8).paint(canvas, drafts, span=SPAN)
+    assert canvas.passes == [5]
+
+
+def test_progress_that_cannot_be_told_ends_nobodys_pass() -> None:
+    def busy(stage: str, done: float) -> None:
+        raise OSError("database is locked")
+
+    people = [Person(busy), Person(lambda stage, done: None)]
+    assert seeds(Passes(4).paint(Canvas(), jobs(2, people), span=SPAN)) == [0, 1]
+    assert [person.gone for person in people] == [None, None]
 
 
 def test_person_is_told_until_gone() -> None:

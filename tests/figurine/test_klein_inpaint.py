@@ -39,7 +39,7 @@ def paint(
     return inpaint.paint_faces(
         pipeline,
         pictures,
-        faces=[FACE] * count,
+        faces=[[FACE]] * count,
         selfies=selfies,
         prompt_embeds=tiny.embeds(count=count),
         seeds=[seed] * count,
@@ -68,7 +68,7 @@ def test_faces_together_are_as_they_are_alone(pipeline: Any, pictures: list[Pixe
     together = paint(pipeline, pictures[:2], pictures[2:])
     alone = [
         inpaint.paint_faces(
-            pipeline, [pictures[n]], faces=[FACE], selfies=[pictures[2 + n]],
+            pipeline, [pictures[n]], faces=[[FACE]], selfies=[pictures[2 + n]],
             prompt_embeds=tiny.embeds(count=2)[n : n + 1], seeds=[3],
             strength=inpaint.FROM_NOISE, step=lambda *_: None,
         )[0]
@@ -115,6 +115,16 @@ def test_weights_are_not_in_memory_twice() -> None:
 
 
 def test_mask_stays_within_the_box() -> None:
-    drawn = inpaint.mask(FACE, 128, 128)
+    drawn = inpaint.mask([FACE], 128, 128)
     assert drawn[52, 64] == 255
     assert drawn[outside()].max() == 0
+
+
+def test_mask_of_a_squad_has_each_face_and_nothing_between() -> None:
+    faces = [(10, 10, 40, 50), (70, 12, 40, 50), (130, 10, 40, 50)]
+    drawn = inpaint.mask(faces, 200, 80)
+    for x, y, wide, high in faces:
+        assert drawn[y + high // 2, x + wide // 2] == 255
+        assert (drawn[y : y + high, x : x + wide] > 127).mean() > 0.5
+    assert drawn[:, 52:68].max() == drawn[:, 112:128].max() == 0
+    assert inpaint.around(faces) == (10, 10, 160, 52)

@@ -77,7 +77,7 @@ def test_sitting_has_everything_in_the_frames_size(engine: SculptEngine, selfie:
     sitting = sit(engine, selfie, width_px=192, height_px=256)
     assert sitting.pose.shape == (256, 192, 3)
     assert sitting.selfie.shape == (512, 512, 3)
-    x, y, wide, high = sitting.face
+    ((x, y, wide, high),) = sitting.faces
     assert 0.15 < wide / 192 < 0.40
     assert 0.10 < high / 256 < 0.35
     assert 0.45 < (x + wide / 2) / 192 < 0.55
@@ -148,12 +148,17 @@ def test_sitting_of_a_squad_shows_all_of_them(render: Candidate, selfie: Selfie)
     assert sitting.selfie.tobytes() == references.together(crops).tobytes()
 
 
-def test_box_of_a_squads_faces_is_around_all_of_them(render: Candidate) -> None:
-    x, y, wide, high = references.face_box(render.still, RECIPE, 1)
+def test_squads_faces_have_a_box_each_left_to_right(render: Candidate) -> None:
+    ((x, y, wide, high),) = references.face_boxes(render.still, RECIPE, 1)
     both = np.hstack([render.still, render.still])
-    assert references.face_box(both, RECIPE, 2) == pytest.approx(
-        (x, y, WIDTH_PX + wide, high), abs=3
-    )
+    left, right = references.face_boxes(both, RECIPE, 2)
+    assert left == pytest.approx((x, y, wide, high), abs=3)
+    assert right == pytest.approx((x + WIDTH_PX, y, wide, high), abs=3)
+
+
+def test_squad_of_which_a_face_is_not_found_is_taken_as_the_kit_has_it(render: Candidate) -> None:
+    height, width = render.still.shape[:2]
+    assert references.face_boxes(render.still, RECIPE, 2) == [(0, 0, width, height * 2 // 3)]
 
 
 def test_render_that_only_poses_is_a_sketch(render: Candidate, selfie: Selfie) -> None:
@@ -189,8 +194,8 @@ def test_composite_shows_pose_and_person_side_by_side(render: Candidate) -> None
 
 def test_face_of_a_picture_without_one_is_where_the_kit_has_it() -> None:
     grey = np.full((338, 270, 3), 128, np.uint8)
-    assert references.face_box(grey, RECIPE, 1) == (98, 59, 74, 83)
-    assert references.face_box(grey, RECIPE, 3) == (0, 0, 270, 225)
+    assert references.face_boxes(grey, RECIPE, 1) == [(98, 59, 74, 83)]
+    assert references.face_boxes(grey, RECIPE, 3) == [(0, 0, 270, 225)]
 
 
 def test_cutout_of_a_still_is_its_own(render: Candidate) -> None:

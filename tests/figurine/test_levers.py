@@ -7,9 +7,10 @@ import sys
 import pytest
 import torch
 
-from figurine.engines.klein import levers
+from figurine.engines.klein import levers, resident
 from figurine.engines.klein.pipeline import PeoplePipeline
-from figurine.errors import MissingModel
+from figurine.engines.workshop import Workshop
+from figurine.errors import MissingModel, NoGpu
 from tests.figurine import tiny
 
 
@@ -73,3 +74,33 @@ def test_unknown_lever_leaves_the_pipeline_as_it_is(pipeline: PeoplePipeline) ->
     with pytest.raises(MissingModel):
         levers.pull(pipeline, ["vae-tiling", "warp"])
     assert not pipeline.vae.use_tiling
+
+
+class Twice(torch.nn.Module):  # type: ignore[misc]  # its types are not read
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        return numbers * 2
+
+
+def test_compiled_blocks_take_more_shapes_than_torch_would_by_itself() -> None:
+    """It gives up for good at the ninth: two frames of four sizes and faces are more."""
+    before = torch._dynamo.config.recompile_limit
+    torch._dynamo.reset()
+    try:
+        pipeline = PeoplePipeline(**tiny.components(encoder=False))
+        levers.pull(pipeline, ["compile"])
+        block = Twice()
+        block.compile(fullgraph=True, dynamic=False, backend="eager")
+        for batch in range(1, 12):
+            assert block(torch.zeros(batch, 2)).shape == (batch, 2)
+    finally:
+        torch._dynamo.config.recompile_limit = before
+        torch._dynamo.reset()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("device", ["", "cuda", "cuda:1"])
+def test_machine_without_a_gpu_is_not_painted_on_unasked(device: str) -> None:
+    with pytest.raises(NoGpu) as refused:
+        resident.device(Workshop(device=device))
+    assert (refused.value.code, refused.value.permanent) == ("no_gpu", True)
+    assert resident.device(Workshop(device="cpu")).type == "cpu"

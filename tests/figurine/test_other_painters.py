@@ -34,15 +34,6 @@ RECIPE = Recipe("klein", "soldier", "painted", options={"model": "sdxl"})
 BOTH = pytest.mark.parametrize("painter", ["qwen", "sdxl"], indirect=True)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So tiny tensors are slower shared out; much slower where others work on the same cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def small() -> Iterator[None]:
     """Qwen's pipeline shows references at a megapixel: here at 64² and 56², for a CPU."""
@@ -86,7 +77,7 @@ def person(number: int, **changes: Any) -> Commission:
             prompt="a figurine of this person",
             pose=np.random.default_rng(99).integers(0, 256, (HIGH, WIDE, 3), np.uint8),
             selfie=chance.integers(0, 256, (512, 512, 3), np.uint8),
-            face=FACE,
+            faces=(FACE,),
             seed=3,
             identity=identity / np.linalg.norm(identity),
         ),
@@ -319,7 +310,7 @@ def test_weights_that_are_not_here_say_what_to_run(kind: Any, tmp_path: Path) ->
 
 @pytest.mark.parametrize("face", [FACE, (0, 0, 20, 20), (50, 80, 14, 16), (0, 0, WIDE, HIGH)])
 def test_closeup_has_the_face_and_the_pictures_shape(face: Box) -> None:
-    x, y, wide, high = closeup.around(face, WIDE, HIGH)
+    x, y, wide, high = closeup.around([face], WIDE, HIGH)
     assert 0 <= x <= face[0]
     assert 0 <= y <= face[1]
     assert face[0] + face[2] <= x + wide <= WIDE
@@ -348,7 +339,7 @@ def test_engine_gives_the_identity_of_the_painters_own_recogniser(
     for sitter in (alone, squad):  # as they come from being posed, without a render's seconds
         sitter.wish, sitter.prompt = order.read(RECIPE), "a figurine"
         shown = person(1)
-        sitter.sitting = Sitting(shown.pose, shown.selfie, FACE, shown.pose[..., 0], "1")
+        sitter.sitting = Sitting(shown.pose, shown.selfie, (FACE,), shown.pose[..., 0], "1")
         sitter.wanted = [gate.embed(selfie.pixels, selfie.faces[0])]
     engine._serve([alone, squad])
     (given,) = painter.given

@@ -21,6 +21,7 @@ from figurine.engines.sculpt.geometry import bodies, meshes, walls
 from figurine.errors import Cancelled
 from figurine.gate import admit
 from figurine.types import Array, Recipe, Selfie
+from tests import exhaustive
 from tests.squads import group_photo
 
 MOST_BYTES = 4_000_000
@@ -173,6 +174,7 @@ def test_print_of_a_squad_again_is_the_same_to_the_byte(engine: SculptEngine, pa
     assert first == second
 
 
+@exhaustive.only
 def test_print_of_six_is_one_solid_and_keeps_within_a_worker_s_memory() -> None:
     """In a process of its own, as the peak of this one is another test's."""
     wanted = ["--kit", "soldier", "--finish", "painted", "--count", "6", "--format", "stl"]
@@ -188,6 +190,7 @@ def test_print_of_six_is_one_solid_and_keeps_within_a_worker_s_memory() -> None:
     assert made["peak_mb"] <= made["together_mb"] + 50 and made["together_mb"] < MOST_MB
 
 
+@exhaustive.only
 def test_print_of_a_pair_among_ferns_is_one_solid(engine: SculptEngine, pair: Selfie) -> None:
     """Stalks are what thinning tears off first, and whole fronds then hang in the air."""
     data = engine.geometry(pair, Recipe("sculpt", "explorer", "painted"), format="stl")

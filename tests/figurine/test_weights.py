@@ -193,30 +193,42 @@ def test_damaged_stamp_asks_for_verify(
         weights.folder("klein-4b", workshop)
 
 
+@pytest.fixture
+def loose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One set more, of which nobody has said what its bytes are."""
+    kind = manifest.named("auraface")
+    more = replace(kind, name="loose", files=(File("loose.safetensors"),), revision="")
+    told = (*manifest.all_sets(), more)
+    monkeypatch.setattr(manifest, "all_sets", lambda: told)
+
+
+@pytest.mark.usefixtures("loose")
 def test_unpinned_set_is_refused_and_fails_verify(workshop: Workshop) -> None:
     debugging = replace(workshop, is_production=False)
-    with pytest.raises(MissingModel, match=r"not pinned.*weights pin taef2"):
-        weights.folder("taef2", debugging)
-    home = workshop.weights / "taef2"
+    with pytest.raises(MissingModel, match=r"not pinned.*weights pin loose"):
+        weights.folder("loose", debugging)
+    home = workshop.weights / "loose"
     home.mkdir(parents=True)
-    (home / "taef2.safetensors").write_bytes(b"x")
-    assert store.verify(manifest.named("taef2"), workshop.weights) == [
-        "taef2.safetensors is unpinned: nobody has said what its bytes should be"
+    (home / "loose.safetensors").write_bytes(b"x")
+    assert store.verify(manifest.named("loose"), workshop.weights) == [
+        "loose.safetensors is unpinned: nobody has said what its bytes should be"
     ]
 
 
+@pytest.mark.usefixtures("loose")
 def test_pins_fill_gaps_and_change_nothing_else(tmp_path: Path) -> None:
-    pins.write(tmp_path, "taef2", revision="a" * 40, files=[File("taef2.safetensors", 3, "b" * 64)])
+    pins.write(tmp_path, "loose", revision="a" * 40, files=[File("loose.safetensors", 3, "b" * 64)])
     pins.write(tmp_path, "auraface", revision="c" * 40, files=[File("glintr100.onnx", 1, "d" * 64)])
-    assert store.known("taef2", tmp_path).files == (File("taef2.safetensors", 3, "b" * 64),)
-    assert store.known("taef2", tmp_path).revision == "a" * 40
+    assert store.known("loose", tmp_path).files == (File("loose.safetensors", 3, "b" * 64),)
+    assert store.known("loose", tmp_path).revision == "a" * 40
     assert store.known("auraface", tmp_path) == manifest.named("auraface")
 
 
+@pytest.mark.usefixtures("loose")
 def test_damaged_pins_are_told(tmp_path: Path) -> None:
     (tmp_path / pins.NAME).write_text("{")
     with pytest.raises(MissingModel, match="cannot be read"):
-        store.known("taef2", tmp_path)
+        store.known("loose", tmp_path)
 
 
 @pytest.mark.parametrize(

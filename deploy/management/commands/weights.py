@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from deploy.console import ARMY, BOLD, FAINT, SIGNAL
-from deploy.meter import Meter, Out, paint, size
+from deploy.meter import Meter, Out, paint, size_of
 from figurine.engines.workshop import Workshop
 from figurine.errors import LicenceMissing, MissingModel
 from figurine.weights import fetching, manifest, sources, store
@@ -70,13 +70,13 @@ class Command(BaseCommand):
         wide = [
             max(len(text) for text in column)
             for column in zip(
-                *((one.name, size(one.bytes), one.licence) for one, *_ in rows), strict=True
+                *((one.name, size_of(one.bytes), one.licence) for one, *_ in rows), strict=True
             )
         ]
         for one, mark, code, words in rows:
             name = self._paint(one.name.ljust(wide[0]), BOLD)
             self.stdout.write(
-                f"{self._paint(mark, code)} {name}  {size(one.bytes):>{wide[1]}}"
+                f"{self._paint(mark, code)} {name}  {size_of(one.bytes):>{wide[1]}}"
                 f"  {one.licence:{wide[2]}}  {self._paint(words, code)}"
             )
             use = "commercial use" if one.is_commercial else "not for commercial use"
@@ -92,7 +92,7 @@ class Command(BaseCommand):
         source = sources.mirror(mirror) if mirror else sources.hub()
         for one in sets:
             self.stdout.write(
-                f"{self._paint(one.name, BOLD)} {size(one.bytes)} from {source}, {one.licence}"
+                f"{self._paint(one.name, BOLD)} {size_of(one.bytes)} from {source}, {one.licence}"
             )
             try:
                 store.check_licence(one, workshop)
@@ -130,7 +130,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{self._paint('✓', ARMY)} {one.name} is pinned at"
                 f" {stated.revision or 'what the mirror has'}: {len(stated.files)} files,"
-                f" {size(stated.bytes)}"
+                f" {size_of(stated.bytes)}"
             )
 
     def _stated(self, one: Set, mirror: str) -> Set:

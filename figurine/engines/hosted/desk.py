@@ -12,7 +12,7 @@ import structlog
 from figurine.engines.base import Progress
 from figurine.engines.hosted.endpoints import Endpoint
 from figurine.engines.hosted.ledger import Ledger
-from figurine.engines.hosted.queue import Queue
+from figurine.engines.hosted.queue import GONE, Queue
 from figurine.engines.hosted.wire import Failure
 from figurine.errors import Cancelled, FigurineError, ProviderBroke, ProviderTimeout
 from figurine.types import Pixels
@@ -21,12 +21,16 @@ log = structlog.get_logger(__name__)
 
 DONE: Final = "done"
 UNPAID: Final = frozenset({401, 402, 403})
-GONE: Final = 404
-LATER: Final = frozenset({408, 409, 425, 429, 502, 503})
-"""Answers to a question for the result that are the queue's, or of what stands before it, and not
-the model's: the request goes on."""
+LATER: Final = frozenset({408, 409, 425, 429})
+"""Answers to a question for the result that are the queue's and not the model's: the request goes
+on. So it does after any 5xx that does not say it is the model's: whatever stands before the queue
+answers so too.
+"""
 PATIENCE: Final = 8
 """How often in a row a request may be asked after in vain before the try is given up."""
+
+SUBMIT_S: Final = 15.0
+"""What submitting one picture is given, its references of some 0.5 MB included: a second or two."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,13 @@ class _Out:
         return 0.4 if self.stage == "painting" else 0.9
 
 
+def limit_s(endpoint: Endpoint, pace: Pace, *, webhook: str, pictures: int) -> float:
+    """When a desk that was asked for so many pictures gives up by itself. What it is at just then,
+    a result and its file at most, still takes two calls (wire.CALL_S).
+    """
+    return pace.unsure(webhook) + pictures * SUBMIT_S + endpoint.wait_s
+
+
 class Desk:
     """Handles one job's requests at one endpoint."""
 
@@ -95,12 +106,19 @@ class Desk:
     def obtain(self, asks: Sequence[Ask], *, progress: Progress) -> list[Pixels | FigurineError]:
         """For each its picture, or what went wrong with it. All are out at the same time.
 
+        A provider that is so slow that not all can be submitted in time gets no more of them.
         Raises Cancelled as `progress` does, having asked the provider to drop what is out, and
         FigurineError where not even the first could be submitted.
         """
         out: list[_Out] = []
+        due_s = time.monotonic() + limit_s(
+            self._endpoint, self._pace, webhook=self._webhook, pictures=len(asks)
+        )
         try:
             for ask in asks:
+                if time.monotonic() > due_s:
+                    out.append(_Out(ask, "", result=ProviderTimeout("not submitted in time")))
+                    continue
                 try:
                     out.append(_Out(ask, self._request(ask, progress)))
                 except Cancelled:
@@ -109,11 +127,12 @@ class Desk:
                     if not out:
                         raise
                     out.append(_Out(ask, "", result=error))
-            self._follow(out, progress)
+            self._follow(out, progress, due_s=due_s)
         except Cancelled:
-            for one in out:
-                if one.result is None:
-                    self._drop(one)
+            if self._ledger.is_over():  # else another worker has it, and goes on with these
+                for one in out:
+                    if one.result is None:
+                        self._drop(one)
             raise
         return [_known(one) for one in out]
 
@@ -158,11 +177,13 @@ class Desk:
 
     # -- following
 
-    def _follow(self, out: Sequence[_Out], progress: Progress) -> None:
-        deadline_s = time.monotonic() + self._endpoint.wait_s
+    def _follow(self, out: Sequence[_Out], progress: Progress, *, due_s: float) -> None:
+        deadline_s = min(time.monotonic() + self._endpoint.wait_s, due_s)
         while waiting := [one for one in out if one.result is None]:
             for one in waiting:
-                self._look(one)
+                self._look(one, due_s=due_s)
+                if time.monotonic() > due_s:
+                    break
             share = sum(one.share() for one in out) / len(out)
             progress(min((one.stage for one in out), key=_ORDER.index), share)
             if not any(one.result is None for one in out):
@@ -175,7 +196,7 @@ class Desk:
                 return
             time.sleep(self._pace.heed_s)
 
-    def _look(self, one: _Out) -> None:
+    def _look(self, one: _Out, *, due_s: float) -> None:
         """Ask about it, or collect it, if it is time to."""
         is_news = (
             one.stage != "collecting" and self._webhook and self._ledger.is_finished(one.request_id)
@@ -189,7 +210,7 @@ class Desk:
         one.asked_s = time.monotonic()
         if one.stage != "collecting":
             self._patiently(one, self._ask)
-        if one.stage == "collecting" and one.result is None:
+        if one.stage == "collecting" and one.result is None and time.monotonic() <= due_s:
             self._patiently(one, self._collect)
 
     def _ask(self, one: _Out) -> None:
@@ -202,7 +223,9 @@ class Desk:
             one.result = self._queue.collect(self._endpoint.path, one.request_id)
         except Failure as failure:
             # The model's own answer to the request comes as the status of this question
-            if failure.status not in (None, GONE, *LATER, *UNPAID):
+            if failure.is_broken:
+                failure.is_final = failure.is_models
+            elif failure.status not in (None, GONE, *LATER, *UNPAID):
                 failure.is_final = True
             raise
         self._ledger.close(one.ask.key, outcome=DONE)
@@ -224,7 +247,7 @@ class Desk:
     def _end(self, one: _Out, failure: Failure) -> None:
         """The provider's last word: nothing will come of it."""
         # Its documentation: what ends with a 5xx is not charged
-        is_free = failure.status is not None and failure.status >= 500
+        is_free = failure.is_broken and failure.is_models
         self._ledger.close(
             one.ask.key,
             outcome=failure.error.code,
@@ -233,9 +256,13 @@ class Desk:
         one.result = failure.error
 
     def _drop(self, one: _Out) -> None:
-        """Ask that it is not made. What it costs stays counted: nobody says whether it is."""
-        self._queue.cancel(self._endpoint.path, one.request_id)
-        self._ledger.close(one.ask.key, outcome=Cancelled.code)
+        """Ask that it is not made. What it costs stays counted: nobody says whether it is.
+
+        Where the provider does not answer the row stays open, and whoever keeps the ledger asks
+        again.
+        """
+        if self._queue.cancel(self._endpoint.path, one.request_id):
+            self._ledger.close(one.ask.key, outcome=Cancelled.code)
 
 
 _ORDER: Final = ("waiting", "painting", "collecting")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from figurine import decode, faces
 from figurine.engines.base import Engine, Progress, silent
-from figurine.engines.hosted import endpoints, wish
+from figurine.engines.hosted import desk, endpoints, wire, wish
 from figurine.engines.hosted.desk import Ask, Desk, Pace
 from figurine.engines.hosted.endpoints import Endpoint
 from figurine.engines.hosted.ledger import Ledger, Loose
@@ -50,7 +50,7 @@ _SEED_BITS: Final = 0x7FFFFFFF
 _POSING_LIMIT_S: Final = 40.0
 """A face: a second or two, behind the other threads of a worker and on cores that others use."""
 _OWN_LIMIT_S: Final = 60.0
-"""Submitting, fetching, comparing, cutting out."""
+"""Comparing, cutting out."""
 _RECOGNISER: Final = ("auraface", "glintr100.onnx")
 
 
@@ -113,15 +113,22 @@ class HostedEngine:
         mine._ledger = ledger
         return mine
 
+    def drop(self, endpoint: str, request_id: str) -> bool:
+        """Raises ProviderUnpaid without a key."""
+        return self._queue().cancel(endpoint, request_id)
+
     def limit_s(self, recipe: Recipe, *, faces: int) -> float:
-        """Two rounds, and before them whatever a dead worker's request may still bring."""
+        """Two rounds of all candidates, each to the end of its desk's own limit and of the calls
+        that it is at then: the desk gives up first, and the worker lives.
+        """
         posing = _POSING_LIMIT_S * faces
         try:
-            endpoint = endpoints.of(recipe)
+            candidates, endpoint = wish.read(recipe).candidates, endpoints.of(recipe)
         except FigurineError:
             return posing  # it is refused at once
-        unsure = self._pace.unsure(self._workshop.hosted_webhook)
-        return posing + 2 * (endpoint.wait_s + unsure) + _OWN_LIMIT_S
+        webhook = self._workshop.hosted_webhook
+        round_s = desk.limit_s(endpoint, self._pace, webhook=webhook, pictures=candidates)
+        return posing + 2 * (round_s + 2 * wire.CALL_S) + _OWN_LIMIT_S
 
     def warm_up(self) -> None:
         """Load what poses and compares. Raises MissingModel, and ProviderUnpaid without a key."""
@@ -229,7 +236,7 @@ class HostedEngine:
 
         What goes wrong with one leaves the others; a second round that fails leaves the first.
         """
-        desk = Desk(
+        ours = Desk(
             self._queue(),
             self._ledger,
             work.endpoint,
@@ -245,15 +252,18 @@ class HostedEngine:
             for seed, number in wanted
         ]
         try:
-            pictures = desk.obtain(asks, progress=progress)
+            pictures = ours.obtain(asks, progress=progress)
         except Cancelled:
             raise
         except FigurineError as error:
             work.errors.append(error)
             return
-        for (seed, _), picture in zip(wanted, pictures, strict=True):
+        for (seed, _), asked, picture in zip(wanted, asks, pictures, strict=True):
             trial = picture if isinstance(picture, FigurineError) else self._tried(work, picture)
             if isinstance(trial, FigurineError):
+                if trial is not picture:
+                    # It would be collected again, and be no better
+                    self._ledger.close(asked.key, outcome=trial.code)
                 work.errors.append(trial)
                 continue
             work.asked[seed] += 1

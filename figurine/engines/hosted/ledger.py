@@ -40,6 +40,9 @@ class Ledger(Protocol):
         all. After an error's code there is nothing to be found for the key.
         """
 
+    def is_over(self) -> bool:
+        """Whether nobody waits for the job's pictures any more."""
+
     def ticket(self, key: str) -> str:
         """What the webhook's address ends in, by which the ledger knows the key again. Safe in a
         path, and nobody can make one up.
@@ -52,6 +55,11 @@ class Billed(Protocol):
 
     def billed(self, ledger: Ledger) -> Engine:
         """The same engine, ready as it is, that keeps its accounts there."""
+
+    def drop(self, endpoint: str, request_id: str) -> bool:
+        """Ask that a picture is not made which nobody waits for any more. Whether the provider has
+        answered, whatever it said; if not, it is to be asked again.
+        """
 
 
 class Loose:
@@ -77,6 +85,9 @@ class Loose:
 
     def close(self, key: str, *, outcome: str, refund_usd: float = 0.0) -> None:
         self.rows.pop(key, None)
+
+    def is_over(self) -> bool:
+        return True
 
     def ticket(self, key: str) -> str:
         return key

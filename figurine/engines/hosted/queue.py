@@ -13,7 +13,7 @@ import fal_client
 import httpx
 
 from figurine import bounds, decode
-from figurine.engines.hosted import wire
+from figurine.engines.hosted import address, wire
 from figurine.engines.hosted.wire import Failure, Wire
 from figurine.errors import NotAnImage, ProviderBroke, ProviderRefused, TooLarge, Undecodable
 from figurine.types import Pixels
@@ -31,6 +31,12 @@ HEADERS: Final = {
 }
 """Source: the provider's documentation, "Data Retention & Storage"."""
 
+GONE: Final = 404
+DONE_ALREADY: Final = 400
+CANCELLED: Final = frozenset({"OK", "CANCELLATION_REQUESTED", "ALREADY_COMPLETED", "NOT_FOUND"})
+"""What ends a request for good: these statuses, or 2xx with one of these words.
+Source: the provider's documentation, "Queue API", "Cancel a request".
+"""
 EXPIRED: Final = frozenset({403, 404, 410})
 """A store's answers for a file that is there no more."""
 MISSHAPEN: Final = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -67,7 +73,7 @@ class Queue:
     """One endpoint's requests. Raises Failure throughout."""
 
     def __init__(self, *, key: str, base: str) -> None:
-        wire.check_base(base)
+        address.check_base(base)
         self._client = Client(key, base)
         self._base = base
 
@@ -111,12 +117,16 @@ class Queue:
             raise Failure(broke, is_final=True) from None
 
     def cancel(self, path: str, request_id: str) -> bool:
-        """Ask the provider to drop it. Whether it says that it will."""
+        """Ask the provider to drop it. Whether it has answered: that it does, that it was done
+        with it already, or that it knows no such request.
+        """
+        handle = self._client.get_handle(path, request_id)
         try:
-            self._client.cancel(path, request_id)
-        except Failure:
-            return False
-        return True
+            with _reading():
+                told = handle.client.put(handle.cancel_url).json()["status"]
+        except Failure as failure:
+            return failure.status in (DONE_ALREADY, GONE)
+        return told in CANCELLED
 
     def _fetched(self, url: str) -> bytes:
         try:

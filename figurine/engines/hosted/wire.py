@@ -30,11 +30,19 @@ MAX_ANSWER_BYTES: Final = 17_000_000
 ANSWER_S: Final = 30.0
 """Longest that one answer may take, drop by drop."""
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+CALL_S: Final = 2 * 5.0 + 15.0 + 15.0 + ANSWER_S + 15.0
+"""Longest that one question takes at a provider that is slow: two addresses tried, sent, waited for
+the first word of the answer, its drops, and the last of them.
+"""
 HOSTS: Final = ("fal.media", "fal.run", "fal.ai")
 """Where the provider keeps pictures: these and what is below them."""
 WORD: Final = re.compile(r"[a-z_]{1,48}")
 """An error's type. Its message is never repeated: it may hold what was sent, a face."""
+OWN_WORDS: Final = ("x-fal-error-type", "x-fal-retryable")
+"""Headers of an error that came of the request itself: the first where its runner failed, the
+second where the model did. Source: the provider's documentation, "Request Error Types" and "Model
+Errors".
+"""
 
 UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 STATUS_ERRORS: Final[dict[int, type[FigurineError]]] = {
@@ -58,6 +66,8 @@ class Failure(Exception):
     status: int | None = None
     """The provider's own answer; None where there was none, or none that could be read."""
     was_sent: bool = True
+    is_models: bool = False
+    """The answer says that it is the model's or its runner's own, and not of what stands before."""
     is_final: bool = False
     """The request is done, and this is what came of it."""
 
@@ -65,6 +75,10 @@ class Failure(Exception):
     def is_refusal(self) -> bool:
         """The provider did not take what was submitted, so nothing is out and nothing charged."""
         return not self.was_sent or (self.status is not None and 400 <= self.status < 500)
+
+    @property
+    def is_broken(self) -> bool:
+        return self.status is not None and self.status >= 500
 
 
 class Wire(httpx.BaseTransport):
@@ -94,18 +108,15 @@ class Wire(httpx.BaseTransport):
         except httpx.HTTPError as error:
             _fail(error)
         if not 200 <= response.status_code < 300:
-            raise Failure(_error_of(response, body), status=response.status_code)
+            raise Failure(
+                _error_of(response, body),
+                status=response.status_code,
+                is_models=any(name in response.headers for name in OWN_WORDS),
+            )
         return httpx.Response(response.status_code, headers=response.headers, content=body)
 
     def close(self) -> None:
         self._inner.close()
-
-
-def check_base(base: str) -> None:
-    """Refuse a queue to which the key and the pictures would go in the clear. Raises ValueError."""
-    parts = urlsplit(base)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise ValueError(f"the hosted queue must be https: {parts.scheme}://{parts.hostname}")
 
 
 def download(url: str, *, base: str, max_bytes: int) -> bytes:

@@ -9,7 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast, get_args
 
 from figurine import faces
 from figurine.engines.base import Engine, Order, Progress, silent
@@ -20,7 +20,15 @@ from figurine.engines.klein.painter import Painter
 from figurine.engines.klein.passes import Job, Passes, forget
 from figurine.engines.klein.sitters import Sitter, commission, jobs_of
 from figurine.engines.workshop import Workshop
-from figurine.errors import BigSquad, FigurineError, MissingModel, NoFace, OutOfMemory
+from figurine.errors import (
+    BigSquad,
+    DeviceLost,
+    FigurineError,
+    LicenceMissing,
+    MissingModel,
+    NoFace,
+    OutOfMemory,
+)
 from figurine.types import Candidate, Recipe, Selfie
 
 if TYPE_CHECKING:
@@ -42,11 +50,16 @@ _POSING_LIMIT_S: Final = 10.0
 """A face: sculpt's sketch takes about one second of a core."""
 _LOADING_LIMIT_S: Final = 180.0
 """For a model that is not the resident one."""
+_COMPILING_LIMIT_S: Final = 240.0
+"""For a way of references that was not warmed up, whose sizes are compiled when first asked for."""
 _CPU_SLOWNESS: Final = 200.0
 """Of a CPU against a GPU; for whoever tries the engine out without one."""
 
 
 class _Loads(Protocol):
+    needs: tuple[str, ...]
+    """Names of its sets of weights."""
+
     def load(self, workshop: Workshop, *, width_px: int, height_px: int) -> Painter: ...
 
 
@@ -70,8 +83,9 @@ class KleinEngine:
         """The recogniser of painters that want an identity; loaded with the first of them."""
         self._painters: dict[tuple[int, int], Painter] = {}
         """Of the one model that is resident, by frame."""
-        self._missing: dict[str, MissingModel] = {}
-        """By model: nobody's is sent away a second time for one that is not there."""
+        self._refused: dict[str, tuple[type[FigurineError], str]] = {}
+        """By model, what it lacks: looked for once. As words, since an error that is kept keeps the
+        people of the pass that raised it."""
         self._model = "klein" if painter else ""
         self._passes: defaultdict[str, Passes] = defaultdict(lambda: Passes(workshop.batch))
         """By model: what memory allows of one says nothing of another."""
@@ -93,16 +107,21 @@ class KleinEngine:
             painting *= batch
         if wish.model != self._model and not self._given:
             posing += _LOADING_LIMIT_S
+        if "compile" in self._workshop.levers and wish.references != "two":
+            posing += _COMPILING_LIMIT_S
         return posing + painting * (_CPU_SLOWNESS if self._is_on_cpu() else 1.0)
 
     def warm_up(self) -> None:
-        """Load klein and the recogniser, and run a pass of each size. Raises MissingModel, and
-        OutOfMemory where not even one picture fits."""
+        """Load klein and the recogniser, and run a pass of each size; where passes are compiled, of
+        each frame too. Raises MissingModel, and OutOfMemory where not even one picture fits."""
         faces.warm_up()
         self._sculpt()
         self._look()
-        painter = self._painter(Wish("klein", "square", "two", 1, 0.0))
-        self._passes[self._model].warm_up(painter)
+        for name in get_args(order.Frame):
+            painter = self._painter(Wish("klein", name, "two", 1, 0.0))
+            self._passes[self._model].warm_up(painter)
+            if not getattr(painter, "is_compiled", False):
+                break
 
     def generate(
         self,
@@ -196,7 +215,7 @@ class KleinEngine:
             identifier = self._identify() if painter.wants_identity else None
         except FigurineError as error:  # the other groups have other models
             for sitter in group:
-                sitter.gone = error
+                sitter.gone = type(error)(*error.args)  # without the frames that hold the group
             return
         if identifier is not None:
             for sitter in group:
@@ -239,7 +258,12 @@ class KleinEngine:
         for sitter in group:
             sitter.rest()
         passes = self._passes[self._model]
-        pictures = passes.paint(painter, [job for _, _, job in jobs], span=span)
+        try:
+            pictures = passes.paint(painter, [job for _, _, job in jobs], span=span)
+        except Exception as error:
+            if _is_lost():
+                raise DeviceLost(f"{type(error).__name__}: {error}") from error
+            raise
         for sitter in group:
             sitter.lap("painting")
         for (sitter, seed, _), picture in zip(jobs, pictures, strict=True):
@@ -312,18 +336,33 @@ class KleinEngine:
         Raises MissingModel."""
         if self._given:
             return self._given
-        if wish.model in self._missing:
-            raise self._missing[wish.model]
+        painters = _painters_of(wish.model)
+        self._look_for(painters, wish.model)
         if wish.model != self._model:
             self._painters.clear()
             forget()
             self._model = wish.model
         size_px = self._size_px(wish)
         if size_px not in self._painters:
-            self._painters[size_px] = self._load(wish.model, size_px)
+            self._painters[size_px] = self._load(painters, wish.model, size_px)
         return self._painters[size_px]
 
-    def _load(self, model: str, size_px: tuple[int, int]) -> Painter:
+    def _look_for(self, painters: _Loads, model: str) -> None:
+        """Before the resident model goes for one that cannot come. Raises MissingModel,
+        LicenceMissing."""
+        from figurine import weights  # noqa: PLC0415 - with its manifest
+
+        if model not in self._refused:
+            try:
+                for name in painters.needs:
+                    weights.folder(name, self._workshop)
+            except (MissingModel, LicenceMissing) as error:
+                self._refused[model] = type(error), str(error)
+        if model in self._refused:
+            kind, words = self._refused[model]
+            raise kind(words)
+
+    def _load(self, painters: _Loads, model: str, size_px: tuple[int, int]) -> Painter:
         """Of the model that is there already, where it can serve another frame too."""
         import torch  # noqa: PLC0415 - see the module's first lines
 
@@ -332,19 +371,32 @@ class KleinEngine:
             if hasattr(resident, "at"):
                 return cast(Painter, resident.at(width_px, height_px))
         try:
-            painters = _painters_of(model)
             return painters.load(self._workshop, width_px=width_px, height_px=height_px)
         except MissingModel as error:
-            self._missing[model] = error
+            self._refused[model] = type(error), str(error)
             raise
-        except torch.OutOfMemoryError as error:
-            raise OutOfMemory(f"no memory for {model}") from error
+        except torch.OutOfMemoryError:
+            pass
+        # What follows is outside: the traceback holds on to as much of the model as was loaded.
+        forget()
+        raise OutOfMemory(f"no memory for {model}")
 
     def _is_on_cpu(self) -> bool:
-        import torch  # noqa: PLC0415 - see the module's first lines
+        return self._workshop.device.startswith("cpu")
 
-        device = self._workshop.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return device.startswith("cpu")
+
+def _is_lost() -> bool:
+    """Whether the device answers no more: after an illegal access or a fault of the card, every
+    call of this process fails, and only another process can use it."""
+    import torch  # noqa: PLC0415 - see the module's first lines
+
+    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
 
 
 def engine_version(painter: str, prompt: str, sculpt: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,10 +11,10 @@ from figurine.engines.klein import frame, inpaint
 from figurine.types import Box, Pixels
 
 
-def around(face: Box, width_px: int, height_px: int) -> Box:
-    """What of a picture of this size is shown to who paints its face: of the picture's own shape,
-    as far around the face as klein's painting has it, and all within the picture."""
-    x, y, wide, high = face
+def around(faces: Sequence[Box], width_px: int, height_px: int) -> Box:
+    """What of a picture of this size is shown to who paints its faces: of the picture's own shape,
+    as far around them as klein's painting has it, and all within the picture."""
+    x, y, wide, high = inpaint.around(faces)
     padding = 2 * inpaint.PADDING_SHARE * wide
     share = min(1.0, max((wide + padding) / width_px, (high + padding) / height_px))
     across, down = math.ceil(share * width_px), math.ceil(share * height_px)
@@ -34,12 +35,12 @@ def cut(picture: Pixels, box: Box) -> Pixels:
     return frame.resized(picture[top : top + high, left : left + wide], width_px, height_px)
 
 
-def put_back(picture: Pixels, painted: Pixels, *, box: Box, face: Box) -> Pixels:
-    """The picture with the face's ellipse out of what was painted of the box; what is outside
-    `face` stays as it is to the byte. painted: as large as the picture."""
+def put_back(picture: Pixels, painted: Pixels, *, box: Box, faces: Sequence[Box]) -> Pixels:
+    """The picture with the faces' ellipses out of what was painted of the box; what is outside
+    `faces` stays as it is to the byte. painted: as large as the picture."""
     left, top, wide, high = box
     here = np.s_[top : top + high, left : left + wide]
-    share = inpaint.mask(face, picture.shape[1], picture.shape[0])[here][..., None] / 255.0
+    share = inpaint.mask(faces, picture.shape[1], picture.shape[0])[here][..., None] / 255.0
     whole = picture.copy()
     blended = share * frame.resized(painted, wide, high) + (1 - share) * picture[here]
     whole[here] = blended.round().astype(np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final, get_args
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class KleinPainter:
 
     name = "klein"
     wants_identity = False
+    needs: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     def __init__(
         self,
@@ -82,7 +83,9 @@ class KleinPainter:
             encode=lambda texts: _encoded(folder, texts, device, dtype),
         )
         try:
-            embeddings.prepare(list(prompts.shelf("two")))
+            embeddings.prepare(
+                [text for way in get_args(References) for text in prompts.shelf(way)]
+            )
             pipeline = PeoplePipeline.from_pretrained(
                 folder,
                 text_encoder=None,
@@ -126,7 +129,7 @@ class KleinPainter:
             prompt=next(prompts.shelf("two")),
             pose=grey,
             selfie=np.full((side, side, 3), 128, np.uint8),
-            face=(0, 0, self.width_px, self.height_px),
+            faces=((0, 0, self.width_px, self.height_px),),
             seed=0,
         )
         painted = self.paint([nobody] * batch, step=lambda number, steps: None)
@@ -170,7 +173,7 @@ class KleinPainter:
         return inpaint.paint_faces(
             self._inpainting,
             pictures,
-            faces=[commission.face for commission in commissions],
+            faces=[commission.faces for commission in commissions],
             selfies=[commission.selfie for commission in commissions],
             prompt_embeds=self._embeds(commissions),
             seeds=[commission.seed for commission in commissions],
@@ -185,7 +188,7 @@ class KleinPainter:
     def _decoding(self, latents: torch.Tensor) -> Collect:
         """Decode on a stream of its own, into pinned memory: the next pass need not wait."""
         if self._beside is None:
-            return lambda: list(self._pipeline.pictures(latents).numpy())
+            return lambda: list(self._pipeline.pictures(latents).cpu().numpy())
         self._beside.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._beside):
             pictures = self._pipeline.pictures(latents)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from diffusers import Flux2KleinInpaintPipeline
 from PIL import Image
 
 from figurine.engines.klein.painter import Step
-from figurine.engines.klein.pipeline import STEPS, PeoplePipeline
+from figurine.engines.klein.pipeline import STEPS, PeoplePipeline, between
 from figurine.types import Box, Pixels
 
 PADDING_SHARE: Final = 0.6
@@ -38,7 +38,7 @@ def paint_faces(
     pipeline: Flux2KleinInpaintPipeline,
     pictures: Sequence[Pixels],
     *,
-    faces: Sequence[Box],
+    faces: Sequence[Sequence[Box]],
     selfies: Sequence[Pixels],
     prompt_embeds: torch.Tensor,
     seeds: Sequence[int],
@@ -46,7 +46,7 @@ def paint_faces(
     step: Step,
     steps: int = STEPS,
 ) -> list[Pixels]:
-    """Each (H, W, 3) with what is inside its face's ellipse painted after its own selfie.
+    """Each (H, W, 3) with what is inside its faces' ellipses painted after its own selfie.
 
     One person after the other: diffusers 0.42.1 takes `padding_mask_crop` with a single picture
     only, since each crop would have a place of its own. The crop is painted as large as the
@@ -56,46 +56,45 @@ def paint_faces(
     each = max(1, int(min(steps * strength, steps)))  # as the pipeline's get_timesteps has it
     painted = []
     for number, picture in enumerate(pictures):
-        face = faces[number]
+        own = faces[number]
         step(walked, each * len(pictures))
         image = pipeline(
             image=Image.fromarray(picture),
-            mask_image=Image.fromarray(mask(face, picture.shape[1], picture.shape[0])),
+            mask_image=Image.fromarray(mask(own, picture.shape[1], picture.shape[0])),
             image_reference=Image.fromarray(selfies[number]),
-            padding_mask_crop=max(1, round(PADDING_SHARE * face[2])),
+            padding_mask_crop=max(1, round(PADDING_SHARE * around(own)[2])),
             prompt_embeds=prompt_embeds[number : number + 1],
             generator=torch.Generator("cpu").manual_seed(seeds[number]),
             strength=strength,
             num_inference_steps=steps,
             guidance_scale=1.0,
-            callback_on_step_end=counted(step, walked, each, len(pictures)),
+            callback_on_step_end=between(
+                step, number=walked, of=each * len(pictures), ends=walked + each
+            ),
         ).images[0]
         walked += each
         painted.append(np.asarray(image, np.uint8))
     return painted
 
 
-def mask(face: Box, width: int, height: int) -> Pixels:
-    """(H, W) uint8: 255 in the face's ellipse, with a soft edge inside the box."""
-    x, y, wide, high = face
-    sigma = max(0.5, _FEATHER * wide)
-    inside = np.zeros((height, width), np.uint8)
-    centre = (x + wide / 2, y + high / 2)
-    axes = (max(wide - 4 * sigma, 2.0), max(high - 4 * sigma, 2.0))
-    cv2.ellipse(inside, (centre, axes, 0.0), 255, -1)
-    drawn = np.zeros_like(inside)
-    here = np.s_[y : y + high, x : x + wide]
-    drawn[here] = cv2.GaussianBlur(inside, (0, 0), sigma)[here]
+def mask(faces: Sequence[Box], width: int, height: int) -> Pixels:
+    """(H, W) uint8: 255 in each face's ellipse, with a soft edge inside its box."""
+    drawn = np.zeros((height, width), np.uint8)
+    for x, y, wide, high in faces:
+        sigma = max(0.5, _FEATHER * wide)
+        inside = np.zeros_like(drawn)
+        centre = (x + wide / 2, y + high / 2)
+        axes = (max(wide - 4 * sigma, 2.0), max(high - 4 * sigma, 2.0))
+        cv2.ellipse(inside, (centre, axes, 0.0), 255, -1)
+        here = np.s_[y : y + high, x : x + wide]
+        soft = cv2.GaussianBlur(inside, (0, 0), sigma)[here]
+        drawn[here] = np.maximum(drawn[here], soft)
     return drawn
 
 
-def counted(step: Step, before: int, each: int, people: int) -> Any:
-    """diffusers' callback of one person's pass among several: it calls at the end of a step, ours
-    is called before the next. before: steps that others had; each: steps a person."""
-
-    def call(pipeline: Any, number: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
-        if number + 1 < each:
-            step(before + number + 1, each * people)
-        return {}
-
-    return call
+def around(faces: Sequence[Box]) -> Box:
+    """The box around all of them."""
+    left, top = min(x for x, *_ in faces), min(y for _, y, *_ in faces)
+    right = max(x + wide for x, _, wide, _ in faces)
+    bottom = max(y + high for _, y, _, high in faces)
+    return left, top, right - left, bottom - top

@@ -41,7 +41,15 @@ def pull(pipeline: Any, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(ordered)
 
 
+_SHAPES: Final = 64
+"""Graphs of one kind of block: frames by sizes of a pass by ways of references, and faces. torch
+stops for good at the ninth (recompile_limit, torch 2.13)."""
+
+
 def _compile(pipeline: Any) -> None:
+    import torch._dynamo  # noqa: PLC0415 - this room is asked for its names as well
+
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _SHAPES)
     pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=False)
 
 

@@ -23,8 +23,8 @@ class Commission:
     """
     selfie: Pixels
     """(512, 512, 3): head and shoulders out of the selfie."""
-    face: Box
-    """Where the face is in `pose`, in its pixels."""
+    faces: tuple[Box, ...]
+    """Where each face is in `pose`, in its pixels, left to right."""
     seed: int
     references: References = "two"
     identity: Floats | None = None

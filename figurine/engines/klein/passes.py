@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ _GROW_AFTER: Final = 16
 """Full passes in a row that went well before a larger one is tried; twice as many after each that
 did not."""
 _GROW_AFTER_MOST: Final = 1024
+
+
+_FULL_IN_WORDS: Final = ("out of memory", "ALLOC_FAILED")
+"""Of CUDA's allocator for pinned memory, and of cuBLAS and cuDNN."""
+
+log = logging.getLogger(__name__)
 
 
 class Person:
@@ -39,6 +46,9 @@ class Person:
             self._progress(stage, self._done)
         except FigurineError as error:
             self.gone = error
+        except Exception as error:
+            # Such as a database that is busy for a second: no reason to end everybody's pass.
+            log.warning("progress not told this time: %s", type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -77,12 +87,14 @@ class Passes:
     def warm_up(self, painter: Painter) -> None:
         """Run a pass of every size there will be, and find out how many fit. Raises OutOfMemory
         where not even one does."""
+        if getattr(painter, "is_compiled", False):
+            self.most = self.size = _step(self.most)
         size = self.size
         while not _fits(painter, size):
             if size == 1:
                 raise OutOfMemory("no memory for a single picture")
             forget()
-            size //= 2
+            size = _step(size // 2)
         self.size = size
         if getattr(painter, "is_compiled", False):
             for smaller in SIZES:
@@ -156,8 +168,6 @@ class Passes:
         """Start a pass. None where there is nothing to do or nobody left; True: out of memory."""
         if not numbers:
             return None, False
-        import torch  # noqa: PLC0415 - this room is read by processes without a painter
-
         chosen = [jobs[number] for number in numbers]
         before = len(jobs) - waiting - len(numbers)
 
@@ -172,8 +182,10 @@ class Passes:
             return _Pass(numbers, _started(painter, _padded(painter, chosen), step)), False
         except Cancelled:
             return None, False
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
             # What follows is outside: the traceback holds on to the pass's tensors.
+            if not is_full(error):
+                raise
             return None, True
 
     def _halve(
@@ -191,7 +203,7 @@ class Passes:
         if len(numbers) == 1 and may_fail:
             jobs[numbers[0]].person.gone = OutOfMemory("no memory for a single picture")
             return
-        self.size = max(1, min(self.size, len(numbers)) // 2)
+        self.size = _step(min(self.size, len(numbers)) // 2)
         waiting.extendleft(reversed(numbers))
 
     def _went_well(self, size: int) -> None:
@@ -201,14 +213,28 @@ class Passes:
             self._in_a_row = 0
 
 
-def _fits(painter: Painter, size: int) -> bool:
-    import torch  # noqa: PLC0415 - as above
+def _step(size: int) -> int:
+    """The largest of SIZES that is not more than this."""
+    return max(step for step in SIZES if step <= max(1, size))
 
+
+def _fits(painter: Painter, size: int) -> bool:
     try:
         painter.warm_up(size)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_full(error):
+            raise
         return False
     return True
+
+
+def is_full(error: RuntimeError) -> bool:
+    """Whether memory is short: torch's own error, or that of a library which says so in words."""
+    import torch  # noqa: PLC0415 - as above
+
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error) for words in _FULL_IN_WORDS
+    )
 
 
 def forget() -> None:
@@ -222,17 +248,19 @@ def forget() -> None:
 
 def _landed(flying: _Pass) -> list[Pixels] | None:
     """A pass's pictures; None where they did not fit into memory."""
-    import torch  # noqa: PLC0415 - as above
-
     try:
         return flying.collect()
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_full(error):
+            raise
         return None
 
 
 def _padded(painter: Painter, chosen: Sequence[Job]) -> list[Job]:
-    """The jobs, the last one repeated up to a size that is compiled; its copies are dropped."""
-    if not getattr(painter, "is_compiled", False):
+    """The jobs, the last one repeated up to a size that is compiled; its copies are dropped. Faces
+    are painted one by one, whose size is always the same."""
+    is_of_faces = chosen[0].draft is not None or chosen[0].commission.references == "inpaint"
+    if is_of_faces or not getattr(painter, "is_compiled", False):
         return list(chosen)
     size = next((size for size in SIZES if size >= len(chosen)), len(chosen))
     return [*chosen, *[chosen[-1]] * (size - len(chosen))]

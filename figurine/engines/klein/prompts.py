@@ -37,6 +37,13 @@ def prompt(recipe: Recipe, *, references: References, faces: int = 1) -> str:
     return _prompt(kit, recipe.finish, references, is_squad=faces > 1)
 
 
+def close_up(faces: int) -> str:
+    """What to ask of a figurine's head alone, for painters that are shown nothing else of it."""
+    words, many = _words(), "squad" if faces > 1 else "one"
+    asked = words["closeup"][many].format(whom=words["whom"][many])
+    return " ".join([asked, words["likeness"][many], words["closeup"]["framing"]])
+
+
 def shelf(references: References) -> Iterator[str]:
     """Every prompt of the library's kits, poses and finishes, for one person and for squads."""
     for name in kits.names():

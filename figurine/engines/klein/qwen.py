@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from PIL import Image
 from transformers import BatchFeature
 
 from figurine import weights
-from figurine.engines.klein import closeup, frame, inpaint, references, resident
+from figurine.engines.klein import closeup, frame, prompts, references, resident
 from figurine.engines.klein.painter import Commission, Step
+from figurine.engines.klein.pipeline import between
 from figurine.engines.workshop import Workshop
 from figurine.errors import MissingModel
 from figurine.types import Pixels
@@ -44,6 +46,7 @@ class QwenPainter:
 
     name = "qwen"
     wants_identity = False
+    needs: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     def __init__(
         self,
@@ -100,7 +103,7 @@ class QwenPainter:
             prompt="a figurine",
             pose=np.full((self.height_px, self.width_px, 3), 128, np.uint8),
             selfie=np.full((side, side, 3), 128, np.uint8),
-            face=(0, 0, self.width_px, self.height_px),
+            faces=((0, 0, self.width_px, self.height_px),),
             seed=0,
         )
         self.paint([nobody], step=lambda number, steps: None)
@@ -124,12 +127,13 @@ class QwenPainter:
         diffusers 0.42.1 has an inpainting pipeline for this model's elder only, which takes no
         second picture, so no selfie.
         """
-        boxes = [closeup.around(each.face, self.width_px, self.height_px) for each in commissions]
+        boxes = [closeup.around(each.faces, self.width_px, self.height_px) for each in commissions]
         near = [closeup.cut(draft, box) for draft, box in zip(drafts, boxes, strict=True)]
         shown = [[crop, each.selfie] for crop, each in zip(near, commissions, strict=True)]
-        painted = self._edit(commissions, shown, step)
+        asked = [replace(each, prompt=prompts.close_up(len(each.faces))) for each in commissions]
+        painted = self._edit(asked, shown, step)
         return [
-            closeup.put_back(draft, face, box=box, face=each.face)
+            closeup.put_back(draft, face, box=box, faces=each.faces)
             for draft, face, box, each in zip(drafts, painted, boxes, commissions, strict=True)
         ]
 
@@ -150,7 +154,9 @@ class QwenPainter:
                 height=self.height_px,
                 num_inference_steps=self._steps,
                 generator=torch.Generator("cpu").manual_seed(each.seed),
-                callback_on_step_end=inpaint.counted(step, walked, self._steps, people),
+                callback_on_step_end=between(
+                    step, number=walked, of=people * self._steps, ends=walked + self._steps
+                ),
             ).images[0]
             painted.append(np.asarray(image, np.uint8))
         return painted

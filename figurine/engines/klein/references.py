@@ -43,8 +43,8 @@ class Sitting:
     """(H, W, 3) of the frame."""
     selfie: Pixels
     """(512, 512, 3)."""
-    face: Box
-    """In `pose`; of a squad the box around all faces."""
+    faces: tuple[Box, ...]
+    """In `pose`, left to right."""
     rough: Pixels
     """(h, w) uint8: the render's own alpha, 4 : 5."""
     sculpt_version: str
@@ -71,11 +71,9 @@ def sit(
     return Sitting(
         pose=frame.extended(render.still, width_px=width_px, height_px=height_px),
         selfie=together([crop(selfie.pixels, face) for face in selfie.faces]),
-        face=frame.placed(
-            face_box(render.still, recipe, len(selfie.faces)),
-            of_px=still_px,
-            width_px=width_px,
-            height_px=height_px,
+        faces=tuple(
+            frame.placed(box, of_px=still_px, width_px=width_px, height_px=height_px)
+            for box in face_boxes(render.still, recipe, len(selfie.faces))
         ),
         rough=render.cutout[..., 3],
         sculpt_version=render.engine_version,
@@ -124,26 +122,29 @@ def together(crops: Sequence[Pixels]) -> Pixels:
 def composite(pose: Pixels, selfie: Pixels) -> Pixels:
     """Pose and selfie beside each other in one picture, (512, W, 3), the person on the right.
 
-    Fewer tokens than two references, and a model sees both at once; whether it pays is measured.
+    As many tokens as two references of these sizes, but one picture; whether it pays is measured.
     """
     wide = round(pose.shape[1] * SELFIE_PX / pose.shape[0] / 16) * 16
     return np.hstack([frame.resized(pose, wide, SELFIE_PX), selfie])
 
 
-def face_box(still: Pixels, recipe: Recipe, count: int) -> Box:
-    """Where the face is in a render of 4 : 5, in its pixels; of a squad around all of them.
+def face_boxes(still: Pixels, recipe: Recipe, count: int) -> list[Box]:
+    """Where each face is in a render of 4 : 5, in its pixels, left to right.
 
-    Looked for as in any photo; where none is found, the part of the kit's picture that changes
-    from face to face, and of a squad the picture's upper part.
+    Looked for as in any photo; where fewer are found than there are, the part of the kit's picture
+    that changes from face to face, and of a squad the picture's upper part.
     """
-    found = sorted(faces.find_faces(still), key=lambda face: -face.width_px)[:count]
-    if not found:
-        return _kits_face(still, recipe, count)
-    points = np.concatenate([face.mesh[list(faces.OVAL), :2] for face in found])
-    low, high = points.min(0), points.max(0)
-    margin = _FACE_MARGIN * max(face.width_px for face in found)
-    x0, y0 = np.maximum(np.floor(low - margin), 0).astype(int)
-    x1, y1 = np.minimum(np.ceil(high + margin), still.shape[1::-1]).astype(int)
+    found = sorted(faces.find_faces(still, closely=count > 1), key=lambda face: -face.width_px)
+    if len(found) < count:
+        return [_kits_face(still, recipe, count)]
+    return sorted(_outline(face, still) for face in found[:count])
+
+
+def _outline(face: Face, still: Pixels) -> Box:
+    points = face.mesh[list(faces.OVAL), :2]
+    margin = _FACE_MARGIN * face.width_px
+    x0, y0 = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
+    x1, y1 = np.minimum(np.ceil(points.max(0) + margin), still.shape[1::-1]).astype(int)
     return int(x0), int(y0), int(x1 - x0), int(y1 - y0)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from PIL import Image
 from figurine import weights
 from figurine.engines.klein import closeup, frame, inpaint, resident
 from figurine.engines.klein.painter import Commission, Step
+from figurine.engines.klein.pipeline import between
 from figurine.engines.workshop import Workshop
 from figurine.errors import MissingModel
 from figurine.likeness import SIZE
@@ -68,6 +69,7 @@ class SdxlPainter:
 
     name = "sdxl"
     wants_identity = True
+    needs: ClassVar[tuple[str, ...]] = (WEIGHTS, BASE)
 
     def __init__(
         self,
@@ -135,7 +137,7 @@ class SdxlPainter:
             prompt="a figurine",
             pose=grey,
             selfie=grey,  # not looked at: the identity is
-            face=(0, 0, self.width_px, self.height_px),
+            faces=((0, 0, self.width_px, self.height_px),),
             seed=0,
             identity=np.full(SIZE, SIZE**-0.5, np.float32),
         )
@@ -166,9 +168,9 @@ class SdxlPainter:
     ) -> list[Pixels]:
         """Each face painted out of a close-up, everyone's in one pass: they are cut out here, since
         diffusers 0.42.1 crops a single picture only."""
-        faces = [each.face for each in commissions]
-        boxes = [closeup.around(face, self.width_px, self.height_px) for face in faces]
-        masks = [inpaint.mask(face, self.width_px, self.height_px) for face in faces]
+        faces = [each.faces for each in commissions]
+        boxes = [closeup.around(own, self.width_px, self.height_px) for own in faces]
+        masks = [inpaint.mask(own, self.width_px, self.height_px) for own in faces]
         painted: list[Pixels] = self._run(
             self._inpainting,
             commissions,
@@ -180,8 +182,8 @@ class SdxlPainter:
             height=self.height_px,
         )
         return [
-            closeup.put_back(picture, near, box=box, face=face)
-            for picture, near, box, face in zip(pictures, painted, boxes, faces, strict=True)
+            closeup.put_back(picture, near, box=box, faces=own)
+            for picture, near, box, own in zip(pictures, painted, boxes, faces, strict=True)
         ]
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -208,7 +210,7 @@ class SdxlPainter:
             num_inference_steps=self._steps,
             guidance_scale=GUIDANCE,
             generator=[torch.Generator("cpu").manual_seed(each.seed) for each in commissions],
-            callback_on_step_end=inpaint.counted(step, 0, steps, 1),
+            callback_on_step_end=between(step, number=0, of=steps, ends=steps),
             **shown,
         ).images
         return [np.asarray(image, np.uint8) for image in images]

@@ -97,7 +97,7 @@ def commission(sitter: Sitter, seed: int) -> Commission:
         prompt=sitter.prompt,
         pose=sitting.pose,
         selfie=sitting.selfie,
-        face=sitting.face,
+        faces=sitting.faces,
         seed=seed,
         references=sitter.wish.references,
         identity=sitter.identity,
