@@ -16,12 +16,12 @@ BIN := $(VENV)/bin
 # come two at a time as well, with nothing else beside them. Tests that kill processes, or time a
 # bell, have the machine to themselves but for PostgreSQL's.
 TESTS_AT_ONCE ?= 2
-together = -n $(TESTS_AT_ONCE) --dist loadgroup --no-loadscope-reorder
+together = -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 alone = tests/chaos tests/deploy/test_up.py tests/deploy/test_supervisor.py \
         tests/billboard/test_nudges.py tests/campaign/test_bell.py
 # Beside the first of those, which wait for processes to die, and out of their way.
 on_postgres = DIORAMA_TEST_DATABASE=postgres nice -n 19 $(BIN)/python -m pytest $(together) \
-              tests/campaign tests/billboard --ignore tests/billboard/test_player_logic.py
+              tests/campaign tests/billboard --ignore-glob '*/test_player*.py'
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 TORCH := torch==2.13.0
 
@@ -42,7 +42,8 @@ run: $(VENV)/installed-embedded.txt ## Start everything on this machine; Ctrl-C 
 	@exec $(BIN)/python -m deploy.up $(up_options)
 
 .PHONY: test
-test: check chromium ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
+test: ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
+	@$(MAKE) --no-print-directory -j2 check chromium
 	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %) --ignore tests/e2e
 	$(BIN)/python -m pytest $(together) tests/e2e
 	@$(on_postgres) > $(VENV)/on-postgres.log 2>&1 & second=$$!; set -x; \
@@ -63,6 +64,20 @@ check: $(VENV)/installed-test.txt ## Lint, types, migrations and deployment sett
 .PHONY: chaos
 chaos: $(VENV)/installed-test.txt chromium ## Kill workers and Valkey again and again (CHAOS_ROUNDS=20)
 	CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),20) $(BIN)/python -m pytest tests/chaos
+
+.PHONY: exhaustive
+exhaustive: $(VENV)/installed-test.txt ## Cast every kit, pose and size of squad, and try screens at length
+	EXHAUSTIVE=1 $(BIN)/python -m pytest $(together) \
+	  $(addprefix tests/figurine/test_,geometry.py sculpt.py squad.py squad_geometry.py) \
+	  tests/billboard/test_machine.py tests/billboard/test_hostile.py
+
+.PHONY: soak
+soak: $(VENV)/installed-test.txt chromium ## Watch every frame of several hundred changes of picture (TRANSITIONS=400)
+	TRANSITIONS=$(or $(TRANSITIONS),400) $(BIN)/python -m pytest tests/e2e/test_transitions.py
+
+.PHONY: soak-screen
+soak-screen: $(VENV)/installed-test.txt chromium ## Break everything around one screen, and watch every frame (MINUTES=10)
+	$(BIN)/python -m tests.soak_screen --minutes $(or $(MINUTES),10) $(if $(SEED),--seed "$(SEED)")
 
 .PHONY: pictures
 pictures: $(VENV)/installed-test.txt chromium ## Make all pictures of the product anew
@@ -101,7 +116,8 @@ $(BIN)/pip:
 	@echo 'Making $(VENV)'
 	@"$(PYTHON)" -m venv --clear $(VENV)
 
-# The pins are the whole set, so pip resolves nothing; installed again only when they change.
+# The pins are the whole set, so pip resolves nothing; installed again only when they change. What the
+# tests add is compiled as it is used: most of it never is.
 $(VENV)/installed-embedded.txt: requirements/embedded.txt | $(BIN)/pip
 	@echo 'Installing the embedded set (once; about a minute)'
 	@$(PIP) --no-deps -r $<
@@ -109,13 +125,13 @@ $(VENV)/installed-embedded.txt: requirements/embedded.txt | $(BIN)/pip
 
 $(VENV)/installed-test.txt: requirements/test.txt | $(VENV)/installed-torch.txt
 	@echo 'Installing the test set'
-	@$(PIP) --no-deps -r $<
+	@$(PIP) --no-deps --no-compile -r $<
 	@cp $< $@
 
 # By itself and first: a range would bring gigabytes of CUDA, the pin finds a CPU build if one is offered.
 $(VENV)/installed-torch.txt: | $(BIN)/pip
 	@echo 'Installing $(TORCH) for the tests that need it'
-	@$(PIP) '$(TORCH)' || \
+	@$(PIP) --no-compile '$(TORCH)' || \
 	  echo '$(TORCH) cannot be had here: the tests that need it are skipped by name.' >&2
 	@echo '$(TORCH)' > $@
 

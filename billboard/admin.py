@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import Max, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils import timezone
+from django.db.models import Max, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
-from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from billboard import feed, pairing
-from billboard.models import Play, Screen
+from billboard import (
+    bookings,
+    bookings_admin,  # noqa: F401 - registers itself
+    commands,
+    feed,
+    on_now,
+    orders_desk,
+    pairing,
+    pairing_desk,
+    proof_admin,  # noqa: F401 - registers itself
+    said,
+)
+from billboard.models import Screen, Wall
 
 NOTHING: Final = "\N{EN DASH}"
-MINUTE: Final = timedelta(minutes=1)
 
 
 @admin.register(Screen)
@@ -30,30 +39,78 @@ class ScreenAdmin(ModelAdmin):
         "name",
         "campaign",
         "status",
+        "vitals",
+        "last_command",
         "position",
         "last_play",
         "resolution",
-        "version",
     )
     list_filter = ("campaign", "is_active")
-    list_select_related = ("campaign",)
+    list_select_related = ("campaign", "blanked_by", "paused_by")
     search_fields = ("name",)
-    readonly_fields = ("status_words", "position", "last_play", "resolution", "version")
-    fields = ("campaign", "name", "is_active", *readonly_fields)
-    actions_submit_line = ("issue_link",)
+    readonly_fields = ("position", "last_play", "resolution", "version")
+    fieldsets = (
+        (None, {"fields": ("campaign", "name", "is_active", *readonly_fields)}),
+        (_("Picture"), {"fields": ("layout", "words")}),
+        (_("Where it hangs"), {"fields": ("rotation", "safe_area", "brightness", "drift_px")}),
+        (_("Wall of screens"), {"fields": ("wall", "window")}),
+        (_("Wall of panels"), {"fields": ("panels_across", "panels_down", "bezel_px")}),
+    )
+    actions_list = ("go_and_look", "go_and_pair")
+    actions_submit_line = ("issue_link", "unpair")
+    actions = orders_desk.ACTIONS
+    list_before_template = "admin/billboard/screen/orders_list.html"
+    change_form_outer_before_template = "admin/billboard/screen/orders.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [*pairing_desk.urls(), *on_now.urls(), *orders_desk.urls()]
+        return [*own, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        told = {**(extra_context or {}), **orders_desk.panel(object_id)}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, told)
+        return answer
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Screen]:
         found: QuerySet[Screen] = super().get_queryset(request)
-        return found.annotate(last_play_at=Max("plays__started_at"))
+        latest = Prefetch("commands", orders_desk.latest(), to_attr="latest_commands")
+        return found.annotate(last_play_at=Max("plays__started_at")).prefetch_related(latest)
 
     def has_delete_permission(self, request: HttpRequest, obj: Screen | None = None) -> bool:
         """Its plays are proof; a screen is switched off instead."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Screen, form: Any, change: bool) -> None:
+        """What was changed and no more: a command may come meanwhile."""
+        if change:
+            now = Screen.objects.select_for_update(no_key=True).get(pk=obj.pk)
+            for field in Screen._meta.concrete_fields:
+                if field.name not in form.changed_data:
+                    setattr(obj, field.attname, getattr(now, field.attname))
         super().save_model(request, obj, form, change)
-        if not change:
+        if {"wall", "campaign"} & set(form.changed_data):
+            bookings.walls_changed(obj.campaign_id)
+        if change:
+            commands.tell([obj])  # its layout changes where it is
+        else:
             self.issue_link(request, obj)
+
+    @action(description=_("What is on now"), permissions=["view"])
+    def go_and_look(self, request: HttpRequest) -> HttpResponse:
+        return redirect("admin:billboard_screen_on_now")
+
+    @action(description=_("Pair a screen"), permissions=["change"])
+    def go_and_pair(self, request: HttpRequest) -> HttpResponse:
+        return redirect("admin:billboard_screen_pair")
+
+    @action(description=_("Save and unpair"), permissions=["change"])
+    def unpair(self, request: HttpRequest, obj: Screen) -> None:
+        """Its browser is no screen from the next beat on; its settings stay for the next one."""
+        pairing.unpair(obj)
+        words = _("%s has no browser any more. Pair one by the code it shows.") % obj.name
+        messages.success(request, words)
 
     @action(description=_("Save and issue a new link"), permissions=["change"])
     def issue_link(self, request: HttpRequest, obj: Screen) -> None:
@@ -63,23 +120,17 @@ class ScreenAdmin(ModelAdmin):
         words = _("Open this on the screen, once. It is shown only now, and it ends older links:")
         messages.success(request, format_html('{}<br><a href="{}">{}</a>', words, address, address))
 
-    @display(
-        description=_("Status"),
-        label={"online": "success", "offline": "danger", "off": "info", "never": "warning"},
-    )
+    @display(description=_("Status"), label=said.COLOURS)
     def status(self, obj: Screen) -> tuple[str, str]:
-        if not obj.is_active:
-            return "off", str(_("Switched off"))
-        if obj.last_seen_at is None:
-            return "never", str(_("Never opened"))
-        if obj.is_online:
-            return "online", str(_("Online"))
-        return "offline", _ago(obj.last_seen_at, before=str(_("Offline for")))
+        return said.status(obj)
 
-    @display(description=_("Status"))
-    def status_words(self, obj: Screen) -> str:
-        words: str = self.status(obj)[1]
-        return words
+    @display(description=_("Says of itself"))
+    def vitals(self, obj: Screen) -> str:
+        return said.vitals(obj, is_brief=True) or NOTHING
+
+    @display(description=_("Last command"))
+    def last_command(self, obj: Screen) -> str:
+        return orders_desk.live_cell(obj)
 
     @display(description=_("Feed"))
     def position(self, obj: Screen) -> str:
@@ -94,46 +145,38 @@ class ScreenAdmin(ModelAdmin):
     @display(description=_("Last play"))
     def last_play(self, obj: Screen) -> str:
         played_at: datetime | None = getattr(obj, "last_play_at", None)
-        return _ago(played_at, after=str(_("ago"))) if played_at else NOTHING
+        return said.ago(played_at, after=str(_("ago"))) if played_at else NOTHING
 
     @display(description=_("Resolution"))
     def resolution(self, obj: Screen) -> str:
         return f"{obj.width_px} × {obj.height_px}" if obj.width_px else NOTHING  # noqa: RUF001
 
 
-@admin.register(Play)
-class PlayAdmin(ModelAdmin):
-    """Proof of what was shown: to read, not to change."""
+@admin.register(Wall)
+class WallAdmin(ModelAdmin):
+    """Its screens choose it in their own forms."""
 
-    list_display = ("began", "screen", "submission", "lasted", "heard_after")
-    list_filter = ("screen",)
-    list_select_related = ("screen", "submission")
-    date_hierarchy = "started_at"
+    list_display = ("name", "campaign", "screens")
+    list_filter = ("campaign",)
+    list_select_related = ("campaign",)
+    search_fields = ("name",)
+    readonly_fields = ("screens",)
+    fields = ("campaign", "name", "width", "height", "screens")
 
-    @display(description=_("Began"), ordering="started_at")
-    def began(self, obj: Play) -> str:
-        return f"{timezone.localtime(obj.started_at):%Y-%m-%d %H:%M:%S}"
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Wall]:
+        found: QuerySet[Wall] = super().get_queryset(request)
+        return found.prefetch_related("members")
 
-    @display(description=_("Lasted"), ordering="duration_ms")
-    def lasted(self, obj: Play) -> str:
-        return NOTHING if obj.duration_ms is None else f"{obj.duration_ms / 1000:.1f} s"
+    @display(description=_("Screens"))
+    def screens(self, obj: Wall) -> str:
+        names = [screen.name for screen in obj.members.all()] if obj.pk else []
+        return ", ".join(names) or str(_("None yet. A screen's own form puts it on the wall."))
 
-    @display(description=_("Heard after"))
-    def heard_after(self, obj: Play) -> str:
-        return f"{(obj.reported_at - obj.started_at).total_seconds():.1f} s"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Play | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Play | None = None) -> bool:
-        return False
-
-
-def _ago(moment: datetime, *, before: str = "", after: str = "") -> str:
-    """Seconds while there is less than a minute, then Django's words."""
-    gone = timezone.now() - moment
-    words = timesince(moment, depth=1) if gone >= MINUTE else f"{gone.seconds} s"
-    return f"{before} {words} {after}".strip()
+    def save_model(self, request: HttpRequest, obj: Wall, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        # Those of the campaign it was moved away from hang by themselves.
+        left = obj.members.exclude(campaign=obj.campaign)
+        of = set(left.values_list("campaign_id", flat=True))
+        left.update(wall=None)
+        for campaign_id in of:
+            bookings.walls_changed(campaign_id)

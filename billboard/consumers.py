@@ -8,24 +8,31 @@ too, which heals whatever the channel layer lost within one beat.
 from __future__ import annotations
 
 import asyncio
-import json
+import random
+import time
 from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import structlog
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from billboard import feed, nudges, page, pairing, plays, protocol
+from billboard import commands, nudges, page, pairing, planning, plays, protocol, reading, writing
+from billboard.commands import Orders
 from billboard.feed import Place
 from billboard.models import Screen
-from billboard.protocol import Acked, Acks, BadFrame, Beat, CloseCode, Here, Pull
+from billboard.protocol import Acked, Acks, AskTime, BadFrame, Beat, CloseCode, Here, Pull, Time
 
 log = structlog.get_logger(__name__)
 
 FRAMES_PER_BEAT: Final = 100
 """A player says about three frames a beat; after a day offline some tens."""
+
+PLAN_AFTER_S: Final = 0.1
+"""By then a hundred sockets have said who comes and who goes. Making a plan meanwhile slows that by
+half: Python's threads take turns."""
 
 
 class ScreenConsumer(AsyncWebsocketConsumer):
@@ -38,30 +45,53 @@ class ScreenConsumer(AsyncWebsocketConsumer):
     place: Place | None = None
     """As far as this socket has sent; None until the screen said where it is."""
 
+    plan_rev: int | None = None
+    """The plan that this socket has sent; None when it is to be sent in any case."""
+
+    ordered: Orders | None = None
+    """What this socket has said of the crew's commands; None before the first word."""
+
     group: str | None = None
     frames: int = 0
     is_here_noted: bool = False
     beating: asyncio.Task[None] | None = None
+    telling: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
         await self.accept()
         self.reading = asyncio.Lock()
+        self.plan_due = asyncio.Event()
         self.token = self.scope["cookies"].get(pairing.COOKIE, "")
-        self.screen = await database_sync_to_async(pairing.find)(self.token)
+        self.screen = await database_sync_to_async(pairing.admit)(self.token)
         if self.screen is None:
             await self._hang_up(CloseCode.UNPAIRED)
             return
         structlog.contextvars.bind_contextvars(screen=self.screen.pk)
         # Subscribe first: what is approved from here on is nudged, what came before is replayed.
         await self._subscribe()
+        # Before anybody is drawn: a screen that is to be black stays so.
+        await self._tell_orders(is_called=False)
         self.beating = asyncio.create_task(self._beat_until_closed())
+        self.telling = asyncio.create_task(self._tell_plans_until_closed())
 
     async def disconnect(self, code: int) -> None:
-        if self.beating:
-            self.beating.cancel()
+        for task in (self.beating, self.telling):
+            if task:
+                task.cancel()
         if self.group:
             with suppress(Exception):  # a dead layer has forgotten the group anyway
                 await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As in channels, which before each message also looks after the database's connections.
+
+        That waits for the database's thread, so a nudge would stand in line behind all other
+        sockets' work; database_sync_to_async looks after them where there is one.
+        """
+        handler = getattr(self, get_handler_name(message), None)
+        if handler is None:
+            raise ValueError(f"No handler for message type {message['type']}")
+        await handler(message)
 
     # --- from the screen ----------------------------------------------------------------------
 
@@ -82,8 +112,11 @@ class ScreenConsumer(AsyncWebsocketConsumer):
             # The screen keeps what was not acknowledged and the next beat reads again.
             log.error("record out of reach", error=type(error).__name__)
 
-    async def _obey(self, screen: Screen, frame: Here | Pull | Acks) -> None:
+    async def _obey(self, screen: Screen, frame: Here | Pull | AskTime | Acks) -> None:
         match frame:
+            case AskTime():
+                now = 1000 * time.time()
+                await self._say(Time(t0=frame.t0, t1=now, t2=now).as_json())
             case Here():
                 if not self.is_here_noted:  # at most one write a beat
                     self.is_here_noted = True
@@ -91,7 +124,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
             case Pull():
                 await self._forward(from_place=frame.place)
             case Acks():
-                await database_sync_to_async(plays.record)(screen, frame)
+                await writing.record(screen, frame)
                 await self._say(Acked(frame.n).as_json())
 
     # --- to the screen ------------------------------------------------------------------------
@@ -104,39 +137,104 @@ class ScreenConsumer(AsyncWebsocketConsumer):
             except DatabaseError as error:
                 log.error("record out of reach", error=type(error).__name__)
 
+    async def orders(self, event: dict[str, Any]) -> None:
+        """A nudge: the crew wants something of these screens."""
+        if self.screen and self.screen.pk in event["screens"]:
+            await self._tell_orders(is_called=True)
+
+    async def _tell_orders(self, *, is_called: bool) -> None:
+        """Say what is asked of the screen, unless this socket has said so; the beat tries again."""
+        screen = self.screen
+        if screen is None:
+            return
+        try:
+            if is_called or commands.may_be_open(screen):
+                found = await reading.orders(screen)
+                if found is None or self.screen is None:
+                    return
+                self.screen, orders = found
+                self.plan_due.set()  # by its layout it has other places
+            else:
+                orders = commands.lasting(screen)
+            if self.ordered and self.ordered.holds(orders):
+                return
+            self.ordered = orders
+            await self._say(orders.as_json())
+            if orders.commands:
+                await database_sync_to_async(commands.note_sent)(orders)
+        except DatabaseError as error:
+            log.error("record out of reach", error=type(error).__name__)
+
     async def _forward(self, *, from_place: Place | None = None) -> None:
         """Send what came after the place; without `from_place` after what was sent last."""
         async with self.reading:
             place = from_place or self.place
             if self.screen is None or place is None:
                 return
-            news = await database_sync_to_async(feed.since)(self.screen.campaign_id, place)
+            news = await reading.news(self.screen.campaign_id, place)
             self.place = news.place
             if from_place or news.place != place:
-                await self._say(news.as_json())
+                await self._send(news.frame)
+            if from_place:
+                self.plan_rev = None
+            self.plan_due.set()
+
+    async def _tell_plans_until_closed(self) -> None:
+        """Beside all else: a plan takes a while to make, and no recall, nor the word that a screen
+        is dark, waits for it."""
+        while True:
+            await self.plan_due.wait()
+            await asyncio.sleep(PLAN_AFTER_S)
+            self.plan_due.clear()
+            await self._tell_plan()
+
+    async def _tell_plan(self) -> None:
+        """Best effort: without a plan a screen plays by its own rotation."""
+        screen = self.screen
+        if screen is None or screen.is_still:
+            return
+        try:
+            made = await reading.plan(screen)
+        except Exception as error:  # the feed and the heart go on
+            log.error("no plan", error=repr(error))
+            return
+        if made.rev != self.plan_rev:
+            self.plan_rev = made.rev
+            await self._say(planning.frame(made, screen).as_json())
 
     async def _beat_until_closed(self) -> None:
+        """Sockets that came at once, after an outage, need not beat at once for ever."""
+        has_beaten = False
         while True:
             try:
                 await self._beat()
             except Exception:  # whatever it was: without a heart the screen would go deaf
                 log.exception("beat failed")
-            await asyncio.sleep(self.beat_s)
+            await asyncio.sleep(self.beat_s * (1 if has_beaten else random.random()))  # noqa: S311
+            has_beaten = True
 
     async def _beat(self) -> None:
         self.frames, self.is_here_noted = 0, False
         # 1. Still a screen of ours, and of this campaign?
         self.screen = await database_sync_to_async(pairing.find)(self.token)
         if self.screen is None:
-            await self._hang_up(CloseCode.UNPAIRED)
+            is_renewed = await database_sync_to_async(pairing.is_retired)(self.token)
+            await self._hang_up(CloseCode.RENEWED if is_renewed else CloseCode.UNPAIRED)
             return
         await self._subscribe()
         # 2. Did a nudge get lost?
-        head = await database_sync_to_async(feed.head)(self.screen.campaign_id)
+        await self._tell_orders(is_called=False)
+        head = await reading.head(self.screen.campaign_id)
         if self.place and head != self.place:
             await self._forward()
+        elif self.place:
+            self.plan_due.set()
         # 3. Say so
-        beat = Beat(head=head, page=page.of(self.screen.campaign).fingerprint)
+        beat = Beat(
+            head=head,
+            page=page.of(self.screen).fingerprint,
+            watched=self.screen.is_watched,
+        )
         await self._say(beat.as_json())
 
     async def _subscribe(self) -> None:
@@ -158,4 +256,10 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         await self.close(code=int(code))  # the server refuses an IntEnum
 
     async def _say(self, frame: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(frame, ensure_ascii=False))
+        await self._send(reading.text(frame))
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self.send(text_data=text)
+        except Exception as error:  # whatever the server raises for a socket that is gone
+            log.debug("nobody there", error=type(error).__name__)

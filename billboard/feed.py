@@ -1,8 +1,8 @@
 """5 Feed: one append-only log a campaign. A screen says where it is and is told what came after.
 
 A place is an epoch and a seq. Seqs have no gaps within an epoch; a place from an epoch that is not
-the campaign's, or ahead of its head (a database restored from a backup), is answered with a
-snapshot of what is approved now.
+the campaign's is answered with a snapshot of what is approved now; one ahead of its head (a
+database restored from a backup) begins a new epoch first.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import structlog
 from django.db import transaction
 from django.db.models import F, Max
 
@@ -20,6 +21,8 @@ from billboard.models import EntryKind, Feed, FeedEntry
 from campaign import media, queries
 from campaign.enums import SubmissionState
 from campaign.media import Audience, Picture
+
+log = structlog.get_logger(__name__)
 
 SEQ_MAX: Final = 2**53 - 1
 """Largest whole number that a screen's JavaScript keeps exact."""
@@ -46,6 +49,9 @@ class Item:
     number: int
     plaque: str
     approved_at: datetime
+    until: datetime
+    """From here on nobody may keep it: a screen without a network deletes it by itself."""
+
     picture: str
     """Address of the cut-out; see campaign.media for how long it lives."""
     clip: media.Film | None
@@ -59,6 +65,7 @@ class Item:
             "number": self.number,
             "plaque": self.plaque,
             "approved_at": self.approved_at.isoformat(),
+            "until": self.until.isoformat(),
             "picture": self.picture,
             "clip": asdict(self.clip) if self.clip else None,
         }
@@ -144,13 +151,15 @@ def head(campaign_id: int) -> Place:
 def since(campaign_id: int, place: Place) -> Changes | Snapshot:
     """What a screen at `place` has missed."""
     now = head(campaign_id)
-    if place.epoch is None or place.epoch != now.epoch or place.seq > now.seq:
+    if now.epoch and place.epoch == now.epoch and place.seq > now.seq:
+        now = _begin_epoch(campaign_id, now)
+    if place.epoch is None or place.epoch != now.epoch:
         return _snapshot(campaign_id, now)
     entries = (
         FeedEntry.objects.filter(
             campaign_id=campaign_id, epoch=now.epoch, seq__gt=place.seq, seq__lte=now.seq
         )
-        .select_related("figurine__submission")
+        .select_related("figurine__submission__campaign")
         .prefetch_related("figurine__keepsakes")
         .order_by("seq")
     )
@@ -168,6 +177,19 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
     return Changes(place=now, after=place.seq, changes=changes)
 
 
+def _begin_epoch(campaign_id: int, behind: Place) -> Place:
+    """The log is behind a screen: the record is an older one, put back from a backup.
+
+    Under the same epoch screens would pass over everything up to where they are, recalls too.
+    """
+    log.warning("feed behind a screen, new epoch", campaign=campaign_id, head=behind.seq)
+    assert behind.epoch
+    Feed.objects.filter(campaign_id=campaign_id, epoch=behind.epoch, head=behind.seq).update(
+        epoch=uuid4()
+    )
+    return head(campaign_id)
+
+
 def snapshot(campaign_id: int) -> Snapshot:
     """What is approved now."""
     return _snapshot(campaign_id, head(campaign_id))
@@ -175,7 +197,7 @@ def snapshot(campaign_id: int) -> Snapshot:
 
 def _snapshot(campaign_id: int, place: Place) -> Snapshot:
     seqs = _added(campaign_id, place)
-    figurines = queries.on_show(campaign_id)
+    figurines = queries.on_show(campaign_id).select_related("submission__campaign")
     return Snapshot(place, tuple(_item(f, seq=seqs.get(f.submission_id, 0)) for f in figurines))
 
 
@@ -216,6 +238,7 @@ def _item(figurine: Any, *, seq: int) -> Item:
         number=submission.number,
         plaque=submission.plaque,
         approved_at=submission.state_since_at,
+        until=submission.expires_at,
         picture=media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN),
         clip=media.film(figurine, audience=Audience.SCREEN),
     )

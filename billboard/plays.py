@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from billboard.models import Ack, EntryKind, FeedEntry, Play, Screen
-from billboard.protocol import Acks, Done, Here, Shown
+from billboard import commands, proof
+from billboard.models import Ack, EntryKind, FeedEntry, Play, Screen, Tally
+from billboard.protocol import Acks, Done, Here, Obeyed, Shown
 from campaign import signals
 from campaign.showings import Showing
 
@@ -23,7 +28,7 @@ SHOWINGS_MAX: Final = 50
 
 
 def heard(screen: Screen, here: Here) -> None:
-    """Note that a screen lives, where it is and what it is."""
+    """Note that a screen lives, where it is, what it is and how."""
     Screen.objects.filter(pk=screen.pk).update(
         last_seen_at=timezone.now(),
         confirmed_epoch=here.place.epoch,
@@ -31,36 +36,59 @@ def heard(screen: Screen, here: Here) -> None:
         version=here.version,
         width_px=here.width_px,
         height_px=here.height_px,
+        **asdict(here.vitals),
     )
 
 
 def record(screen: Screen, acks: Acks) -> None:
     """Write what a screen acknowledged; the same acks again change nothing."""
+    record_all([(screen, acks)])
+
+
+def record_all(told: Sequence[tuple[Screen, Acks]]) -> None:
+    """Write what several screens acknowledged, all of it or nothing."""
+    obeyed = [(screen, a) for screen, acks in told for a in acks.acks if isinstance(a, Obeyed)]
     with transaction.atomic():
-        for ack in acks.acks:
-            if isinstance(ack, Shown):
-                _record_shown(screen, ack)
-            else:
-                _record_done(screen, ack)
+        # In the order in which commands.ask takes their rows, too.
+        for screen, ended in sorted(obeyed, key=lambda one: one[1].command):
+            commands.record(screen, ended)
+        done: list[tuple[Screen, Done]] = []
+        changed: list[Play] = []
+        for screen, acks in told:
+            for ack in acks.acks:
+                if isinstance(ack, Obeyed):
+                    continue
+                if not isinstance(ack, Shown):
+                    done.append((screen, ack))
+                    continue
+                # Went dark and came again: the end is the old play's, not the new one's.
+                if any(s.pk == screen.pk and d.submission == ack.submission for s, d in done):
+                    changed += _record_done(done)
+                    done = []
+                changed += _record_shown(screen, ack)
+        changed += _record_done(done)
+        if changed:
+            proof.mark(changed)
 
 
 def showings(submission_id: UUID) -> list[Showing]:
     """The source that campaign.showings asks: latest plays of a submission."""
     now = timezone.now()
-    plays = Play.objects.filter(submission_id=submission_id).select_related("screen__campaign")
+    plays = Play.objects.filter(submission_id=submission_id)
     return [
         Showing(
-            screen=play.screen.name,
+            screen=play.screen.known_as,
             started_at=play.started_at,
             is_on_now=play.duration_ms is None
             and play.screen.is_active
             and now < play.started_at + timedelta(seconds=play.screen.campaign.slot_s) + END_LATE,
         )
-        for play in plays[:SHOWINGS_MAX]
+        for play in plays.select_related("screen__campaign", "screen__wall")[:SHOWINGS_MAX]
     ]
 
 
-def _record_shown(screen: Screen, shown: Shown) -> None:
+def _record_shown(screen: Screen, shown: Shown) -> list[Play]:
+    """What it changed: that play, or nothing."""
     was_offered = FeedEntry.objects.filter(
         campaign_id=screen.campaign_id,
         submission_id=shown.submission,
@@ -69,7 +97,7 @@ def _record_shown(screen: Screen, shown: Shown) -> None:
     ).exists()
     if not was_offered:
         log.warning("play of what was never offered", screen=screen.pk, play=str(shown.play_id))
-        return
+        return []
     play, is_new = Play.objects.get_or_create(
         play_id=shown.play_id,
         defaults={
@@ -77,6 +105,7 @@ def _record_shown(screen: Screen, shown: Shown) -> None:
             "submission_id": shown.submission,
             "figurine_id": shown.figurine,
             "seq": shown.seq,
+            "layout": shown.layout,
             # A screen's clock may run ahead; nothing was shown in the future.
             "started_at": min(shown.started_at, timezone.now()),
             "duration_ms": shown.duration_ms,
@@ -84,44 +113,79 @@ def _record_shown(screen: Screen, shown: Shown) -> None:
     )
     if play.screen_id != screen.pk or play.submission_id != shown.submission:
         log.warning("play of somebody else", screen=screen.pk, play=str(shown.play_id))
-        return
+        return []
     ended = (
         Play.objects.filter(pk=play.pk, duration_ms=None).update(duration_ms=shown.duration_ms)
         if shown.duration_ms is not None
         else 0
     )
-    if is_new or ended:
-        signals.shown.send(sender=Play, submission_id=shown.submission)
+    if is_new:
+        _count(play)
+    if not is_new and not ended:
+        return []
+    signals.shown.send(sender=Play, submission_id=shown.submission)
+    return [play]
 
 
-def _record_done(screen: Screen, done: Done) -> None:
-    if done.place.epoch:
-        entry = (
-            FeedEntry.objects.filter(
-                campaign_id=screen.campaign_id,
-                submission_id=done.submission,
-                epoch=done.place.epoch,
-                seq__lte=done.place.seq,
-                kind=EntryKind.REMOVE if done.is_dark else EntryKind.ADD,
-            )
-            .order_by("-seq")
-            .first()
+def _count(play: Play) -> None:
+    tally, is_new = Tally.objects.get_or_create(
+        submission_id=play.submission_id, defaults={"times": 1, "last_at": play.started_at}
+    )
+    if not is_new:
+        Tally.objects.filter(pk=tally.pk).update(
+            times=F("times") + 1, last_at=Greatest(F("last_at"), play.started_at)
         )
-        if entry:
-            Ack.objects.get_or_create(screen=screen, entry=entry)
-    if done.is_dark:
-        _end_open_plays(screen, done.submission)
 
 
-def _end_open_plays(screen: Screen, submission_id: UUID) -> None:
+def _record_done(told: Sequence[tuple[Screen, Done]]) -> list[Play]:
+    """In three queries, however many they are. Returns the plays that ended."""
+    if not told:
+        return []
+    # 1. Which lines of the log they mean: the last of that kind, as far as the screen had read.
+    lines: dict[tuple[int, UUID, UUID, bool], list[tuple[int, int]]] = {}
+    for pk, seq, campaign, submission, epoch, kind in FeedEntry.objects.filter(
+        campaign__in={screen.campaign_id for screen, _ in told},
+        submission__in={done.submission for _, done in told},
+        kind__in=(EntryKind.ADD, EntryKind.REMOVE),
+    ).values_list("pk", "seq", "campaign_id", "submission_id", "epoch", "kind"):
+        key = (campaign, submission, epoch, kind == EntryKind.REMOVE)
+        lines.setdefault(key, []).append((seq, pk))
+    acks = []
+    for screen, done in told:
+        if done.place.epoch is None:
+            continue
+        key = (screen.campaign_id, done.submission, done.place.epoch, done.is_dark)
+        _, entry = max(
+            (line for line in lines.get(key, ()) if line[0] <= done.place.seq), default=(0, None)
+        )
+        if entry is not None:
+            acks.append(Ack(screen=screen, entry_id=entry))
+    # 2. Told twice is told once.
+    Ack.objects.bulk_create(acks, ignore_conflicts=True)
+    # 3. Whoever is dark is on no more.
+    return _end_open_plays([(screen, done.submission) for screen, done in told if done.is_dark])
+
+
+def _end_open_plays(dark: Sequence[tuple[Screen, UUID]]) -> list[Play]:
+    if not dark:
+        return []
+    over = []
     now = timezone.now()
-    slot = timedelta(seconds=screen.campaign.slot_s)
+    screens = {screen.pk: screen for screen, _ in dark}
+    ended = {(screen.pk, submission) for screen, submission in dark}
+    slots = {pk: timedelta(seconds=screen.campaign.slot_s) for pk, screen in screens.items()}
     for play in Play.objects.filter(
-        screen=screen,
-        submission_id=submission_id,
+        screen__in=screens,
+        submission__in={submission for _, submission in dark},
         duration_ms=None,
-        started_at__gt=now - slot - END_LATE,
+        started_at__gt=now - max(slots.values()) - END_LATE,
     ):
+        if (play.screen_id, play.submission_id) not in ended:
+            continue
+        if play.started_at <= now - slots[play.screen_id] - END_LATE:
+            continue
         play.duration_ms = int((now - play.started_at) / timedelta(milliseconds=1))
         play.save(update_fields=["duration_ms"])
-        signals.shown.send(sender=Play, submission_id=submission_id)
+        signals.shown.send(sender=Play, submission_id=play.submission_id)
+        over.append(play)
+    return over

@@ -1,13 +1,20 @@
 """What a screen may say, by socket or by post. Anything else is a BadFrame, never a traceback.
 
-    {"type": "here",  "epoch", "seq", "version", "width_px", "height_px"}
+    {"type": "here",  "epoch", "seq", "version", "width_px", "height_px",
+     "is_drawing", "fps", "dropped_frames", "heap_mb", "kept_items", "kept_mb", "quota_mb",
+     "clock_off_ms", "up_s"}
     {"type": "pull",  "epoch", "seq"}
+    {"type": "time",  "t0"}
     {"type": "acks",  "n", "acks": [
         {"ack": "cached" | "dark", "submission", "epoch", "seq"}
-        {"ack": "shown", "play_id", "submission", "figurine", "seq", "started_at", "duration_ms"}]}
+        {"ack": "shown", "play_id", "submission", "figurine", "seq", "started_at", "duration_ms",
+         "layout"}
+        {"ack": "command", "id", "outcome": "done" | "refused", "why", "at"}]}
 
 Epochs, ids and moments are strings; `epoch` null means "I know nothing", `duration_ms` null
-"it is on". The server says feed.Snapshot, feed.Changes, Beat and Acked.
+"it is on"; `layout` may be left out, and so may what `here` says from `is_drawing` on. The server
+says feed.Snapshot and feed.Changes, each with its clock (`at`), PlanFrame, Beat, Time, Acked
+and commands.Orders.
 """
 
 from __future__ import annotations
@@ -25,6 +32,13 @@ from billboard.feed import SEQ_MAX, Place
 FRAME_MAX_CHARS: Final = 32_768
 ACKS_MAX: Final = 100
 INT_MAX: Final = 2**31 - 1
+WHY_MAX_CHARS: Final = 120
+TICKS_MAX: Final = 2**53 - 1
+"""The largest whole number of JavaScript's."""
+FPS_MAX: Final = 1000
+CLOCK_OFF_MAX_MS: Final = 10**13
+"""300 years: a computer without a battery begins in 1970."""
+COUNTS: Final = ("dropped_frames", "heap_mb", "kept_items", "kept_mb", "quota_mb", "up_s")
 
 
 class CloseCode(IntEnum):
@@ -32,6 +46,8 @@ class CloseCode(IntEnum):
 
     BAD_FRAME = 4400
     UNPAIRED = 4401
+    RENEWED = 4409
+    """Its token is an old one: the screen comes back with the one it was handed since."""
     TOO_LARGE = 4413
     TOO_MANY = 4429
 
@@ -45,6 +61,21 @@ class BadFrame(Exception):
 
 
 @dataclass(frozen=True)
+class Vitals:
+    """How a screen says it is; the fields of models.Screen. None: it does not say."""
+
+    is_drawing: bool | None = None
+    fps: int | None = None
+    dropped_frames: int | None = None
+    heap_mb: int | None = None
+    kept_items: int | None = None
+    kept_mb: int | None = None
+    quota_mb: int | None = None
+    clock_off_ms: int | None = None
+    up_s: int | None = None
+
+
+@dataclass(frozen=True)
 class Here:
     """Where the screen is and what it is."""
 
@@ -52,6 +83,7 @@ class Here:
     version: str
     width_px: int
     height_px: int
+    vitals: Vitals = Vitals()
 
 
 @dataclass(frozen=True)
@@ -59,6 +91,13 @@ class Pull:
     """The screen asks for what it missed."""
 
     place: Place
+
+
+@dataclass(frozen=True)
+class AskTime:
+    """What time is it? `t0` is the screen's own clock; it comes back in Time."""
+
+    t0: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +119,17 @@ class Shown:
     seq: int
     started_at: datetime
     duration_ms: int | None
+    layout: str = ""
+
+
+@dataclass(frozen=True)
+class Obeyed:
+    """What came of a command; a refusal says why."""
+
+    command: UUID
+    is_done: bool
+    why: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -87,7 +137,7 @@ class Acks:
     """`n` is the screen's own count; it comes back in Acked."""
 
     n: int
-    acks: tuple[Done | Shown, ...]
+    acks: tuple[Done | Shown | Obeyed, ...]
 
 
 @dataclass(frozen=True)
@@ -99,6 +149,8 @@ class Beat:
     page: str
     """Fingerprint of the words and colours around the figurines; a new one means reload."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    watched: bool = False
+    """The crew looks at what is on: the screen sends pictures more often."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -106,7 +158,62 @@ class Beat:
             **self.head.as_json(),
             "at": self.at.isoformat(),
             "page": self.page,
+            "watched": self.watched,
         }
+
+
+@dataclass(frozen=True)
+class PlanSlot:
+    """Who is on in one place; `at_ms` is server time since 1970."""
+
+    at_ms: int
+    duration_ms: int
+    submission: str
+    place: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "at_ms": self.at_ms,
+            "duration_ms": self.duration_ms,
+            "submission": self.submission,
+            "place": self.place,
+        }
+
+
+@dataclass(frozen=True)
+class PlanFrame:
+    """The slot that is on and the next ones of this screen; a later frame replaces it."""
+
+    type: ClassVar[str] = "plan"
+    rev: int
+    at: datetime
+    """The server's clock, as in Beat."""
+    places: int
+    """How many the screen is divided into, where its layout goes by its shape."""
+    slots: tuple[PlanSlot, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "rev": self.rev,
+            "at": self.at.isoformat(),
+            "places": self.places,
+            "slots": [slot.as_json() for slot in self.slots],
+        }
+
+
+@dataclass(frozen=True)
+class Time:
+    """The server's clock in milliseconds since 1970, when it heard (`t1`) and when it says so
+    (`t2`). Source: RFC 5905, section 8."""
+
+    type: ClassVar[str] = "time"
+    t0: int
+    t1: float
+    t2: float
+
+    def as_json(self) -> dict[str, Any]:
+        return {"type": self.type, "t0": self.t0, "t1": self.t1, "t2": self.t2}
 
 
 @dataclass(frozen=True)
@@ -120,7 +227,13 @@ class Acked:
         return {"type": self.type, "n": self.n}
 
 
-def parse(text: str) -> Here | Pull | Acks:
+def dated(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """What the feed says, with the server's clock: a screen may not know it yet, and by its own
+    everybody's day may be over."""
+    return {**frame, "at": datetime.now(UTC).isoformat()}
+
+
+def parse(text: str) -> Here | Pull | AskTime | Acks:
     """Raises BadFrame."""
     if len(text) > FRAME_MAX_CHARS:
         raise BadFrame("too large", code=CloseCode.TOO_LARGE)
@@ -137,12 +250,28 @@ def parse(text: str) -> Here | Pull | Acks:
                 version=_text(frame, "version", longest=40),
                 width_px=_int(frame, "width_px"),
                 height_px=_int(frame, "height_px"),
+                vitals=_vitals(frame),
             )
         case "pull":
             return Pull(_place(frame))
+        case "time":
+            return AskTime(_int(frame, "t0", highest=TICKS_MAX))
         case "acks":
             return Acks(n=_int(frame, "n"), acks=tuple(_ack(ack) for ack in _acks(frame)))
     raise BadFrame("of no known type")
+
+
+def _vitals(frame: Mapping[str, Any]) -> Vitals:
+    is_drawing = frame.get("is_drawing")
+    if is_drawing is not None and not isinstance(is_drawing, bool):
+        raise BadFrame("is_drawing")
+    told = {key: _int(frame, key) for key in COUNTS if frame.get(key) is not None}
+    if frame.get("fps") is not None:
+        told["fps"] = _int(frame, "fps", highest=FPS_MAX)
+    if frame.get("clock_off_ms") is not None:
+        far = CLOCK_OFF_MAX_MS
+        told["clock_off_ms"] = _int(frame, "clock_off_ms", lowest=-far, highest=far)
+    return Vitals(is_drawing=is_drawing, **told)
 
 
 def _acks(frame: Mapping[str, Any]) -> list[Any]:
@@ -152,7 +281,7 @@ def _acks(frame: Mapping[str, Any]) -> list[Any]:
     return acks
 
 
-def _ack(ack: Any) -> Done | Shown:
+def _ack(ack: Any) -> Done | Shown | Obeyed:
     if not isinstance(ack, dict):
         raise BadFrame("ack")
     kind = ack.get("ack")
@@ -166,6 +295,17 @@ def _ack(ack: Any) -> Done | Shown:
             seq=_int(ack, "seq", highest=SEQ_MAX),
             started_at=_moment(ack, "started_at"),
             duration_ms=None if ack.get("duration_ms") is None else _int(ack, "duration_ms"),
+            layout="" if ack.get("layout") is None else _text(ack, "layout", longest=10),
+        )
+    if kind == "command":
+        outcome = ack.get("outcome")
+        if outcome not in ("done", "refused"):
+            raise BadFrame("outcome")
+        return Obeyed(
+            command=_uuid(ack, "id"),
+            is_done=outcome == "done",
+            why="" if ack.get("why") is None else _text(ack, "why", longest=WHY_MAX_CHARS),
+            at=_moment(ack, "at"),
         )
     raise BadFrame("of no known ack")
 
@@ -198,9 +338,9 @@ def _text(data: Mapping[str, Any], key: str, *, longest: int) -> str:
     return value
 
 
-def _int(data: Mapping[str, Any], key: str, *, highest: int = INT_MAX) -> int:
+def _int(data: Mapping[str, Any], key: str, *, lowest: int = 0, highest: int = INT_MAX) -> int:
     value = data.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= highest:
+    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
         raise BadFrame(key)
     return value
 

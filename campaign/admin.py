@@ -85,7 +85,8 @@ class CampaignAdmin(ModelAdmin):
                     ("kit", "finish"),
                     "kits",
                     "finishes",
-                    ("most_faces", "rerolls", "slot_s"),
+                    ("most_faces", "rerolls"),
+                    ("slot_s", "promise_min"),
                 )
             },
         ),

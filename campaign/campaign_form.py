@@ -54,6 +54,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             "slug": _("Address"),
             "is_paused": _("Paused"),
             "slot_s": _("Seconds as hero"),
+            "promise_min": _("On a screen within minutes"),
             "nsfw_hold": _("Hold from safety score"),
             "nsfw_reject": _("Reject from safety score"),
             "quality_hold": _("Hold below face certainty"),

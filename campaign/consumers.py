@@ -21,9 +21,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 from django.db.models import Max
 
-from campaign import progress, queries
+from campaign import progress, queries, showings
 from campaign.models import Submission
 from campaign.queries import Status
+from campaign.showings import Planned
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ FRAMES_WINDOW_S: Final = 5.0
 READERS: Final = 4
 """Phones are read for side by side, and not in the one thread that all sockets share."""
 
-Moved = tuple[datetime, datetime | None]
+Moved = tuple[datetime, datetime | None, Planned | None]
 
 _readers = ThreadPoolExecutor(READERS, thread_name_prefix="phone")
 
@@ -53,9 +54,10 @@ def _find(token: str) -> Submission | None:
 
 
 def _last_move(submission: Submission) -> Moved:
-    """When it moved last, and when one of its keepsakes was made or given up last."""
+    """When it moved last, when its last keepsake was made or given up, and what is planned."""
     moved = Submission.objects.annotate(kept_at=Max("figurines__keepsakes__finished_at"))
-    return moved.values_list("state_since_at", "kept_at").get(pk=submission.pk)
+    since_at, kept_at = moved.values_list("state_since_at", "kept_at").get(pk=submission.pk)
+    return since_at, kept_at, showings.next_of(submission.pk)
 
 
 class ParticipantConsumer(AsyncWebsocketConsumer):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from campaign import lifecycle, load, offers, router
 from campaign.enums import JobRole, SubmissionState
-from campaign.models import GenerationJob, Submission
+from campaign.models import Figurine, GenerationJob, Submission
 from figurine.types import Recipe
 
 
@@ -28,7 +28,7 @@ def put_to_work(
     """
     campaign = submission.campaign
     with transaction.atomic():
-        chosen = router.route(load.scene(campaign))
+        chosen = router.route(load.scene(submission))
         lifecycle.transition(
             submission,
             SubmissionState.QUEUED,
@@ -40,11 +40,19 @@ def put_to_work(
         ask(submission, recipe, engine=chosen.engine, seed=seed)
         ends_at = None
         if chosen.has_stand_in:
-            ask(submission, recipe, engine=router.SCULPT, seed=seed, role=JobRole.STAND_IN)
+            if not _has_painted(submission):
+                ask(submission, recipe, engine=router.SCULPT, seed=seed, role=JobRole.STAND_IN)
             patience_s = 0 if chosen.is_late else campaign.patience_s
             ends_at = timezone.now() + timedelta(seconds=patience_s)
         submission.patience_ends_at = ends_at
         submission.save(update_fields=["patience_ends_at"])
+
+
+def _has_painted(submission: Submission) -> bool:
+    """Whether a slower engine's figurine is there: it stands in for its successor better than
+    sculpt's would, which would take its place for good."""
+    there = Figurine.objects.filter(submission=submission, is_chosen=True, role=JobRole.MAIN)
+    return any(figurine.recipe.get("engine") != router.SCULPT for figurine in there)
 
 
 def ask(

@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from campaign import cards, desk, queries, spending, workers
+from campaign import cards, desk, queries, showings, spending, workers
 from campaign.enums import SubmissionState, WorkerState
 from campaign.models import Campaign, HostedRequest, Submission
+from campaign.router import HOSTED
 
 S = SubmissionState
 
-HOSTED: Final = "hosted"
 NEAR: Final = Decimal("0.9")
 
 SYMBOLS = {
@@ -33,6 +33,9 @@ SYMBOLS = {
     "HostedRequest": "cloud_upload",
     "EngineWorker": "memory",
     "Screen": "tv",
+    "Wall": "view_module",
+    "ScreenCommand": "bolt",
+    "Booking": "push_pin",
     "Play": "play_circle",
     "User": "person",
     "Group": "group",
@@ -53,6 +56,14 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for room, (title, symbol) in rooms.items()
     ]
+    desk_items.append(
+        {
+            "title": _("On now"),
+            "icon": "live_tv",
+            "link": reverse("admin:billboard_screen_on_now"),
+            "permission": lambda request: request.user.has_perm("billboard.view_screen"),
+        }
+    )
     apps = admin.site.get_app_list(request)
     groups = [
         {
@@ -98,6 +109,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "funnel": funnel,
         "engines": [_engine_line(seen) for seen in workers.snapshot()],
         "costs": _costs(),
+        "promises": [_promise_line(outlook) for outlook in showings.promises()],
         "states": [S.REVIEW, S.HELD, S.QUEUED, S.GENERATING, S.APPROVED, S.FAILED],
     }
 
@@ -129,14 +141,60 @@ def _engine_line(seen: workers.Seen) -> EngineLine:
 
 
 @dataclass(frozen=True)
+class Cost:
+    words: str
+    is_near: bool
+    """Nine tenths of its budget are gone."""
+
+
+@dataclass(frozen=True)
+class PromiseLine:
+    """How soon whoever is approved is on a screen."""
+
+    campaign: str
+    promised: str
+    expected: str
+    waiting: int
+    slots_an_hour: int
+    words: str
+    holds: bool
+    troubles: tuple[str, ...]
+
+
+def _promise_line(outlook: showings.Outlook) -> PromiseLine:
+    if outlook.holds:
+        words = _("Holds")
+    elif not outlook.slots_an_hour:
+        words = _("Does not hold: no screen shows anything")
+    else:
+        words = _("Does not hold: add a screen, shorten the slot or use mosaics")
+    return PromiseLine(
+        campaign=outlook.campaign,
+        promised=_("%d min") % (outlook.promised_s // 60),
+        expected=_expected(outlook),
+        waiting=outlook.waiting,
+        slots_an_hour=outlook.slots_an_hour,
+        words=words,
+        holds=outlook.holds,
+        troubles=outlook.troubles,
+    )
+
+
+def _expected(outlook: showings.Outlook) -> str:
+    if not outlook.slots_an_hour:
+        return "\N{EN DASH}"
+    if outlook.expected_s < 60:
+        return _("under 1 min")
+    return _("%d min") % -(-outlook.expected_s // 60)
+
+
+@dataclass(frozen=True)
 class CostLine:
     """What a campaign has spent on hosted figurines."""
 
     campaign: str
-    hour: str
-    whole: str
-    is_near: bool
-    """Nine tenths of a budget are gone."""
+    costs: tuple[Cost, Cost]
+    """Of the last hour, and in all."""
 
 
 def _costs() -> list[CostLine]:
@@ -144,19 +202,16 @@ def _costs() -> list[CostLine]:
     asks = Q(engine=HOSTED) | Q(second_engine=HOSTED)
     has = Exists(HostedRequest.objects.filter(job__submission__campaign=OuterRef("pk")))
     lines = []
-    for campaign in Campaign.objects.filter(asks | has):
+    for campaign in Campaign.objects.filter(asks | has).order_by("name"):
         so_far = spending.spent(campaign)
-        pairs = (
-            (so_far.hour_usd, campaign.hourly_budget_usd),
-            (so_far.campaign_usd, campaign.budget_usd),
-        )
-        hour, whole = (_of_budget(spent, cap) for spent, cap in pairs)
-        is_near = any(cap is not None and spent >= cap * NEAR for spent, cap in pairs)
-        lines.append(CostLine(campaign.name, hour, whole, is_near))
+        hour = _cost(so_far.hour_usd, campaign.hourly_budget_usd)
+        whole = _cost(so_far.campaign_usd, campaign.budget_usd)
+        lines.append(CostLine(campaign.name, (hour, whole)))
     return lines
 
 
-def _of_budget(spent: Decimal, cap: Decimal | None) -> str:
+def _cost(spent: Decimal, cap: Decimal | None) -> Cost:
     if cap is None:
-        return f"{spent:.2f} USD"
-    return _("%(spent)s of %(cap)s USD") % {"spent": f"{spent:.2f}", "cap": f"{cap:.2f}"}
+        return Cost(f"{spent:.2f} USD", is_near=False)
+    words = _("%(spent)s of %(cap)s USD") % {"spent": f"{spent:.2f}", "cap": f"{cap:.2f}"}
+    return Cost(words, is_near=spent >= cap * NEAR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import time
 from collections.abc import Collection, Sequence
 from decimal import Decimal
@@ -28,7 +29,7 @@ from figurine import engines
 from figurine.engines import Engine
 from figurine.engines.base import Batching, Limited, Order
 from figurine.engines.hosted.ledger import Billed
-from figurine.errors import Cancelled, FigurineError
+from figurine.errors import Cancelled, DeviceLost, FigurineError
 from figurine.types import Candidate, Recipe
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,15 @@ steps over its lock, and finds it free after this."""
 def engine(name: str) -> Engine:
     """The one engine of this name in this process. Raises ValueError for an unknown name."""
     return engines.load(name, settings.WORKSHOP)
+
+
+def drop(endpoint: str, request_id: str) -> bool:
+    """Ask the provider to drop a picture that nobody waits for. Whether it has answered.
+
+    Raises ProviderUnpaid without a key.
+    """
+    maker = engine("hosted")
+    return isinstance(maker, Billed) and maker.drop(endpoint, request_id)
 
 
 def ready_jobs(names: Collection[str] = (router.SCULPT,)) -> QuerySet[GenerationJob]:
@@ -177,12 +187,18 @@ def _work_together(maker: Batching, claims: Sequence[Claim]) -> None:
         except Exception as error:
             _end(held, error, started=started)
     outcomes: Sequence[list[Candidate] | Exception]
+    is_lost = False
     try:
         outcomes = maker.generate_many([order for _, order in orders])
     except Exception as error:
         outcomes = [error] * len(orders)
+        is_lost = isinstance(error, DeviceLost)
     for (held, _), made in zip(orders, outcomes, strict=True):
         _end(held, made, started=started)
+    if is_lost:
+        # Every next job would fail within a moment, until the queue is empty.
+        log.critical("the GPU answers no more, this worker ends itself")
+        os._exit(leases.HUNG_STATUS)
 
 
 def _order(held: Claim) -> Order:

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 LEASE_S: Final = 5.0
 RENEW_S: Final = 1.0
-HUNG_STATUS: Final = 70
+HUNG_STATUS: Final = 75
 MAX_ATTEMPTS: Final = 3
 RETRY_DELAY_S: Final = 2.0
 PROGRESS_EVERY_S: Final = 0.2

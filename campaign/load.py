@@ -12,9 +12,10 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from campaign import offers, spending, workers
+from campaign.consent import HOSTED_TEXT
 from campaign.enums import JobOutcome, WorkerState
-from campaign.models import Campaign, GenerationJob
-from campaign.router import SCULPT, Load, Policy, Scene, Spent
+from campaign.models import Campaign, Consent, ConsentText, GenerationJob, Submission
+from campaign.router import HOSTED, SCULPT, Load, Policy, Scene, Spent
 from figurine.engines.hosted import endpoints, wish
 from figurine.engines.klein.frame import FRAMES
 from figurine.errors import UnknownKit
@@ -26,19 +27,33 @@ FIRST_ETA_S: Final = 8.0
 and a guess for the others."""
 
 
-def scene(campaign: Campaign) -> Scene:
-    """How things stand for one more figurine of this campaign."""
+def scene(submission: Submission) -> Scene:
+    """How things stand for one more figurine of this submission, which comes with its campaign."""
+    campaign = submission.campaign
+    engines = _allowed(submission)
     policy = Policy(
-        engines=campaign.engines,
+        engines=engines,
         patience_s=campaign.patience_s,
         hourly_budget_usd=campaign.hourly_budget_usd,
         budget_usd=campaign.budget_usd,
     )
-    loads = of(campaign.engines)
-    prices = {name: PRICES[name](campaign) for name in campaign.engines if name in PRICES}
+    loads = of(engines)
+    prices = {name: PRICES[name](campaign) for name in engines if name in PRICES}
     for name, cost_usd in prices.items():
         loads[name] = replace(loads[name], cost_usd=cost_usd)
     return Scene(policy, loads, spent(campaign, prices) if prices else Spent())
+
+
+def _allowed(submission: Submission) -> tuple[str, ...]:
+    """The campaign's engines, without the hosted one for whoever was never told of it: words are
+    agreed to once, and a campaign may name an engine later.
+    """
+    engines: tuple[str, ...] = submission.campaign.engines
+    if HOSTED not in engines:
+        return engines
+    agreed = Consent.objects.filter(submission=submission).values("text_sha256")
+    words = ConsentText.objects.filter(sha256__in=agreed).values_list("text", flat=True).first()
+    return tuple(name for name in engines if name != HOSTED or HOSTED_TEXT in (words or ""))
 
 
 def of(engines: Iterable[str]) -> dict[str, Load]:
@@ -63,7 +78,7 @@ def of(engines: Iterable[str]) -> dict[str, Load]:
             is_alive=name in alive,
             waiting=waiting,
             usual_s=usual_s(name),
-            # A worker with threads has more in hand than it says of itself.
+            # One that has just gone may leave more in hand than those that are left can hold.
             at_once=max(1, hands.get(name, 0), in_hand),
         )
     return loads
@@ -95,7 +110,7 @@ def hosted_usd(campaign: Campaign) -> Decimal:
     return Decimal(str(usd)) * wanted.candidates
 
 
-PRICES: Final[dict[str, Callable[[Campaign], Decimal]]] = {"hosted": hosted_usd}
+PRICES: Final[dict[str, Callable[[Campaign], Decimal]]] = {HOSTED: hosted_usd}
 """Engines that take money, and how much."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
@@ -149,6 +150,11 @@ class Campaign(models.Model):
     slot_s = models.PositiveSmallIntegerField(
         default=8, validators=[MinValueValidator(3)], help_text=_("Seconds a figurine is the hero.")
     )
+    promise_min = models.PositiveSmallIntegerField(
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text=_("Minutes within which everyone approved is on a screen once."),
+    )
     series_head = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -275,6 +281,11 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return f"No. {self.number:06,d} {self.plaque}".strip()
+
+    @property
+    def expires_at(self) -> datetime:
+        """When its figurine's day is over (see retention.purge)."""
+        return self.created_at + timedelta(days=self.campaign.figurine_retention_days)
 
     @property
     def figurine(self) -> Figurine | None:
@@ -507,6 +518,8 @@ class HostedRequest(models.Model):
     cost_usd = models.DecimalField(max_digits=10, decimal_places=4)
     """Of every time that it was or may have been asked for."""
     submitted_at = models.DateTimeField(default=timezone.now)
+    openings = models.PositiveSmallIntegerField(default=1)
+    """How often it was asked for: a webhook's ticket names the one that it belongs to."""
     finished_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=40, blank=True)
     """"done", an error's code, or empty while it is open."""

@@ -27,7 +27,11 @@ AGAIN_S: Final = 60.0
 """Soonest that they are fetched anew, for a signature that none of them fits: keys do change, and
 whoever sends rubbish must not make us ask without end.
 """
+TRUST_S: Final = 7 * 24 * 3600.0
+"""Longest that keys are believed in while new ones cannot be had; after that nobody's are."""
 TIMEOUT_S: Final = 5.0
+"""Of the whole fetch, however slowly it drips."""
+CHUNK_BYTES: Final = 4096
 MAX_BYTES: Final = 64_000
 MAX_KEYS: Final = 16
 
@@ -61,14 +65,15 @@ class KeyRing:
             if time.monotonic() - self._tried_s > AGAIN_S:
                 self._tried_s = time.monotonic()
                 await self._fetch()
-        if not self._keys:
+        if not self._keys or time.monotonic() - self._fetched_s > TRUST_S:
             raise Unreachable
         return _fits(self._keys, signature, message)
 
     async def _fetch(self) -> None:
         address = getattr(settings, "HOSTED_KEYS_URL", "") or ADDRESS
         try:
-            self._keys = await asyncio.to_thread(fetch, address)
+            fetching = asyncio.to_thread(fetch, address)
+            self._keys = await asyncio.wait_for(fetching, TIMEOUT_S)
             self._fetched_s = time.monotonic()
         except (OSError, ValueError) as error:
             log.warning("the provider's keys could not be fetched", error=type(error).__name__)
@@ -77,10 +82,16 @@ class KeyRing:
 def fetch(address: str) -> Keys:
     """Ask for the keys once. Raises OSError, or ValueError for an answer of another shape."""
     request = Request(address, headers={"Accept": "application/json"})  # noqa: S310 - our own
+    deadline_s = time.monotonic() + TIMEOUT_S
+    body = b""
+    # Its timeout is that of one read
     with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_S) as response:
-        body = response.read(MAX_BYTES + 1)
-    if len(body) > MAX_BYTES:
-        raise ValueError("too long")
+        while chunk := response.read1(CHUNK_BYTES):
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise ValueError("too long")
+            if time.monotonic() > deadline_s:
+                raise TimeoutError("too slow")
     return read(body)
 
 

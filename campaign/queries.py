@@ -49,6 +49,10 @@ class Status:
     screens: tuple[str, ...]
     """Names of the screens that show the figurine right now."""
     was_shown: bool
+    next_screen: str
+    """Where the next showing is planned; empty when none is, or while it is on."""
+    next_at: str
+    """When, as an ISO moment."""
     can_retry: bool
     rerolls_left: int
     is_on_desk: bool
@@ -73,6 +77,8 @@ def status(submission: Submission) -> Status:
     chosen = submission.figurine if state in media.MAY_SEE[Audience.PARTICIPANT] else None
     figurine = preview or chosen
     seen = showings.of(submission.pk) if state == S.APPROVED else []
+    on_now = tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now))
+    planned = showings.next_of(submission.pk) if state == S.APPROVED and not on_now else None
     sentence, advice = _words(submission)
     waiting = state in {S.SCREENING, S.QUEUED, S.GENERATING}
     job = work.told
@@ -92,8 +98,10 @@ def status(submission: Submission) -> Status:
         cutout_url=_url(figurine, Picture.CUTOUT),
         is_preview=work.main is not None and figurine is not None and _is_stand_in(figurine),
         keepsakes=keepsake_status.of(submission),
-        screens=tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now)),
+        screens=on_now,
         was_shown=bool(seen),
+        next_screen=planned.screen if planned else "",
+        next_at=planned.at.isoformat() if planned else "",
         can_retry=may_retry(submission),
         rerolls_left=rerolls.left(submission),
         is_on_desk=state == S.REVIEW and rerolls.is_on_desk(submission),

@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import Final
 
 SCULPT: Final = "sculpt"
+HOSTED: Final = "hosted"
+"""The one that sends a face to a company, and takes money."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Where a figurine has been seen. Told by whoever runs the screens; this app only asks."""
+"""Where a figurine has been seen, and where it will be next.
+
+Told by whoever runs the screens; this app only asks.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,62 @@ class Showing:
     is_on_now: bool
 
 
+@dataclass(frozen=True)
+class Planned:
+    """The next showing, as far as the plan goes; a newer plan may say something else."""
+
+    screen: str
+    at: datetime
+
+
 Source = Callable[[UUID], list[Showing]]
 
+
+@dataclass(frozen=True)
+class Outlook:
+    """Whether a campaign's screens keep its promise."""
+
+    campaign: str
+    promised_s: int
+    expected_s: int
+    """The longest wait of those who wait now."""
+    waiting: int
+    slots_an_hour: int
+    holds: bool
+    troubles: tuple[str, ...] = ()
+    """Sentences about what is booked and cannot be kept."""
+
+
+OutlookSource = Callable[[], list[Outlook]]
+PlannedSource = Callable[[UUID], Planned | None]
+
 _sources: list[Source] = []
+_planned: list[PlannedSource] = []
+_outlooks: list[OutlookSource] = []
 
 
 def register(source: Source) -> None:
     """Called once at start-up by the app that owns the screens."""
     if source not in _sources:
         _sources.append(source)
+
+
+def register_plan(source: PlannedSource, outlooks: OutlookSource) -> None:
+    """Called once at start-up by the app that owns the screens."""
+    if source not in _planned:
+        _planned.append(source)
+        _outlooks.append(outlooks)
+
+
+def promises() -> list[Outlook]:
+    """A line for each campaign that has a plan."""
+    return [outlook for source in _outlooks for outlook in source()]
+
+
+def next_of(submission_id: UUID) -> Planned | None:
+    """The next showing that is planned, or None."""
+    found = [planned for source in _planned if (planned := source(submission_id))]
+    return min(found, key=lambda planned: planned.at, default=None)
 
 
 def of(submission_id: UUID) -> list[Showing]:

@@ -17,3 +17,6 @@ keepsake_wanted = Signal()
 
 keepsake_made = Signal()
 """Sent inside the transaction that stores one: submission, keepsake. As with `transitioned`."""
+
+tidying = Signal()
+"""Sent now and then: whoever keeps rows whose time is over deletes them. What breaks is logged."""

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 
 from campaign import (
     generation,
+    hosted,
     keepsakes,
     progress,
     queries,
@@ -33,6 +34,8 @@ from campaign.models import GenerationJob, Keepsake, Submission, Transition
 log = structlog.get_logger(__name__)
 
 FILM_BELL_S: Final = 60
+LET_GO_BELL_S: Final = 5
+"""As often as the sweep rings it."""
 LONGEST_BELL_S: Final = 90.0
 """A bell that waits is held by a worker; well below what a broker takes for a dead one's."""
 
@@ -64,6 +67,12 @@ def order() -> None:
     """Have figurines painted elsewhere, one a thread, until nothing is ready."""
     while generation.run_ready(("hosted",)):
         pass
+
+
+@shared_task
+def let_go() -> None:
+    """Have the provider drop pictures that nobody waits for any more."""
+    hosted.drop_abandoned(generation.drop)
 
 
 @shared_task
@@ -104,6 +113,8 @@ def sweep() -> None:
     keepsakes.want_missing_clips()
     if keepsakes.ready({KeepsakeKind.CLIP}).exists():
         ring_film()
+    if hosted.abandoned().exists() and "hosted" in workers.alive():
+        ring(partial(let_go.apply_async, expires=LET_GO_BELL_S))
     for submission_id in queries.stuck_in_screening():
         ring(screen.delay, str(submission_id))
 
@@ -115,9 +126,11 @@ def purge() -> None:
 
 @shared_task
 def tidy() -> None:
-    """What needs doing now and then: files of killed processes, sessions of last month."""
+    """What needs doing now and then: files of killed processes, sessions of last month,
+    and what others keep for a while."""
     retention.purge_orphans()
     call_command("clearsessions")
+    signals.tidying.send_robust(sender=None)
 
 
 def ring_engines(names: set[str]) -> None:

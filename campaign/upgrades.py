@@ -122,7 +122,7 @@ def engine_failed(job: GenerationJob, *, code: str) -> bool:
         return open_jobs(submission, role=JobRole.MAIN).exists()
     ends_at = submission.patience_ends_at
     step = router.after_failure(
-        load.scene(submission.campaign),
+        load.scene(submission),
         failed=job.engine,
         code=code,
         left_s=(ends_at - timezone.now()).total_seconds() if ends_at else 0.0,
@@ -140,7 +140,7 @@ def lose_patience(submission_id: UUID) -> None:
         if S(current.state) not in IN_WORK or not is_impatient(current) or job is None:
             return
         step = router.out_of_patience(
-            load.scene(current.campaign), engine=job.engine, stand_in=_standing(current)
+            load.scene(current), engine=job.engine, stand_in=_standing(current)
         )
         if step.then in (Then.ASK, Then.GIVE_UP):
             same = GenerationJob.objects.filter(pk=job.pk)

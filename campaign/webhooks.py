@@ -42,8 +42,8 @@ async def fal(request: HttpRequest, ticket: str) -> HttpResponse:
     the provider's or not of now, 503 while its keys cannot be had (it will try again). 204 for
     everything else, whether or not we know the request.
     """
-    key = hosted.key_of(ticket)
-    if key is None:
+    told = hosted.read(ticket)
+    if told is None:
         return HttpResponse(status=404)
     body = request.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
@@ -54,8 +54,8 @@ async def fal(request: HttpRequest, ticket: str) -> HttpResponse:
     except Unreachable:
         return HttpResponse(status=503)
     request_id = _request_id(body)
-    if request_id and await sync_to_async(hosted.finished)(key, request_id):
-        log.info("hosted request finished", key=key)
+    if request_id and await sync_to_async(hosted.finished)(told, request_id):
+        log.info("hosted request finished", key=told.key)
     return HttpResponse(status=204)
 
 

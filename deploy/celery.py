@@ -62,6 +62,7 @@ app.conf.update(
         "campaign.tasks.generate": {"queue": "generation"},
         "campaign.tasks.paint": {"queue": "gpu"},
         "campaign.tasks.order": {"queue": "hosted"},
+        "campaign.tasks.let_go": {"queue": "hosted"},
         "campaign.tasks.cast": {"queue": "solids"},
         "campaign.tasks.film": {"queue": "clips"},
     },
@@ -90,7 +91,10 @@ def begin_to_beat(sender: Any, **_: Any) -> None:
     name = sender.hostname.partition("@")[0]
     if engine := engine_of(name):
         _heart = Heart(
-            node=sender.hostname, engine=engine, file=pulse.file_of(name, var=settings.VAR)
+            node=sender.hostname,
+            engine=engine,
+            file=pulse.file_of(name, var=settings.VAR),
+            at_once=sender.concurrency,
         )
         _heart.start()
 

@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from campaign import workers
 from campaign.models import Campaign
 from figurine import weights
+from figurine.engines.hosted import address
 from figurine.errors import LicenceMissing, MissingModel
 from figurine.weights import manifest, store
 
@@ -48,6 +49,22 @@ def check_gpu(**_: Any) -> list[CheckMessage]:
     if settings.GPU_WORKERS > 0:
         found += _unusable(["klein"])
     return found
+
+
+@register(Tags.compatibility)
+def check_queue(**_: Any) -> list[CheckMessage]:
+    """The key of the hosted engine goes nowhere in the clear."""
+    try:
+        address.check_base(settings.WORKSHOP.hosted_queue)
+    except ValueError as error:
+        return [
+            Error(
+                f"DIORAMA_FAL_QUEUE cannot be used: {error}.",
+                hint="Give its https address, or none for the provider's own.",
+                id="deploy.E006",
+            )
+        ]
+    return []
 
 
 @register(Tags.compatibility)
@@ -96,7 +113,7 @@ def _unserved(campaign: Campaign, seen: set[str]) -> Iterator[CheckMessage]:
         )
     if "hosted" not in campaign.engines:
         return
-    if not settings.WORKSHOP.hosted_key and "hosted" not in seen:
+    if not settings.HAS_HOSTED and "hosted" not in seen:
         # No error: `migrate` would refuse, and with it the admin in which it can be mended.
         yield Warning(
             f"{whose} wants the hosted engine, and there is no key for it: others do its work.",

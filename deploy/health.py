@@ -64,7 +64,7 @@ def _engines(*, is_heard: bool) -> dict[str, str]:
     configured = ["sculpt"]
     if settings.GPU_WORKERS:
         configured.append("klein")
-    if settings.WORKSHOP.hosted_key:
+    if settings.HAS_HOSTED:
         configured.append("hosted")
     try:
         return workers.words(configured) if is_heard else dict.fromkeys(configured, "away")

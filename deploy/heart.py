@@ -37,12 +37,20 @@ class Heart:
     """Beats from `start` to `stop`: "starting" until an engine is there, then "ready"."""
 
     def __init__(
-        self, *, node: str, engine: str, file: Path, every_s: float = BEAT_EVERY_S
+        self,
+        *,
+        node: str,
+        engine: str,
+        file: Path,
+        at_once: int = 1,
+        every_s: float = BEAT_EVERY_S,
     ) -> None:
-        """node: the worker's name and machine, as "worker-gpu-0@box". file: its pulse."""
+        """node: the worker's name and machine, as "worker-gpu-0@box". file: its pulse.
+        at_once: jobs that its pool has in hand at a time."""
         self.node = node
         self.engine = engine
         self._file = file
+        self._at_once = at_once
         self._every_s = every_s
         self._made_ready: Engine | None = None
         self._over = threading.Event()
@@ -90,7 +98,7 @@ class Heart:
             pid=os.getpid(),
             device=device,
             state=self.state,
-            batch=engine.capacity() if isinstance(engine, Batching) else 1,
+            batch=engine.capacity() if isinstance(engine, Batching) else self._at_once,
             peak_bytes=peak_bytes,
         )
 

@@ -33,6 +33,8 @@ BROKER_PATIENCE_S: Final = 30.0
 WEB_PATIENCE_S: Final = 90.0
 DEATHS_BEFORE_GIVING_UP: Final = 3
 POLL_S: Final = 0.05
+KEY: Final = "DIORAMA_FAL_KEY"
+KEY_SETTINGS: Final = frozenset({KEY, f"{KEY}_FILE"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +156,7 @@ async def _start(
 
     environment = _environment(var, listening, broker)
     painters = _painters(environment, var)
+    environment = without_key(environment)
 
     # 0. What the engines beyond sculpt need, before anything runs without it
     if painters:
@@ -237,12 +240,18 @@ def _painters(environment: Mapping[str, str], var: VarFolder) -> list[Program]:
             ExitCode.USAGE, f"DIORAMA_GPU_WORKERS is how many GPUs to use, not {gpus!r}."
         )
     found = [
-        programs.gpu_worker(index, environment=environment, var=var.path)
+        programs.gpu_worker(index, environment=without_key(environment), var=var.path)
         for index in range(int(gpus))
     ]
-    if _setting("DIORAMA_FAL_KEY", environment):
+    if _setting(KEY, environment):
         found.append(programs.hosted_worker(environment=environment))
     return found
+
+
+def without_key(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same for whoever need not know the hosted engine's key, only that somebody has one."""
+    others = {name: value for name, value in environment.items() if name not in KEY_SETTINGS}
+    return {**others, "DIORAMA_HOSTED": "1"} if _setting(KEY, environment) else others
 
 
 def _setting(name: str, environment: Mapping[str, str]) -> str:

@@ -47,7 +47,7 @@ class Meter(Watch):
             self._draw()
         else:
             gone_on = f", {size(done_bytes)} of it here" if done_bytes else ""
-            self._write(f"  {file.path} ({size(file.bytes)}{gone_on})\n")
+            self._write(f"  {file.path} ({size_of(file.bytes)}{gone_on})\n")
 
     def read(self, size: int) -> None:
         self._done += size
@@ -106,10 +106,13 @@ def bar(out: Out, share: float) -> str:
     return paint(out, drawn, ARMY) + paint(out, "·" * (BAR_CELLS - len(drawn)), FAINT)
 
 
+def size_of(file_bytes: int) -> str:
+    """As `size`, where 0 says that nobody knows yet."""
+    return size(file_bytes) if file_bytes else "size unknown"
+
+
 def size(count: int) -> str:
     """Bytes for people, by thousands, as disks are sold."""
-    if not count:
-        return "size unknown"
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
             return f"{count / scale:.1f} {unit}"

@@ -152,6 +152,9 @@ GPU_WORKERS = env.int("DIORAMA_GPU_WORKERS", default=0)
 # "1" asks for the installation's own address, which a service outside reaches by https alone.
 FAL_WEBHOOK = env.str("DIORAMA_FAL_WEBHOOK", default="")
 _own_webhook = f"{PUBLIC_URL}{FAL_WEBHOOK_PATH}" if IS_HTTPS else ""
+_hosted_key = env.str("DIORAMA_FAL_KEY", default="")
+# Whether figurines are painted at a provider, by this process or by one that has the key.
+HAS_HOSTED = bool(_hosted_key) or env.bool("DIORAMA_HOSTED", default=False)
 WORKSHOP = Workshop(
     weights=Path(env.str("DIORAMA_WEIGHTS", default=str(VAR / "weights"))),
     licences=frozenset(env.list("DIORAMA_LICENCES", default=[])),
@@ -160,7 +163,7 @@ WORKSHOP = Workshop(
     device=env.str("DIORAMA_GPU_DEVICE", default=""),
     levers=tuple(env.list("DIORAMA_KLEIN_LEVERS", default=[])),
     batch=env.int("DIORAMA_GPU_BATCH", default=Workshop.batch),
-    hosted_key=env.str("DIORAMA_FAL_KEY", default=""),
+    hosted_key=_hosted_key,
     hosted_queue=env.str("DIORAMA_FAL_QUEUE", default=Workshop.hosted_queue),
     hosted_webhook=_own_webhook if FAL_WEBHOOK == "1" else FAL_WEBHOOK,
 )

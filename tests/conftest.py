@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
+from xdist.scheduler import LoadFileScheduling
 
 from campaign import bell, intake
 from campaign.consent import text_sha256
@@ -26,15 +28,50 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+CASES_ON_POSTGRES = 3
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL only what asks for a database, and of a test's many cases the first, the middle
+    and the last: all has run on SQLite, and what differs is the database."""
+    if os.environ.get("DIORAMA_TEST_DATABASE") != "postgres":
+        return
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if _wants_database(item):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = {one.nodeid for each in cases.values() for one in _spread(each)}
+    others = [item for item in items if item.nodeid not in kept]
+    items[:] = [item for item in items if item.nodeid in kept]
+    config.hook.pytest_deselected(items=others)
+
+
+def _wants_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    marked = item.get_closest_marker("django_db") is not None
+    return marked or not fixtures.isdisjoint({"db", "transactional_db", "live_server"})
+
+
+def _spread(cases: list[pytest.Item]) -> list[pytest.Item]:
+    last = len(cases) - 1
+    places = {round(last * n / (CASES_ON_POSTGRES - 1)) for n in range(CASES_ON_POSTGRES)}
+    return [cases[place] for place in sorted(places)]
+
+
 SAME_BODIES = ("test_geometry.py", "test_patterns.py", "test_squad_geometry.py")
 """These cast the same kits, whose bodies are made once a process: half a minute."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist loadgroup`: a file stays whole, for what its tests share."""
-    for item in items:
-        group = "bodies" if item.path.name in SAME_BODIES else str(item.path.relative_to(ROOT))
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByRoom(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file stays whole, for what its tests share; those with the same bodies stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "bodies" if file.endswith(SAME_BODIES) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
+    return ByRoom(config, log)
 
 
 @pytest.fixture(scope="session")

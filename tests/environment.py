@@ -37,7 +37,15 @@ def _start_postgres() -> str:
     return str(get_server(VAR / "postgres", cleanup_mode="delete").get_uri())
 
 
+def _share_the_cores() -> None:
+    """One thread for torch and one for BLAS: theirs wait in loops, and where other processes want
+    the same cores a pass that should take a second takes minutes."""
+    for library in ("OMP", "OPENBLAS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
 def _prepare() -> None:
+    _share_the_cores()
     _start_valkey()
     os.environ.update(
         DIORAMA_VAR=str(VAR),

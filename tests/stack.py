@@ -6,6 +6,7 @@ A test speaks to it as the world does: http, sockets, a browser, and `kill`.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psutil
 import requests
@@ -26,6 +27,11 @@ from tests.photos import portrait
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 90
 STOP_LIMIT_S = 20
+
+NEW_SCREEN: Final = {
+    **{"layout": "auto", "rotation": "0", "drift_px": "0", "words": "[]"},
+    **{"panels_across": "1", "panels_down": "1", "bezel_px": "0"},
+}
 
 T = TypeVar("T")
 
@@ -239,3 +245,17 @@ class Crew:
         )
         assert answer.ok, f"{verdict}: {answer.status_code} {answer.text[:200]}"
         return {**card, **answer.json()}
+
+    def set_up_screen(self, **fields: str) -> None:
+        """Change fields of the demo's screen by the admin's form; the rest is as it was new."""
+        listed = self.session.get(f"{self.stack.url}/admin/billboard/screen/", timeout=10)
+        (path,) = set(re.findall(r"/admin/billboard/screen/[0-9]+/change/", listed.text))
+        form = self.session.get(f"{self.stack.url}{path}", timeout=10).text
+        campaign = re.search(r'<option value="([0-9]+)" selected>', form)
+        name = re.search(r'name="name" value="([^"]*)"', form)
+        assert campaign, "the form of the screen has no campaign"
+        assert name, "the form of the screen has no name"
+        words = {"campaign": campaign[1], "name": name[1], "is_active": "on"} | NEW_SCREEN | fields
+        answer = self._post(f"{self.stack.url}{path}", **words)
+        assert answer.ok, f"the screen was not set up: {answer.status_code}"
+        assert "errorlist" not in answer.text, "the screen was not set up"

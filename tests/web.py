@@ -62,4 +62,8 @@ def web(*, port: int | None = None, **environment: str) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            process.wait(STOP_LIMIT_S)
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:  # it waits ten seconds itself for open sockets
+                process.kill()
+                process.wait(STOP_LIMIT_S)

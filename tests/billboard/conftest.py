@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from playwright.sync_api import Page
 
 from billboard import pairing
 from billboard.models import Screen
 from campaign.models import Campaign
+from tests.billboard.player import blank
+from tests.browser import chromium
 
 
 @pytest.fixture
@@ -20,3 +25,10 @@ def screen(campaign: Campaign) -> Screen:
 @pytest.fixture
 def token(screen: Screen) -> str:
     return pairing.issue_token(screen)
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """May import everything under static/js."""
+    with chromium() as browser:
+        yield blank(browser)

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.utils import timezone
 
 from billboard import feed, nudges, pairing
 from billboard.consumers import FRAMES_PER_BEAT, ScreenConsumer
@@ -37,12 +40,12 @@ class Player:
         await self.socket.send_to(text_data=json.dumps(frame))
 
     async def hear(self, *types: str) -> dict[str, Any]:
-        """The next frame of one of these types; heartbeats between are passed over."""
+        """The next frame of one of these types; heartbeats and plans between are passed over."""
         while True:
             frame: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=ANSWER_S))
             if frame["type"] in types:
                 return frame
-            assert frame["type"] == "beat", frame
+            assert frame["type"] in {"beat", "plan", "orders"}, frame
 
     async def pull(self, epoch: str | None = None, seq: int = 0) -> dict[str, Any]:
         await self.say(type="pull", epoch=epoch, seq=seq)
@@ -99,6 +102,7 @@ async def test_item_says_all_that_a_card_needs(campaign: Campaign, token: str) -
         "number": mae.number,
         "plaque": "MAE",
         "approved_at": mae.state_since_at.isoformat(),
+        "until": (mae.created_at + timedelta(days=campaign.figurine_retention_days)).isoformat(),
         "clip": None,
     }
     assert picture.startswith("/media/")
@@ -156,13 +160,22 @@ async def test_heartbeat_heals_a_lost_nudge(
         assert [change["seq"] for change in said["changes"]] == [2]
 
 
+async def test_question_for_the_time_is_answered_with_when_it_was_heard(token: str) -> None:
+    async with playing(token) as player:
+        before = time.time() * 1000
+        await player.say(type="time", t0=7_654_321)
+        told = await player.hear("time")
+        assert told["t0"] == 7_654_321
+        assert before <= told["t1"] <= told["t2"] <= time.time() * 1000
+
+
 async def test_heartbeat_says_head_time_and_page(campaign: Campaign, token: str) -> None:
     await approve(campaign)
     epoch = str((await Feed.objects.aget()).epoch)
     async with playing(token) as player:
         beat = await player.hear("beat")
         assert (beat["epoch"], beat["seq"]) == (epoch, 1)
-        assert set(beat) == {"type", "epoch", "seq", "at", "page"}
+        assert set(beat) == {"type", "epoch", "seq", "at", "page", "watched"}
 
 
 async def test_dead_channel_layer_costs_a_heartbeat_not_the_picture(
@@ -187,8 +200,10 @@ async def test_other_campaigns_screen_gets_nothing(
         assert names(await player.pull()) == []
         await approve(campaign)
         await database_sync_to_async(nudges.nudge)(other_campaign.pk, head=2)
-        for _ in range(3):
-            assert json.loads(await player.socket.receive_from(timeout=ANSWER_S))["type"] == "beat"
+        for _ in range(4):
+            frame = json.loads(await player.socket.receive_from(timeout=ANSWER_S))
+            if frame["type"] not in {"beat", "orders"}:
+                assert (frame["type"], frame["slots"]) == ("plan", [])
 
 
 @pytest.mark.parametrize(
@@ -232,9 +247,11 @@ async def test_hostile_frame_is_closed_with_a_code(
         assert await player.closed_with() == code
 
 
-async def test_flood_is_closed_with_a_code(token: str) -> None:
+async def test_flood_is_closed_with_a_code(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 600)
     async with playing(token) as player:
-        for _ in range(FRAMES_PER_BEAT + 1):
+        # The first two beats come when they will, and each begins a new count.
+        for _ in range(3 * FRAMES_PER_BEAT + 1):
             await player.say(type="acks", n=1, acks=[])
         assert await player.closed_with() == CloseCode.TOO_MANY
 
@@ -286,3 +303,23 @@ async def test_many_approvals_at_once_all_arrive_in_order(campaign: Campaign, to
             frame = await player.hear("changes", "snapshot")
             seen += [part["seq"] for part in frame.get("changes", frame.get("items", []))]
         assert sorted(seen) == [1, 2, 3, 4, 5]
+
+
+async def test_socket_of_a_token_that_was_renewed_is_closed_and_its_copy_is_refused(
+    screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    renew = database_sync_to_async(pairing.renew)
+    async with playing(token) as player:
+        await player.pull()
+        renewed = await renew(token)
+        assert renewed
+        await player.hear("beat")
+        await Screen.objects.aupdate(token_at=timezone.now() - pairing.SETTLE_AFTER)
+        assert await renew(renewed) is None
+        assert await player.closed_with() == CloseCode.RENEWED
+    async with playing(renewed) as player:
+        assert (await player.pull())["type"] == "snapshot"
+    thief = Player(token)
+    await thief.socket.connect(timeout=ANSWER_S)
+    assert await thief.closed_with() == CloseCode.UNPAIRED

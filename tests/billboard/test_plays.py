@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from billboard import feed, plays
 from billboard.feed import Place
-from billboard.models import Ack, Play, Screen
-from billboard.protocol import Acks, Done, Here, Shown
+from billboard.models import Ack, Play, Screen, Wall
+from billboard.protocol import Acks, Done, Here, Shown, Vitals
 from campaign import progress, queries, showings
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved, in_review, recall
@@ -105,6 +105,19 @@ def test_participant_is_on_now_while_the_play_lasts(campaign: Campaign, screen: 
     assert (queries.status(submission).screens, queries.status(submission).was_shown) == ((), True)
 
 
+def test_participant_is_on_the_wall_whichever_of_its_screens_they_are_on(
+    campaign: Campaign, screen: Screen
+) -> None:
+    wall = Wall.objects.create(campaign=campaign, name="Times Square")
+    screen.wall = wall
+    screen.save()
+    second = Screen.objects.create(campaign=campaign, name="North 2", wall=wall)
+    submission = approved(campaign)
+    record(screen, shown(submission))
+    record(second, shown(submission, play_id=UUID(int=8)))
+    assert queries.status(submission).screens == ("Times Square",)
+
+
 @pytest.mark.parametrize(("ago_s", "expected"), [(0, True), (12, True), (14, False)])
 def test_play_whose_end_was_not_heard_is_over_after_its_slot(
     campaign: Campaign, screen: Screen, ago_s: int, expected: bool
@@ -158,6 +171,23 @@ def test_going_dark_ends_the_play(campaign: Campaign, screen: Screen) -> None:
     assert forgotten.duration_ms is None
 
 
+def test_screen_is_online_when_it_is_heard_and_draws(screen: Screen) -> None:
+    here = Here(Place(), "1", 8, 9)
+    for is_drawing, expected in ((True, True), (False, False), (None, True)):
+        vitals = Vitals(is_drawing=is_drawing, fps=60, clock_off_ms=-21)
+        plays.heard(screen, replace(here, vitals=vitals))
+        screen.refresh_from_db()
+        assert (screen.is_online, screen.is_heard, screen.is_drawing) == (
+            expected,
+            True,
+            is_drawing,
+        )
+        assert (screen.fps, screen.clock_off_ms, screen.heap_mb) == (60, -21, None)
+    plays.heard(screen, here)
+    screen.refresh_from_db()
+    assert (screen.fps, screen.is_drawing) == (None, None), "a player of before says nothing"
+
+
 def test_heard_screen_is_online_where_it_says(screen: Screen) -> None:
     epoch = uuid4()
     was_online = screen.is_online
@@ -191,3 +221,16 @@ async def test_participants_phone_is_rung_when_a_play_begins_and_ends(
         async with asyncio.timeout(0.3):
             await layer.receive(channel)
     await layer.flush()
+
+
+def test_who_goes_dark_and_comes_again_in_one_frame_has_an_ended_and_an_open_play(
+    campaign: Campaign, screen: Screen
+) -> None:
+    submission = approved(campaign)
+    record(screen, shown(submission))
+    again = UUID(int=8)
+    dark = Done(True, submission.pk, feed.head(campaign.pk))
+    record(screen, dark, shown(submission, play_id=again))
+    ended = dict(Play.objects.values_list("play_id", "duration_ms"))
+    assert ended[PLAY] is not None
+    assert ended[again] is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ import pytest
 
 from billboard import protocol
 from billboard.feed import SEQ_MAX, Place
-from billboard.protocol import Acks, BadFrame, CloseCode, Done, Here, Pull, Shown
+from billboard.protocol import Acks, BadFrame, CloseCode, Done, Here, Obeyed, Pull, Shown
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 HERE = {
@@ -29,6 +30,24 @@ SHOWN = {
     "started_at": "2026-11-22T12:00:00.250Z",
     "duration_ms": None,
 }
+VITALS: dict[str, Any] = {
+    "is_drawing": True,
+    "fps": 60,
+    "dropped_frames": 3,
+    "heap_mb": 182,
+    "kept_items": 240,
+    "kept_mb": 310,
+    "quota_mb": 768,
+    "clock_off_ms": -21,
+    "up_s": 86400,
+}
+OBEYED: dict[str, Any] = {
+    "ack": "command",
+    "id": str(TWO),
+    "outcome": "refused",
+    "why": "the server does not answer",
+    "at": "2026-11-22T12:00:00.250Z",
+}
 
 
 def test_frames_of_a_player_are_understood() -> None:
@@ -36,6 +55,8 @@ def test_frames_of_a_player_are_understood() -> None:
     assert protocol.parse('{"type": "pull", "epoch": null, "seq": 0}') == Pull(Place())
     done = {"submission": str(TWO), "epoch": str(ONE), "seq": 7}
     acks = [{"ack": "cached", **done}, {"ack": "dark", **done}, SHOWN]
+    acks.append({**SHOWN, "layout": "mosaic16"})
+    acks += [OBEYED, {**OBEYED, "outcome": "done", "why": None}]
     started_at = datetime(2026, 11, 22, 12, 0, 0, 250_000, UTC)
     assert protocol.parse(json.dumps({"type": "acks", "n": 4, "acks": acks})) == Acks(
         4,
@@ -43,8 +64,27 @@ def test_frames_of_a_player_are_understood() -> None:
             Done(False, TWO, Place(ONE, 7)),
             Done(True, TWO, Place(ONE, 7)),
             Shown(ONE, TWO, 3, 7, started_at, None),
+            Shown(ONE, TWO, 3, 7, started_at, None, "mosaic16"),
+            Obeyed(TWO, False, "the server does not answer", started_at),
+            Obeyed(TWO, True, "", started_at),
         ),
     )
+
+
+def test_what_a_screen_says_of_itself_is_understood_as_far_as_it_says_it() -> None:
+    told = protocol.parse(json.dumps({**HERE, **VITALS}))
+    assert isinstance(told, Here)
+    assert asdict(told.vitals) == VITALS
+    half = protocol.parse(json.dumps({**HERE, "fps": 60, "heap_mb": None}))
+    assert isinstance(half, Here)
+    assert half.vitals == protocol.Vitals(fps=60)
+
+
+@pytest.mark.parametrize("key", VITALS)
+@pytest.mark.parametrize("value", ["1", 1.5, [], 10**14, -(10**14)])
+def test_what_no_screen_says_of_itself_is_refused(key: str, value: Any) -> None:
+    with pytest.raises(BadFrame):
+        protocol.parse(json.dumps({**HERE, **VITALS, key: value}))
 
 
 def acks(**words: Any) -> str:
@@ -94,6 +134,8 @@ def acks(**words: Any) -> str:
         acks(started_at="0001-01-01T00:00:00+23:59"),
         acks(started_at="9999-12-31T23:59:59-23:59"),
         acks(duration_ms=-1),
+        acks(layout=9),
+        acks(layout="x" * 11),
     ],
 )
 def test_anything_else_is_a_bad_frame(frame: str) -> None:

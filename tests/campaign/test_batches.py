@@ -259,6 +259,9 @@ class Till(Easel):
         self.billed_to.append(ledger)
         return self
 
+    def drop(self, endpoint: str, request_id: str) -> bool:
+        return True
+
 
 def test_engine_that_costs_keeps_its_accounts_by_job(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from campaign import hosted
 from campaign.consent import HOSTED_TEXT, SQUAD_TEXT
-from campaign.hosted import JobLedger
+from campaign.hosted import JobLedger, Ticket
 from campaign.models import Campaign, GenerationJob, HostedRequest, Submission
 from figurine.engines.hosted import endpoints
 from figurine.engines.hosted.desk import Ask, Desk, Pace
@@ -20,7 +20,7 @@ from figurine.engines.hosted.ledger import Ledger
 from figurine.engines.hosted.queue import Queue
 from figurine.errors import BudgetSpent, FigurineError, ProviderBroke
 from figurine.types import Pixels
-from tests.figurine.queue_server import KEY, QueueServer
+from tests.figurine.queue_server import KEY, OfModel, QueueServer
 
 PATH = "fal-ai/flux-2/klein/4b/edit"
 PACE = Pace(poll_s=0.0, slow_poll_s=0.0, heed_s=0.002, unsure_s=5.0, in_flight_s=0.0)
@@ -45,6 +45,13 @@ def server() -> Iterator[QueueServer]:
 
 def row() -> HostedRequest:
     return HostedRequest.objects.get()
+
+
+def finished(ticket: str, request_id: str) -> bool:
+    """A webhook comes to that address."""
+    told = hosted.read(ticket)
+    assert told is not None
+    return hosted.finished(told, request_id)
 
 
 def opened(ledger: Ledger, key: str = "1-0", *, request_id: str = "") -> None:
@@ -106,32 +113,30 @@ def test_spent_budget_opens_nothing(ledger: Ledger, campaign: Campaign) -> None:
 
 def test_webhook_marks_what_is_waited_for(ledger: Ledger) -> None:
     opened(ledger, request_id="r-1")
-    key = hosted.key_of(ledger.ticket("1-0"))
-    assert key is not None
     assert not ledger.is_finished("r-1")
-    assert hosted.finished(key, "r-1")
+    assert finished(ledger.ticket("1-0"), "r-1")
     assert ledger.is_finished("r-1")
-    assert not hosted.finished(key, "r-1")
+    assert not finished(ledger.ticket("1-0"), "r-1")
 
 
 def test_webhook_brings_the_id_that_nobody_recorded(ledger: Ledger) -> None:
     opened(ledger)
-    assert hosted.finished(row().key, "r-1")
+    assert finished(ledger.ticket("1-0"), "r-1")
     assert ledger.find("1-0") == "r-1"
 
 
 def test_webhook_of_another_request_changes_nothing(ledger: Ledger) -> None:
     opened(ledger, request_id="r-2")
-    assert not hosted.finished(row().key, "r-1")
-    assert not hosted.finished("1000-1-0", "r-2")
+    assert not finished(ledger.ticket("1-0"), "r-1")
+    assert not hosted.finished(Ticket("1000-1-0", 1), "r-2")
     assert ledger.find("1-0") == "r-2"
     assert not ledger.is_finished("r-2")
 
 
-def test_ticket_nobody_gave_out_is_nobodys(ledger: Ledger) -> None:
+def test_ticket_nobody_gave_out_is_nobodys(ledger: Ledger, job: GenerationJob) -> None:
     ticket = ledger.ticket("1-0")
-    assert hosted.key_of(ticket) is not None
-    assert [hosted.key_of(wrong) for wrong in (ticket[:-1], f"2{ticket}", "1-1-0", "")] == [
+    assert hosted.read(ticket) == Ticket(f"{job.pk}-1-0", 1)
+    assert [hosted.read(wrong) for wrong in (ticket[:-1], f"2{ticket}", "1-1-0-1", "")] == [
         None
     ] * 4
     assert ticket.replace(".", "").replace("-", "").replace("_", "").isalnum()  # as it is in a path
@@ -191,13 +196,29 @@ def test_webhook_saves_a_submission_nobody_recorded(server: QueueServer, ledger:
     with pytest.raises(ProviderBroke):
         obtain(server, ledger, webhook=WEBHOOK)
     base, _, ticket = server.asked["r-1"].webhook.rpartition("/")
-    key = hosted.key_of(ticket)
     assert base == WEBHOOK
-    assert key is not None
-    assert hosted.finished(key, "r-1")
+    assert finished(ticket, "r-1")
     assert isinstance(obtain(server, ledger, webhook=WEBHOOK), np.ndarray)
     assert server.calls == ["submit", "result"]
     assert row().cost_usd == Decimal("0.03")
+
+
+def test_webhook_of_a_dead_request_comes_while_its_follower_is_submitted(
+    server: QueueServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.faults["result"].append(OfModel(500))
+    assert isinstance(obtain(server, ledger, webhook=WEBHOOK), ProviderBroke)
+    dead = server.asked["r-1"].webhook.rpartition("/")[2]
+    record = JobLedger.record
+
+    def late(self: JobLedger, key: str, request_id: str) -> None:
+        finished(dead, "r-1")
+        record(self, key, request_id)
+
+    monkeypatch.setattr(JobLedger, "record", late)
+    assert isinstance(obtain(server, ledger, webhook=WEBHOOK), np.ndarray)
+    assert (row().request_id, row().outcome) == ("r-2", "done")
+    assert (server.calls.count("submit"), row().cost_usd) == (2, Decimal("0.03"))
 
 
 def test_submission_nobody_heard_of_is_counted_twice(server: QueueServer, ledger: Ledger) -> None:

@@ -9,7 +9,15 @@ import pytest
 from django.utils import timezone
 
 from campaign import load, workers
-from campaign.models import Campaign, GenerationJob, HostedRequest, Submission
+from campaign.consent import text_sha256
+from campaign.models import (
+    Campaign,
+    Consent,
+    ConsentText,
+    GenerationJob,
+    HostedRequest,
+    Submission,
+)
 from campaign.router import Load, Spent
 from tests.campaign.test_workers import KLEIN, SCULPT
 
@@ -82,27 +90,43 @@ def test_hosted_usd_of_what_no_endpoint_makes_is_nothing() -> None:
     assert load.hosted_usd(Campaign(engine="hosted", engine_options=options)) == 0
 
 
+def agree(submission: Submission) -> None:
+    """To every word that the campaign says now."""
+    words = submission.campaign.terms
+    ConsentText.objects.create(sha256=text_sha256(words), text=words)
+    Consent.objects.create(submission=submission, version="1", text_sha256=text_sha256(words))
+
+
+def test_scene_is_without_the_hosted_engine_for_whom_it_was_not_told(bare: Submission) -> None:
+    bare.campaign.engine = "klein"
+    agree(bare)
+    bare.campaign.second_engine = "hosted"
+    assert load.scene(bare).policy.engines == ("klein", "sculpt")
+    assert set(load.scene(bare).loads) == {"klein", "sculpt"}
+
+
 def test_scene_counts_what_was_asked_and_what_will_be(bare: Submission) -> None:
     campaign = bare.campaign
     campaign.engine, campaign.budget_usd = "hosted", Decimal(1)
+    agree(bare)
     asked = done(bare, "hosted", 3)
     HostedRequest.objects.create(
         job=asked, key="1-1-0", endpoint="any", cost_usd=Decimal("0.25"), outcome="done"
     )
     one = load.hosted_usd(campaign)
-    assert load.scene(campaign).spent == Spent(Decimal("0.25"), Decimal("0.25"))
+    assert load.scene(bare).spent == Spent(Decimal("0.25"), Decimal("0.25"))
     GenerationJob.objects.create(submission=bare, recipe={}, engine="hosted")
-    scene = load.scene(campaign)
+    scene = load.scene(bare)
     assert scene.spent == Spent(Decimal("0.25") + one, Decimal("0.25") + one)
     assert (scene.loads["hosted"].cost_usd, scene.policy.budget_usd) == (one, Decimal(1))
     assert scene.policy.engines == ("hosted", "sculpt")
 
 
 def test_scene_of_sculpt_alone_asks_for_no_accounts(
-    campaign: Campaign, django_assert_num_queries: Any
+    bare: Submission, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(4):
-        scene = load.scene(campaign)
+        scene = load.scene(bare)
     assert (scene.policy.engines, scene.spent) == (("sculpt",), Spent())
 
 

@@ -102,6 +102,13 @@ def test_purge_after_the_campaigns_days_takes_the_figurine_too(reviewed: Submiss
     assert (reviewed.state, exists(still)) == (S.EXPIRED, [False])
 
 
+def test_submission_tells_screens_the_moment_its_purge_waits_for(reviewed: Submission) -> None:
+    retention.purge(now=reviewed.expires_at - timedelta(seconds=1))
+    assert Submission.objects.get().state == S.REVIEW
+    retention.purge(now=reviewed.expires_at)
+    assert Submission.objects.get().state == S.EXPIRED
+
+
 def test_purge_orphans_deletes_old_files_that_no_row_names(reviewed: Submission) -> None:
     store = storages["private"]
     orphan = store.save("figurines/orphan.jpg", ContentFile(b"half-written"))

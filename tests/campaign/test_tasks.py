@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from campaign import lifecycle, screening, tasks, workers
-from campaign.enums import SubmissionState
-from campaign.models import Campaign, EngineWorker, Submission
+from campaign import leases, lifecycle, screening, tasks, workers
+from campaign.enums import JobOutcome, SubmissionState
+from campaign.models import Campaign, EngineWorker, GenerationJob, HostedRequest, Submission
 from deploy.celery import app
 from tests import shelf
 from tests.campaign.test_workers import KLEIN
@@ -28,7 +30,7 @@ def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     monkeypatch.setattr(
         app, "send_task", lambda name, args, kwargs, **_: rung.append((name, *args))
     )
-    for task in (tasks.screen, tasks.lose_patience, *tasks.BELLS.values()):
+    for task in (tasks.screen, tasks.lose_patience, tasks.let_go, *tasks.BELLS.values()):
         monkeypatch.setattr(
             task,
             "apply_async",
@@ -121,6 +123,26 @@ def test_engine_that_nobody_hears_is_not_rung(
     assert bells == [("campaign.tasks.generate",)]
 
 
+def test_sweep_has_pictures_dropped_that_nobody_waits_for(
+    bare: Submission, bells: list[tuple[Any, ...]]
+) -> None:
+    job = GenerationJob.objects.create(submission=bare, recipe={}, engine="hosted")
+    HostedRequest.objects.create(
+        job=job, key="1", request_id="r-1", endpoint="one", cost_usd=Decimal("0.03")
+    )
+    workers.beat(replace(KLEIN, node="worker-hosted@box", engine="hosted"))
+    tasks.sweep()
+    assert bells == [("campaign.tasks.order",)]
+    leases.close(GenerationJob.objects.all(), outcome=JobOutcome.CANCELLED)
+    bells.clear()
+    tasks.sweep()
+    assert bells == [("campaign.tasks.let_go",)]
+    EngineWorker.objects.all().delete()  # nobody has the key
+    bells.clear()
+    tasks.sweep()
+    assert bells == []
+
+
 def test_sweep_loses_patience_where_its_bell_was_lost(
     painted: Campaign, bells: list[tuple[Any, ...]]
 ) -> None:
@@ -152,6 +174,7 @@ def test_figurines_solids_and_clips_have_queues_of_their_own() -> None:
         "campaign.tasks.generate": {"queue": "generation"},
         "campaign.tasks.paint": {"queue": "gpu"},
         "campaign.tasks.order": {"queue": "hosted"},
+        "campaign.tasks.let_go": {"queue": "hosted"},
         "campaign.tasks.cast": {"queue": "solids"},
         "campaign.tasks.film": {"queue": "clips"},
     }

@@ -115,6 +115,14 @@ def pictures(submission: Submission) -> int:
     return submission.figurines.exclude(still="").count()
 
 
+def put_with_hosted(campaign: Campaign) -> Submission:
+    """Of a campaign that has the hosted engine for its second, as its words say."""
+    campaign.second_engine = "hosted"
+    campaign.save(update_fields=["second_engine"])
+    workers.beat(HOSTED)
+    return shelf.put(campaign, S.QUEUED)
+
+
 def klein_is_away() -> None:
     EngineWorker.objects.filter(engine="klein").delete()
 
@@ -156,6 +164,22 @@ def test_engine_too_slow_for_patience_is_late_from_the_start(painted: Campaign) 
     make("sculpt")
     assert now(submission).state == S.REVIEW
     assert open_jobs(submission) == [(MAIN, "klein")]
+
+
+def test_who_was_never_told_of_the_provider_is_not_sent_there(queued: Submission) -> None:
+    """The crew names the hosted engine when the queue grows: those who wait agreed to less."""
+    campaign = queued.campaign
+    put_with_hosted(campaign)
+    fail(hold("klein"), code="engine_broke")
+    assert open_jobs(queued) == [(STAND_IN, "sculpt")]
+    make("sculpt")
+    klein_is_away()
+    there = now(queued)
+    Campaign.objects.update(rerolls=1)
+    rerolls.ask(there, rerolls.Wish(seen_at=there.state_since_at))
+    assert open_jobs(queued) == [(MAIN, "sculpt")]
+    told = shelf.put(campaign, S.QUEUED)
+    assert open_jobs(told) == [(MAIN, "hosted"), (STAND_IN, "sculpt")]
 
 
 # --- in the workshop --------------------------------------------------------------------------
@@ -367,11 +391,8 @@ def test_erased_stand_in_leaves_no_file(queued: Submission) -> None:
 
 
 # --- failures ---------------------------------------------------------------------------------
-def test_engine_that_fails_gives_way_to_the_second(queued: Submission) -> None:
-    campaign = queued.campaign
-    campaign.second_engine = "hosted"
-    campaign.save()
-    workers.beat(HOSTED)
+def test_engine_that_fails_gives_way_to_the_second(painted: Campaign) -> None:
+    queued = put_with_hosted(painted)
     fail(hold("klein"), code="engine_broke")
     assert open_jobs(queued) == [(STAND_IN, "sculpt"), (MAIN, "hosted")]
     words = "hosted: klein failed (engine_broke), 0 waiting, about 8 s"
@@ -413,11 +434,34 @@ def test_submission_fails_only_where_every_engine_has(
     assert (now(queued).state, now(queued).reason) == (S.FAILED, "too_dark")
 
 
-def test_reroll_that_fails_everywhere_leaves_what_was_there(standing: Submission) -> None:
+def test_reroll_of_a_painted_one_has_no_stand_in_that_would_take_its_place(
+    standing: Submission,
+) -> None:
     make("klein")
     there = now(standing)
     rerolls.ask(there, rerolls.Wish(seen_at=there.state_since_at))
-    fail(hold("sculpt"))
+    assert open_jobs(there) == [(MAIN, "klein")]
+    time_is_up(there)
+    assert (now(there).state, open_jobs(there)) == (S.QUEUED, [(MAIN, "klein")])
+    klein_is_away()
+    upgrades.lose_patience(there.pk)
+    assert (now(there).state, chosen(there), open_jobs(there)) == (
+        *(S.REVIEW, (MAIN, "klein")),
+        [],
+    )
+    assert pictures(there) == 1
+
+
+def test_reroll_of_sculpts_has_a_stand_in(standing: Submission) -> None:
+    there = now(standing)
+    rerolls.ask(there, rerolls.Wish(seen_at=there.state_since_at))
+    assert open_jobs(there) == [(MAIN, "klein"), (STAND_IN, "sculpt")]
+
+
+def test_reroll_that_fails_leaves_what_was_there(standing: Submission) -> None:
+    make("klein")
+    there = now(standing)
+    rerolls.ask(there, rerolls.Wish(seen_at=there.state_since_at))
     fail(hold("klein"), code="out_of_memory")
     assert (now(there).state, chosen(there)) == (S.REVIEW, (MAIN, "klein"))
     assert queries.status(there).sentence != ""
@@ -432,10 +476,9 @@ def test_nobody_waits_for_an_engine_that_is_gone(queued: Submission) -> None:
 
 
 def test_second_engine_is_asked_where_the_first_is_gone_and_sculpt_failed(
-    queued: Submission,
+    painted: Campaign,
 ) -> None:
-    Campaign.objects.update(second_engine="hosted")
-    workers.beat(HOSTED)
+    queued = put_with_hosted(painted)
     lost = hold("klein")
     fail(hold("sculpt"))
     klein_is_away()

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaign import hosted, provider_keys, webhooks
-from campaign.hosted import JobLedger
+from campaign.hosted import JobLedger, Ticket
 from campaign.models import GenerationJob, HostedRequest, Submission
 from campaign.provider_keys import KeyRing
 from tests.figurine.queue_server import QueueServer
@@ -78,6 +78,18 @@ def test_replay_is_harmless(post: Post) -> None:
     first = HostedRequest.objects.get().finished_at
     assert post() == 204
     assert HostedRequest.objects.get().finished_at == first
+
+
+def test_late_call_of_an_earlier_request_changes_nothing(
+    server: QueueServer, post: Post, ledger: JobLedger
+) -> None:
+    earlier = ledger.ticket("1-0")
+    ledger.close("1-0", outcome="provider_broke")
+    ledger.opening("1-0", endpoint="one", cost_usd=0.03)
+    assert post(server.told("r-1", status="ERROR"), ticket=earlier) == 204
+    assert (ledger.find("1-0"), is_finished()) == ("", False)
+    assert post(server.told("r-2")) == 204
+    assert (ledger.find("1-0"), is_finished()) == ("r-2", True)
 
 
 def test_error_rings_too(server: QueueServer, post: Post) -> None:
@@ -220,6 +232,29 @@ def test_keys_that_we_have_outlive_a_fetch_that_fails(
     assert post() == 204
 
 
+def test_keys_that_are_old_are_believed_in_no_more(
+    server: QueueServer, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert post() == 204
+    HostedRequest.objects.update(finished_at=None)
+    for name in ("KEEP_S", "AGAIN_S", "TRUST_S"):
+        monkeypatch.setattr(provider_keys, name, 0.0)
+    server.faults["keys"].append(500)
+    assert post() == 503
+    assert not is_finished()
+
+
+def test_keys_that_drip_are_not_waited_for(
+    server: QueueServer, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_keys, "TIMEOUT_S", 0.2)
+    server.faults["keys"].append("drip")
+    assert post() == 503
+    with pytest.raises(TimeoutError):
+        server.faults["keys"].append("drip")
+        provider_keys.fetch(f"{server.base}/.well-known/jwks.json")
+
+
 @pytest.mark.parametrize(
     "told",
     [
@@ -239,4 +274,4 @@ def test_set_without_a_key_of_ours_is_none(told: Any) -> None:
 
 def test_address_is_the_worker_s_own(ledger: JobLedger) -> None:
     assert reverse("campaign:webhook", args=[ledger.ticket("1-0")]).startswith("/webhooks/fal/")
-    assert hosted.key_of(ledger.ticket("1-0")) == HostedRequest.objects.get().key
+    assert hosted.read(ledger.ticket("1-0")) == Ticket(HostedRequest.objects.get().key, 1)

@@ -79,6 +79,21 @@ def test_model_of_a_campaign_without_a_licence_is_an_error(
 
 
 @pytest.mark.parametrize(
+    ("queue", "found"),
+    [
+        (Workshop.hosted_queue, []),
+        ("http://127.0.0.1:8000", []),
+        ("http://queue.example", ["deploy.E006"]),
+        ("queue.example", ["deploy.E006"]),
+        ("https://", ["deploy.E006"]),
+    ],
+)
+def test_queue_in_the_clear_is_an_error(settings: Settings, queue: str, found: list[str]) -> None:
+    settings.WORKSHOP = Workshop(hosted_queue=queue)
+    assert ids(checks.check_queue()) == found
+
+
+@pytest.mark.parametrize(
     ("asked", "led_to", "found"),
     [
         ("", "", []),

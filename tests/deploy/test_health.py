@@ -16,7 +16,6 @@ from campaign.enums import WorkerState
 from campaign.models import EngineWorker
 from campaign.workers import Vitals
 from deploy import health
-from figurine.engines import Workshop
 
 
 @pytest.fixture(autouse=True)
@@ -64,11 +63,11 @@ def test_readyz_tells_of_engines_and_turns_nobody_away(
     workers.beat(klein)
     assert engines() == (200, {"sculpt": "ok", "klein": "starting"})
     workers.beat(replace(klein, state=WorkerState.READY))
-    monkeypatch.setattr(settings, "WORKSHOP", Workshop(hosted_key="key"))
+    monkeypatch.setattr(settings, "HAS_HOSTED", True)
     assert engines() == (200, {"sculpt": "ok", "klein": "ok", "hosted": "away"})
     # A worker on another machine is known by its beats alone
     monkeypatch.setattr(settings, "GPU_WORKERS", 0)
-    monkeypatch.setattr(settings, "WORKSHOP", Workshop())
+    monkeypatch.setattr(settings, "HAS_HOSTED", False)
     assert engines() == (200, {"sculpt": "ok", "klein": "ok"})
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connection
+from structlog.testing import capture_logs
 
 from campaign import workers
 from campaign.models import EngineWorker
@@ -36,6 +39,10 @@ def beating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Heart]:
 
 def row() -> Seen | None:
     return next(iter(workers.snapshot()), None)
+
+
+def said(lines: Sequence[MutableMapping[str, Any]], event: str) -> bool:
+    return any(line["event"] == event for line in lines)
 
 
 def stands(state: str, tmp_path: Path) -> bool:
@@ -72,8 +79,10 @@ def test_database_away_for_a_while_ends_no_beat(beating: Heart, tmp_path: Path) 
     wait_for(row)
     with connection.schema_editor() as editor:
         editor.alter_db_table(EngineWorker, "campaign_engineworker", "elsewhere")
-    before = pulse.read(beating._file)
     try:
+        with capture_logs() as lines:
+            wait_for(lambda: said(lines, "beat not written this time"))
+        before = pulse.read(beating._file)
         wait_for(lambda: (now := pulse.read(beating._file)) and before and now.at_s > before.at_s)
     finally:
         with connection.schema_editor() as editor:
@@ -86,6 +95,8 @@ def test_pulse_that_cannot_be_written_ends_no_beat(beating: Heart, tmp_path: Pat
     wait_for(beating._file.exists)
     folder = beating._file.parent.rename(tmp_path / "elsewhere")
     last = pulse.read(folder / beating._file.name)
+    with capture_logs() as lines:
+        wait_for(lambda: said(lines, "pulse not written this time"))
     EngineWorker.objects.all().delete()
     wait_for(row)
     folder.rename(beating._file.parent)
@@ -112,3 +123,12 @@ def test_card_of_a_machine_without_one_is_none() -> None:
     if torch.cuda.is_initialized():
         pytest.skip("there is a GPU, and it is in use")
     assert heart._card() == ("", 0)
+
+
+def test_worker_with_threads_tells_how_many_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(celery, "_heart", None)
+    celery.begin_to_beat(SimpleNamespace(hostname="worker-hosted@box", concurrency=4))
+    try:
+        wait_for(lambda: (seen := row()) is not None and seen.batch == 4)
+    finally:
+        celery.stop_beating()

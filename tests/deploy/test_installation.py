@@ -10,7 +10,7 @@ import pytest
 
 from deploy import pulse
 from deploy.exits import ExitCode, StartFailure
-from deploy.installation import Listening, _painters, stop_signals
+from deploy.installation import Listening, _painters, stop_signals, without_key
 from deploy.var_folder import VarFolder, open_var
 
 
@@ -102,6 +102,23 @@ def test_key_in_a_file_asks_for_the_hosted_worker(var: VarFolder, tmp_path: Path
     assert [program.name for program in _painters(asked, var)] == ["worker-hosted"]
     with pytest.raises(StartFailure, match="DIORAMA_FAL_KEY_FILE cannot be read"):
         _painters({"DIORAMA_FAL_KEY_FILE": str(tmp_path / "gone")}, var)
+
+
+@pytest.mark.parametrize("name", ["DIORAMA_FAL_KEY", "DIORAMA_FAL_KEY_FILE"])
+def test_key_is_the_hosted_worker_s_alone(var: VarFolder, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "key"
+    file.write_text("hush")
+    key = str(file) if name.endswith("_FILE") else "hush"
+    asked = {name: key, "DIORAMA_GPU_WORKERS": "1", "PATH": "/bin"}
+    gpu, hosted = _painters(asked, var)
+    assert hosted.environment[name] == key
+    assert name not in gpu.environment
+    assert without_key(asked) == {
+        "DIORAMA_GPU_WORKERS": "1",
+        "PATH": "/bin",
+        "DIORAMA_HOSTED": "1",
+    }
+    assert without_key({"PATH": "/bin", "DIORAMA_FAL_KEY": ""}) == {"PATH": "/bin"}
 
 
 def test_number_of_gpus_that_is_none_is_refused(var: VarFolder) -> None:

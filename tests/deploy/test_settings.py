@@ -154,6 +154,17 @@ def test_webhook_of_settings_is_the_one_that_answers() -> None:
     assert resolve(f"{django_settings.FAL_WEBHOOK_PATH}/ticket").func is webhooks.fal
 
 
+@pytest.mark.parametrize(
+    ("told", "has"), [({}, "False"), ({"FAL_KEY": "hush"}, "True"), ({"HOSTED": "1"}, "True")]
+)
+def test_process_without_the_key_is_told_that_there_is_one(
+    tmp_path: Path, told: dict[str, str], has: str
+) -> None:
+    asked = {f"DIORAMA_{name}": value for name, value in told.items()}
+    done = load("settings.HAS_HOSTED", DIORAMA_VAR=str(tmp_path), DIORAMA_SECRET_KEY="k", **asked)
+    assert done.stdout.strip() == has
+
+
 def test_engines_get_what_the_environment_says_and_the_key_stays_unsaid(tmp_path: Path) -> None:
     done = load(
         "settings.WORKSHOP.hosted_key == 'hush', settings.WORKSHOP",

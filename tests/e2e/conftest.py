@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
@@ -16,6 +18,7 @@ from tests import shelf
 from tests.browser import chromium, film
 from tests.e2e import phone
 from tests.photos import portrait
+from tests.web import web
 
 BASE = "/admin/campaign/submission"
 NAMES = ("MAE", "ELLEN", "GRACE", "MARIE")
@@ -108,3 +111,23 @@ def open_desk(crew_browser: Browser, live_server: LiveServer, moderator: User) -
 @pytest.fixture
 def queue(campaign: Campaign) -> list[Submission]:
     return [shelf.put(campaign, plaque=name) for name in NAMES]
+
+
+# --- a screen -------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def address(django_db_setup: None) -> Iterator[str]:
+    """One web process for all tests of a file that leave it running."""
+    with web() as address:
+        yield address
+
+
+Aside = Callable[..., Any]
+
+
+@pytest.fixture
+def aside() -> Iterator[Aside]:
+    """Calls in a thread of their own: Playwright's loop runs in this one, and async_to_sync, which
+    nudges go through, refuses to run beside it."""
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda call, *args, **words: thread.submit(call, *args, **words).result()
+        thread.submit(lambda: connection.close()).result()  # its own, not this thread's

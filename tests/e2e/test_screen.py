@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from django.db import connection
+from django.contrib.auth.models import User
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from billboard import pairing
+from billboard import codes, pairing
 from billboard.models import Ack, EntryKind, Feed, Play, Screen
 from campaign import queries
 from campaign.models import Campaign, Submission
 from tests.billboard import films
 from tests.billboard.rows import approved, in_review, recall
 from tests.browser import chromium
+from tests.e2e.conftest import Aside
 from tests.stack import free_port, wait_until
 from tests.web import web
 
@@ -36,33 +36,18 @@ SIZES = {
     "ribbon": (3840, 1080),
     "small": (1280, 720),
 }
+USUAL = (960, 540)
+"""As the landscape at half the scale; drawn by software, a screen costs by the pixel."""
 SHOWN_MS = 5000
 """Approval to picture: the measured usual is under a second."""
 BACK_MS = 60_000
 """Longest wait between two tries is 30 s."""
 
 Open = Callable[..., Page]
-Aside = Callable[..., Any]
 
 
 def colour(rgb: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgb)
-
-
-@pytest.fixture(scope="module")
-def address(django_db_setup: None) -> Iterator[str]:
-    """One web process for all tests that leave it running."""
-    with web() as address:
-        yield address
-
-
-@pytest.fixture
-def aside() -> Iterator[Aside]:
-    """Calls in a thread of their own: Playwright's loop runs in this one, and async_to_sync, which
-    nudges go through, refuses to run beside it."""
-    with ThreadPoolExecutor(1) as thread:
-        yield lambda call, *args, **words: thread.submit(call, *args, **words).result()
-        thread.submit(lambda: connection.close()).result()  # its own, not this thread's
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +61,7 @@ def key(campaign: Campaign) -> str:
     campaign.slot_s = 3
     campaign.strapline = "One selfie. A few seconds. You, in plastic, up here."
     campaign.save()
-    return pairing.issue_token(Screen(campaign=campaign, name="Broadway 1"))
+    return pairing.issue_token(Screen(campaign=campaign, name="Broadway 1", drift_px=0))
 
 
 @pytest.fixture
@@ -85,7 +70,7 @@ def open_screen(browser: Browser, address: str) -> Iterator[Open]:
     complaints: list[str] = []
     contexts = []
 
-    def opened(key: str, *, at: str = address, size: tuple[int, int] = (1920, 1080)) -> Page:
+    def opened(key: str, *, at: str = address, size: tuple[int, int] = USUAL) -> Page:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]})
         contexts.append(context)
         page = context.new_page()
@@ -124,6 +109,8 @@ def test_key_in_the_address_pairs_the_browser_and_leaves_the_address(
 ) -> None:
     page = open_screen(key)
     assert page.url == f"{address}/screen/"
+    used = Screen.objects.filter(previous_hash=pairing.hashed(key), is_settled=False)
+    wait_until(used.exists, within_s=10, what="the link's token is replaced")
     page.reload()
     page.wait_for_selector('html[data-socket="open"]')
     expect(page.locator(".stage")).to_contain_text("Diorama Company")
@@ -133,9 +120,11 @@ def test_link_of_another_screen_opened_on_a_screen_makes_it_that_one(
     campaign: Campaign, key: str, open_screen: Open, address: str
 ) -> None:
     page = open_screen(key)
+    page.evaluate("() => localStorage.setItem('diorama.black', 'yes')")  # as the crew wanted it
     other = pairing.issue_token(Screen(campaign=campaign, name="Broadway 2"))
     page.goto(f"{address}/screen/#key={other}")
     expect(page).to_have_title(re.compile("Broadway 2"))
+    assert page.evaluate("() => localStorage.getItem('diorama.black')") is None
     assert page.url == f"{address}/screen/"
 
 
@@ -146,8 +135,37 @@ def test_browser_without_a_key_is_told_what_to_do(
     page.goto(f"{address}/screen/#key=wrong")
     expect(page.locator("[data-part=words]")).to_contain_text("not in use any more")
     page.goto(f"{address}/screen/")
-    expect(page.locator("[data-part=words]")).to_contain_text("not paired yet")
+    expect(page.locator("main")).to_contain_text("not paired yet")
+    wide = {"user_code": "WWWW-WWWW", "qr_svg": "<svg/>", "expires_in": 600, "interval": 5}
+    page.route("**/screen/pair/", lambda route: route.fulfill(json=wide))
+    page.goto(f"{address}/screen/")
+    page.wait_for_selector('[data-code="WWWW-WWWW"]')
+    page.evaluate("() => document.fonts.ready.then(() => 1)")
+    widths = page.locator("[data-part=letters]").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
+    assert widths[0] <= widths[1]
     page.close()
+
+
+def test_browser_without_hands_is_paired_by_the_letters_it_shows(
+    campaign: Campaign, key: str, browser: Browser, address: str, aside: Aside, moderator: User
+) -> None:
+    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    page = context.new_page()
+    page.goto(f"{address}/screen/")
+    page.wait_for_selector(".has-code")
+    code = str(page.locator("[data-part=letters]").get_attribute("aria-label"))
+    page.locator("[data-part=qr]").evaluate("(image) => image.decode()")
+    shown = cv2.cvtColor(settled(page), cv2.COLOR_RGB2BGR)
+    scanned = cv2.QRCodeDetectorAruco().detectAndDecode(shown)[0]
+    assert scanned == f"{address}/admin/billboard/screen/pair/?code={code}"
+    overflowing = "() => document.documentElement.scrollWidth > innerWidth"
+    assert page.evaluate(overflowing) is False
+    row = aside(codes.look_up, code, producer=moderator, address="")
+    assert (row.width_px, row.height_px) == (1920, 1080)
+    aside(codes.confirm, row, Screen.objects.get(), producer=moderator)
+    page.wait_for_selector('html[data-socket="open"]', timeout=10_000)
+    expect(page).to_have_title(re.compile("Broadway 1"))
+    context.close()
 
 
 def test_approved_figurine_is_shown_then_recalled_and_gone(
@@ -166,7 +184,7 @@ def test_approved_figurine_is_shown_then_recalled_and_gone(
     assert page.locator(f'[data-submission="{submission.pk}"]').count() == 0
     down = settled(page)
     wait_until(Ack.objects.filter(entry__kind=EntryKind.REMOVE).exists, within_s=5, what="dark ack")
-    assert count(up, RED) > 40_000
+    assert count(up, RED) > 10_000
     assert count(empty, RED) == count(down, RED) == 0
     assert {play.duration_ms is not None for play in Play.objects.all()} == {True}
 
@@ -178,9 +196,9 @@ def test_hero_stands_more_than_half_as_high_as_the_screen(
     page = open_screen(key)
     on(page, submission)
     pixels = settled(page)
-    away = np.abs(pixels[:, :900].astype(int) - np.array(RED)).max(axis=2)
+    away = np.abs(pixels[:, : USUAL[0] * 15 // 32].astype(int) - np.array(RED)).max(axis=2)
     rows = np.flatnonzero((away < 24).sum(axis=1) > 4)
-    assert (rows[-1] - rows[0]) / 1080 >= 0.55
+    assert (rows[-1] - rows[0]) / USUAL[1] >= 0.55
 
 
 def test_everyone_has_their_turn_and_no_one_twice_in_a_row(
@@ -207,7 +225,7 @@ def test_screen_that_was_away_drops_what_was_recalled_before_it_draws_anything_e
         on(page, gone)
     page.wait_for_selector('html[data-socket="polling"]')
     # The server is away: the screen plays on.
-    assert count(settled(page), RED) > 40_000
+    assert count(settled(page), RED) > 10_000
     aside(recall, gone)
     new = aside(approved, campaign, plaque="NEW", colour=colour(GREEN))
     page.evaluate(
@@ -241,6 +259,39 @@ def test_screen_without_sockets_polls(
     wait_until(Play.objects.exists, within_s=10, what="the play came by post")
     aside(recall, submission)
     on(page, None, within_ms=10_000)
+    context.close()
+
+
+def test_older_server_is_not_asked_what_it_does_not_know(
+    campaign: Campaign, key: str, browser: Browser, address: str
+) -> None:
+    """It would take the question for no frame, and hang up."""
+    context = browser.new_context()
+    page = context.new_page()
+    sockets: list[WebSocketRoute] = []
+    said: list[str] = []
+
+    def opened(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.on_message(lambda text: said.append(json.loads(text)["type"]))
+
+    page.route_web_socket("**/ws/screen/", opened)
+    page.goto(f"{address}/screen/#key={key}")
+
+    def hears(**more: bool) -> list[str]:
+        """What it says to one beat of the server's."""
+        said.clear()
+        look = page.locator("body").get_attribute("data-page")
+        beat = {"type": "beat", "epoch": None, "seq": 0, "at": "2026-11-27T12:00:00Z"}
+        sockets[-1].send(json.dumps({**beat, "page": look, **more}))
+        wait_until(
+            lambda: page.evaluate("1") and "here" in said, within_s=10, what="it answers a beat"
+        )
+        return said
+
+    page.wait_for_selector('html[data-socket="open"]')
+    assert "time" not in hears()
+    assert "time" in hears(watched=False)
     context.close()
 
 
@@ -357,12 +408,12 @@ def test_clip_comes_while_the_picture_is_on_plays_and_goes_with_the_recall(
     page = open_screen(key)
     on(page, mae)
     still = settled(page)
-    assert (count(still, PINK), count(still, GREEN) > 20_000) == (0, True)
+    assert (count(still, PINK), count(still, GREEN) > 5000) == (0, True)
 
     aside(films.store, mae, rgb=PINK)
     moves(page)
     moving = settled(page)
-    assert count(moving, PINK) > 20_000
+    assert count(moving, PINK) > 5000
     assert count(moving, GREEN) < count(still, GREEN) / 4, "the picture is not seen beside it"
     film = page.locator(".film")
     told = film.evaluate("film => [film.muted, film.loop, film.paused, film.currentTime]")
@@ -386,10 +437,6 @@ def test_clip_that_does_not_play_leaves_the_picture(
     mae = aside(approved, campaign, plaque="MAE", colour=colour(GREEN))
     clip = aside(films.store, mae, broken=True)
     page = open_screen(key)
-    asked: list[int] = []
-    page.on(
-        "response", lambda answer: asked.append(answer.status) if "/media/" in answer.url else None
-    )
     page.add_init_script(
         """window.films = 0;
         new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(
@@ -398,11 +445,10 @@ def test_clip_that_does_not_play_leaves_the_picture(
     )
     page.reload()
     on(page, mae)
-    wait_until(lambda: page.evaluate("1") and len(asked) >= 2, within_s=10, what="it is fetched")
     page.wait_for_function("() => window.films > 0")
     page.wait_for_selector(".film", state="detached")
     assert page.locator("[data-moves]").count() == 0
-    assert count(settled(page), GREEN) > 20_000
+    assert count(settled(page), GREEN) > 5000
     assert clip.is_done
 
 

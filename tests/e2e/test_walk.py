@@ -134,6 +134,7 @@ def test_walk_from_selfie_to_billboard_and_off_again(
         ".every(i => i.complete && i.naturalWidth > 0)",
     )
     look(desk, "7-desk")
+    desk.wait_for_selector("body[data-seen]")  # Nobody says yes to what has only just appeared.
     desk.keyboard.press("a")
 
     # 4. It is on the billboard, and it is the stored figurine
@@ -179,6 +180,8 @@ def test_walk_from_selfie_to_billboard_and_off_again(
     phone.wait_for_selector("#status.scene-recalled", timeout=10_000)
     look(phone, "11-recalled")
     assert requests.get(stack.url + cutout, timeout=10).status_code == 200  # their own, still
+    for context in browser.contexts:
+        context.close()
 
 
 def recall(desk: Page) -> None:

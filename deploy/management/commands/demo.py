@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,14 @@ OURS = Q(content_type__app_label__in=("campaign", "billboard"))
 DUTIES = {
     "Moderators": OURS & (Q(codename="review_submission") | Q(codename__startswith="view_")),
     "Operators": OURS
-    & Q(content_type__model__in=("campaign", "entrypoint", "screen"))
-    & ~Q(codename__startswith="delete_"),
+    & (
+        Q(content_type__model__in=("campaign", "entrypoint", "screen", "wall", "booking"))
+        & ~Q(codename__startswith="delete_")
+        | Q(codename__in=("view_play", "view_screencommand", "view_submission"))
+    ),
 }
-"""Groups of the crew and what each may. A laptop's one account is in all of them."""
+"""Groups of the crew and what each may. A laptop's one account is in all of them. Operators choose
+among submissions whom to book; they do not review."""
 
 
 class Command(BaseCommand):
@@ -47,6 +50,7 @@ class Command(BaseCommand):
             campaign=campaign, code="square", defaults={"label": "QR on the square"}
         )
         password = _moderator()
+        _duties()
         screen_url = _screen(campaign)
         self.stdout.write(
             json.dumps(
@@ -69,26 +73,30 @@ def _moderator() -> str | None:
         return None
     password = secrets.token_urlsafe(12)
     _write_private(settings.VAR / "moderator.txt", f"{MODERATOR}\n{password}\n")
-    user = User.objects.create_user(MODERATOR, password=password, is_staff=True)
-    for name, duties in DUTIES.items():
-        group, _ = Group.objects.get_or_create(name=name)
-        group.permissions.set(Permission.objects.filter(duties))
-        user.groups.add(group)
+    User.objects.create_user(MODERATOR, password=password, is_staff=True)
     return password
 
 
+def _duties() -> None:
+    """Give groups what they lack: a newer version may need more. What the crew added stays, and who
+    was taken out of a group stays out."""
+    for name, duties in DUTIES.items():
+        group, is_new = Group.objects.get_or_create(name=name)
+        group.permissions.add(*Permission.objects.filter(duties))
+        if is_new:
+            group.user_set.add(*User.objects.filter(username=MODERATOR))
+
+
 def _screen(campaign: Campaign) -> str:
-    """The address that signs the demo screen in; its secret lives in a file of the owner's."""
+    """Where a browser becomes the demo's screen: by the link of the first start until it was used,
+    by letters ever after."""
+    address = f"{settings.PUBLIC_URL}{reverse('billboard:screen')}"
     file = settings.VAR / "screen.txt"
     token = file.read_text().strip() if file.exists() else ""
-    if pairing.find(token) is None:
-        # A link issued by hand ended ours, and a browser may live by it: this is another screen.
-        taken = set(Screen.objects.filter(campaign=campaign).values_list("name", flat=True))
-        names = (f"Broadway {number}" for number in count(1))
-        name = next(name for name in names if name not in taken)
-        token = pairing.issue_token(Screen(campaign=campaign, name=name))
+    if not Screen.objects.filter(campaign=campaign).exists():
+        token = pairing.issue_token(Screen(campaign=campaign, name="Broadway 1"))
         _write_private(file, token + "\n")
-    return f"{settings.PUBLIC_URL}{reverse('billboard:screen')}#key={token}"
+    return f"{address}#key={token}" if pairing.find(token) else address
 
 
 def _write_private(file: Path, text: str) -> None:

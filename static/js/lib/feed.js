@@ -2,8 +2,10 @@
 
 /**
  * @typedef {{submission: string, figurine: number, seq: number, number: number, plaque: string,
- *   approved_at: string, picture: string, clip: {mp4: string, webm: string} | null}} Item
- *   `seq` is where it was added; a later line of the log may only say that it has a clip now
+ *   approved_at: string, until?: string, picture: string,
+ *   clip: {mp4: string, webm: string} | null}} Item
+ *   `seq` is where it was added; a later line of the log may only say that it has a clip now.
+ *   From `until` on nobody may keep it, whether the server says so or not
  * @typedef {{epoch: string | null, seq: number}} Place
  * @typedef {Place & {type: "snapshot", items: Item[]}} Snapshot
  * @typedef {Place & {type: "changes", after: number,
@@ -24,6 +26,37 @@ export class Feed {
   #removedAt = new Map();
   /** Epochs that are over; a frame of theirs was on the way too long. */
   #pastEpochs = new Set();
+  #now;
+
+  /** @param {{now?: () => number}} [world] `now` is the server's time */
+  constructor({ now = Date.now } = {}) {
+    this.#now = now;
+  }
+
+  /** Goes on from what the device kept. @param {Place} place @param {Item[]} items */
+  restore(place, items) {
+    this.place = place;
+    this.items = new Map(items.map((item) => [item.submission, item]));
+  }
+
+  /** Takes out whose day is over. @returns {string[]} their submissions */
+  expire() {
+    const over = [...this.items.values()].filter((item) => this.#isOver(item));
+    return over.map(({ submission }) => {
+      this.items.delete(submission);
+      return submission;
+    });
+  }
+
+  /** This is no screen any more: all of it goes, and the next frame must be a snapshot.
+   * @returns {string[]} whom it held */
+  forget() {
+    const all = [...this.items.keys()];
+    this.items.clear();
+    this.#enter(null);
+    this.#pastEpochs.clear();
+    return all;
+  }
 
   /**
    * Takes a frame in. `isBehind` asks for a pull: something between was missed.
@@ -77,10 +110,16 @@ export class Feed {
     return { removed, ...put, ...this.#arrive(frame) };
   }
 
-  /** Not if it was removed after it was added. @param {Item} item */
+  /** Not if it was removed after it was added, or its day is over. @param {Item} item */
   #mayShow(item) {
+    if (this.#isOver(item)) return false;
     const removedAt = this.#removedAt.get(item.submission);
     return removedAt === undefined || item.seq > removedAt;
+  }
+
+  /** @param {Item} item */
+  #isOver({ until }) {
+    return until !== undefined && Date.parse(until) <= this.#now();
   }
 
   /** The same showing of the same figurine. @param {Item} item */

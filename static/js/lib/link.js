@@ -8,10 +8,16 @@ const POLL_MS = 5000;
 /** Three heartbeats. */
 const SILENT_MS = 15000;
 const PULL_AGAIN_MS = 4000;
+/** Jittered over its upper half: between one second and thirty. */
+const BACKOFF_FIRST_MS = 2000;
 const BACKOFF_MOST_MS = 30000;
 /** The server hangs up after a hundred frames of any kind a beat (billboard/consumers.py). */
 const ACK_FRAMES_PER_BEAT = 20;
+const BACKOFF = { firstMs: BACKOFF_FIRST_MS, mostMs: BACKOFF_MOST_MS };
 const UNPAIRED = 4401;
+const BAD_FRAME = 4400;
+/** What a post is answered instead. */
+const REFUSED = 400;
 
 /**
  * Speaks billboard/protocol.py. Says `onFrame` what came, over whichever way it came.
@@ -25,6 +31,7 @@ export class Link {
   #onFrame;
   #onState;
   #onUnpaired;
+  #onAway;
   /** @type {WebSocket | null} */
   #socket = null;
   #attempt = 0;
@@ -36,14 +43,27 @@ export class Link {
   #wanted = null;
   /** Frames of acks since the last beat. */
   #told = 0;
+  /** The server hung up on a frame of acks, and a post will tell on which. */
+  #isPosting = false;
 
   /**
    * @param {{socketUrl: string, feedUrl: string, acksUrl: string,
    *   outbox: import("./outbox.js").Outbox, here: () => Place & Record<string, unknown>,
    *   onFrame: (frame: any) => void, onState: (state: "open" | "polling") => void,
-   *   onUnpaired: () => void}} wiring `here` says where and what this screen is
+   *   onUnpaired: () => void, onAway?: () => void}} wiring `here` says where and what this
+   *   screen is; `onAway` is told at every try that finds no server
    */
-  constructor({ socketUrl, feedUrl, acksUrl, outbox, here, onFrame, onState, onUnpaired }) {
+  constructor({
+    socketUrl,
+    feedUrl,
+    acksUrl,
+    outbox,
+    here,
+    onFrame,
+    onState,
+    onUnpaired,
+    onAway = () => {},
+  }) {
     this.#socketUrl = socketUrl;
     this.#feedUrl = feedUrl;
     this.#acksUrl = acksUrl;
@@ -52,6 +72,7 @@ export class Link {
     this.#onFrame = onFrame;
     this.#onState = onState;
     this.#onUnpaired = onUnpaired;
+    this.#onAway = onAway;
   }
 
   connect() {
@@ -64,14 +85,17 @@ export class Link {
       clearTimeout(this.#poll);
       this.#onState("open");
       this.#listen();
-      this.#say({ type: "here", ...this.#here() });
+      this.say({ type: "here", ...this.#here() });
       this.pull();
       this.flush();
     };
     socket.onmessage = ({ data }) => {
+      const frame = parsed(data);
+      // Not our server's: a proxy in between, or a frame cut short.
+      if (!frame) return this.#lost(socket, 0);
       this.#attempt = 0;
       this.#listen();
-      this.#take(JSON.parse(data));
+      this.#take(frame);
     };
     socket.onclose = ({ code }) => this.#lost(socket, code);
   }
@@ -81,16 +105,16 @@ export class Link {
     if (place) this.#wanted = place;
     else if (performance.now() - this.#pulledMs < PULL_AGAIN_MS) return;
     this.#pulledMs = performance.now();
-    this.#say({ type: "pull", ...this.#place() });
+    this.say({ type: "pull", ...this.#place() });
   }
 
   /** Sends what waits in the outbox, after a day offline over many beats. */
   flush() {
-    while (this.#isOpen() && this.#told < ACK_FRAMES_PER_BEAT) {
+    while (this.#isOpen() && !this.#isPosting && this.#told < ACK_FRAMES_PER_BEAT) {
       const frame = this.#outbox.next();
       if (!frame) return;
       this.#told += 1;
-      this.#say(frame);
+      this.say(frame);
     }
   }
 
@@ -98,8 +122,8 @@ export class Link {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
-  /** @param {object} frame */
-  #say(frame) {
+  /** By socket, or not at all. @param {object} frame */
+  say(frame) {
     if (this.#isOpen()) this.#socket?.send(JSON.stringify(frame));
   }
 
@@ -119,9 +143,10 @@ export class Link {
     if (frame.type === "snapshot") this.#wanted = null;
     this.#onFrame(frame);
     if (frame.type === "beat") {
-      this.#say({ type: "here", ...this.#here() });
+      this.say({ type: "here", ...this.#here() });
       this.#told = 0;
-      this.flush();
+      if (this.#isPosting) this.#tellByHttp().catch(() => {});
+      else this.flush();
     }
   }
 
@@ -140,11 +165,12 @@ export class Link {
     clearTimeout(this.#silence);
     socket.close();
     this.#outbox.takeBack();
+    if (code === BAD_FRAME) this.#isPosting = true;
     if (code === UNPAIRED) this.#onUnpaired();
     this.#onState("polling");
     clearTimeout(this.#poll);
     this.#pollNow();
-    setTimeout(() => this.connect(), backoffMs(this.#attempt, { mostMs: BACKOFF_MOST_MS }));
+    setTimeout(() => this.connect(), backoffMs(this.#attempt, BACKOFF));
     this.#attempt += 1;
   }
 
@@ -154,6 +180,7 @@ export class Link {
       await this.#tellByHttp();
     } catch {
       // No network. The next poll tries again; what is on the screen plays on.
+      this.#onAway();
     }
     if (!this.#isOpen()) this.#poll = setTimeout(() => this.#pollNow(), POLL_MS);
   }
@@ -164,6 +191,7 @@ export class Link {
     const signal = AbortSignal.timeout(POLL_MS);
     const response = await fetch(`${this.#feedUrl}?${query}`, { cache: "no-store", signal });
     if (response.ok) this.#take(await response.json());
+    else if (response.status >= 500) this.#onAway();
     // A proxy's 403 says nothing about this screen.
     else if (response.status === 403 && (await response.json()).code === "unpaired") {
       this.#onUnpaired();
@@ -171,15 +199,21 @@ export class Link {
   }
 
   async #tellByHttp() {
-    await this.#post({ type: "here", ...this.#here() });
+    const heard = await this.#post({ type: "here", ...this.#here() });
+    // What the crew wants; a server of yesterday answers with nothing. A socket that opened meanwhile
+    // says so first of all, and of two answers that crossed only that one is known to be the later.
+    const frame = parsed(await heard.text());
+    if (heard.ok && frame?.type === "orders" && !this.#isOpen()) this.#take(frame);
     for (let told = 0; told < ACK_FRAMES_PER_BEAT; told += 1) {
       const frame = this.#outbox.next();
       if (!frame) break;
       const response = await this.#post(frame);
+      if (response.status === REFUSED) this.#outbox.refuse(frame.n);
       if (!response.ok) break;
       this.#outbox.confirm(frame.n);
     }
     this.#outbox.takeBack();
+    if (this.#outbox.length === 0) this.#isPosting = false;
   }
 
   /** @param {object} frame */
@@ -190,5 +224,15 @@ export class Link {
       body: JSON.stringify(frame),
       signal: AbortSignal.timeout(POLL_MS),
     });
+  }
+}
+
+/** @param {unknown} data @returns {Record<string, any> | null} */
+function parsed(data) {
+  try {
+    const frame = JSON.parse(String(data));
+    return typeof frame === "object" ? frame : null;
+  } catch {
+    return null;
   }
 }

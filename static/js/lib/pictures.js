@@ -1,9 +1,14 @@
-// Pictures and clips of the feed, in memory only: a removal leaves nothing behind.
+// Pictures and clips of the feed: in memory what is on soon, on the device what its shelf has room
+// for (shelf.js), and never under an address: a removal leaves nothing behind.
 
 /**
  * @typedef {import("./feed.js").Item} Item
  * @typedef {{url: string, bytes: number, aspect: number, solid: import("./bounds.js").Box}} Picture
  *   `url` is a blob's: it needs no network and outlives the signed address.
+ * @typedef {{has: (item: Item) => boolean,
+ *   read: (item: Item) => Promise<{blob: Blob, measured: any} | null>,
+ *   keep: (item: Item, blob: Blob, measured: object) => Promise<void>,
+ *   spoil: (item: Item) => Promise<void>}} Drawer
  */
 
 /** About 0.3 MB each; the decoded ones on the screen are five. */
@@ -12,6 +17,14 @@ const MOST = 96;
 const LOAD_MS = 8000;
 
 export class PictureGone extends Error {}
+
+/** @type {Drawer} */
+const NO_DRAWER = {
+  has: () => false,
+  read: async () => null,
+  keep: async () => {},
+  spoil: async () => {},
+};
 
 /**
  * Fetches each picture once and keeps the ones used last.
@@ -27,11 +40,14 @@ export class Pictures {
   #most;
   #mostBytes;
   #loadMs;
+  #drawer;
 
   /**
    * @param {{fetch: typeof fetch, measure: (blob: Blob) => Promise<Omit<Kept, "url" | "bytes">>,
-   *   address?: (item: Item) => string, most?: number, mostBytes?: number, loadMs?: number}} world
-   *   `address` says which of an item's files is meant; `most` and `mostBytes` how many are kept
+   *   address?: (item: Item) => string, most?: number, mostBytes?: number, loadMs?: number,
+   *   drawer?: Drawer}} world
+   *   `address` says which of an item's files is meant; `most` and `mostBytes` how many are kept in
+   *   memory; `drawer` keeps them on the device
    */
   constructor({
     fetch,
@@ -40,6 +56,7 @@ export class Pictures {
     most = MOST,
     mostBytes = Infinity,
     loadMs = LOAD_MS,
+    drawer = NO_DRAWER,
   }) {
     this.#fetch = fetch;
     this.#measure = measure;
@@ -47,6 +64,7 @@ export class Pictures {
     this.#most = most;
     this.#mostBytes = mostBytes;
     this.#loadMs = loadMs;
+    this.#drawer = drawer;
   }
 
   /**
@@ -77,13 +95,24 @@ export class Pictures {
     }
   }
 
-  /** Whether it can be shown without waiting. @param {Item} item */
+  /** Whether it can be shown without a network. @param {Item} item */
   isThere(item) {
     const entry = this.#held.get(item.submission);
-    return entry?.seq === item.seq && entry.isThere;
+    return (entry?.seq === item.seq && entry.isThere) || this.#drawer.has(item);
   }
 
-  /** Forgets a picture, under way or held. @param {string} submission */
+  /** Puts it on the device for later, without holding it. Rejects as `get` does. @param {Item} item */
+  async stock(item) {
+    if (!this.#drawer.has(item)) await this.#download(item, AbortSignal.timeout(this.#loadMs));
+  }
+
+  /** What was kept of it cannot be drawn: it is fetched anew. @param {Item} item */
+  spoil(item) {
+    this.drop(item.submission);
+    if (this.#drawer.has(item)) this.#drawer.spoil(item);
+  }
+
+  /** Lets a picture go from memory, under way or held. @param {string} submission */
   drop(submission) {
     const entry = this.#held.get(submission);
     if (!entry) return;
@@ -114,12 +143,21 @@ export class Pictures {
   /** @param {Item} item @param {AbortSignal} dropped @returns {Promise<Kept>} */
   async #load(item, dropped) {
     const signal = AbortSignal.any([dropped, AbortSignal.timeout(this.#loadMs)]);
+    const kept = await this.#drawer.read(item);
+    const { blob, measured } = kept ?? (await this.#download(item, signal));
+    signal.throwIfAborted();
+    return /** @type {Kept} */ ({ url: URL.createObjectURL(blob), bytes: blob.size, ...measured });
+  }
+
+  /** @param {Item} item @param {AbortSignal} signal */
+  async #download(item, signal) {
     // no-store: what is recalled must not lie in the browser's cache either.
     const response = await this.#fetch(this.#address(item), { cache: "no-store", signal });
     if (!response.ok) throw new PictureGone(item.submission);
     const blob = await response.blob();
     const measured = await this.#measure(blob);
     signal.throwIfAborted();
-    return /** @type {Kept} */ ({ url: URL.createObjectURL(blob), bytes: blob.size, ...measured });
+    this.#drawer.keep(item, blob, measured);
+    return { blob, measured };
   }
 }

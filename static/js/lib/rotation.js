@@ -6,7 +6,7 @@
  */
 
 /** A repeat may give way to somebody new once its own entrance is over. */
-const ENTRANCE_MS = 1000;
+export const ENTRANCE_MS = 1000;
 
 /**
  * All that may follow, best first: whoever was never shown, newest first; then whoever has waited

@@ -59,6 +59,14 @@ function arrive() {
 function move(status) {
   const plastic = main().querySelector(".recruit-plastic");
   if (plastic instanceof HTMLElement) plastic.style.setProperty("--percent", String(status.percent));
+  const showing = main().querySelector("#next-showing");
+  if (showing instanceof HTMLElement) {
+    const { next_screen: screen, next_at } = status;
+    const time = new Date(next_at).toLocaleTimeString([], { hour: "numeric", minute: "2-digit" });
+    showing.hidden = !next_at;
+    showing.dataset.at = next_at;
+    showing.textContent = next_at ? filled(String(showing.dataset.words), { screen, time }) : "";
+  }
   const line = main().querySelector("#progress-line");
   if (!(line instanceof HTMLElement)) return;
   const { queued = "", next = "", moulding = "" } = line.dataset;

@@ -1,57 +1,122 @@
-// Entry of the screen: wires the feed, the way to the server and the stage.
+// Entry of the screen: wires the feed, the way to the server, the stage, and what the device keeps.
 
 import { solidBox } from "../lib/bounds.js";
+import { Clock } from "../lib/clock.js";
 import { Feed } from "../lib/feed.js";
 import { Link } from "../lib/link.js";
+import { forgetOrders, Orders, Refused } from "../lib/orders.js";
 import { Outbox } from "../lib/outbox.js";
 import { Pictures } from "../lib/pictures.js";
+import { isShellKept, keepShell, wipeShell } from "../lib/shell.js";
+import { Shelf } from "../lib/shelf.js";
+import { Spool } from "../lib/spool.js";
+import { Stock } from "../lib/stock.js";
+import { keepToken } from "../lib/token.js";
+import { Films } from "./films.js";
+import { Glances } from "./glances.js";
+import { identify } from "./identify.js";
 import { Player } from "./player.js";
 import { Renewal } from "./renewal.js";
+import { painted } from "./showings.js";
 import { Stage } from "./stage.js";
+import { megabytes, watchOver } from "./watchdogs.js";
 
 const MEASURE_PX = 128;
 /** A few megabytes each. A rotation comes by all of them: fewer than it has are none at its turn. */
 const CLIPS_MOST_BYTES = 256 * 2 ** 20;
 const CLIP_LOAD_MS = 30_000;
 const FRESH_EVERY_MS = 60_000;
+/** What the play that is on loses at most when the browser is killed. */
+const NOTE_EVERY_MS = 2000;
+const EXPIRE_EVERY_MS = 10_000;
+const STOCK_EVERY_MS = 30_000;
+const CLOCK = "diorama.clock";
 
 const root = document.documentElement;
-const { slotS, version, page, socket, feedUrl, acksUrl } = document.body.dataset;
+const { slotS, version, page, socket, screen: owner = "" } = document.body.dataset;
+const { feedUrl, acksUrl, workerUrl, renewUrl, capturesUrl } = document.body.dataset;
 
 /** @type {"mp4" | "webm"} */
 const playable = document.createElement("video").canPlayType('video/mp4; codecs="avc1.640028"') ? "mp4" : "webm";
 
-const feed = new Feed();
-const outbox = new Outbox();
+const clock = new Clock({ known: clockKnown() });
+const [shelf, spool] = await Promise.all([Shelf.open({ owner }), Spool.open({ owner })]);
+const feed = new Feed({ now: () => clock.now() });
+const outbox = new Outbox({ store: spool });
 const renewal = new Renewal({
   fetch: (...request) => fetch(...request),
   reload: () => location.reload(),
   storage: sessionStorage,
+  isShellKept,
 });
-let clockAheadMs = 0;
+const glances = new Glances(capturesUrl);
 let askedFreshMs = -FRESH_EVERY_MS;
 
+const drawers = { picture: shelf.drawer("picture"), clip: shelf.drawer("clip") };
+const pictures = new Pictures({
+  fetch: (...request) => fetch(...request),
+  measure,
+  drawer: drawers.picture,
+});
+const clips = new Pictures({
+  fetch: (...request) => fetch(...request),
+  measure: async () => ({}),
+  address: ({ clip }) => (clip ? clip[playable] : ""),
+  most: Infinity,
+  mostBytes: CLIPS_MOST_BYTES,
+  loadMs: CLIP_LOAD_MS,
+  drawer: drawers.clip,
+});
+const stock = new Stock({
+  sources: [
+    { wants: (item) => drawers.picture.lacks(item), stock: (item) => pictures.stock(item) },
+    {
+      wants: (item) => item.clip !== null && drawers.clip.lacks(item),
+      stock: (item) => clips.stock(item),
+    },
+  ],
+  hasRoom: () => shelf.hasRoom && root.dataset.socket === "open",
+});
+
+const orders = new Orders({
+  now: () => clock.now(),
+  storage: localStorage,
+  apply: (state) => {
+    stage.obey(state);
+    player.obey(state);
+  },
+  painted,
+  deeds: { identify: ({ value }) => identify(value), reload, capture },
+  tell: (ack) => {
+    outbox.add(ack);
+    link.flush();
+  },
+});
+
+const stage = new Stage();
 const player = new Player({
   feed,
-  pictures: new Pictures({ fetch: (...request) => fetch(...request), measure }),
-  clips: new Pictures({
-    fetch: (...request) => fetch(...request),
-    measure: async () => ({}),
-    address: ({ clip }) => (clip ? clip[playable] : ""),
-    most: Infinity,
-    mostBytes: CLIPS_MOST_BYTES,
-    loadMs: CLIP_LOAD_MS,
-  }),
-  stage: new Stage(),
+  pictures,
+  clips,
+  stage,
   slotMs: Number(slotS) * 1000,
-  now: () => Date.now() + clockAheadMs,
+  now: () => clock.now(),
   ack: (ack) => {
     outbox.add(ack);
     link.flush();
     tellTests();
   },
   onMissing: askFresh,
+  forget: (submissions) => shelf.forget(submissions),
+  onShown: (submission, isFirst) => {
+    // Before a reload too: the server would refuse a second picture of everybody.
+    glances.shown(submission, isFirst && !shelf.wasShown(submission));
+    shelf.shown(submission);
+    note(); // A page that ends within its first seconds has shown somebody too.
+  },
 });
+
+const films = new Films({ now: () => clock.now(), onRest: (isOn) => player.rest(isOn) });
 
 const link = new Link({
   socketUrl: new URL(socket ?? "", location.href.replace(/^http/, "ws")).href,
@@ -63,28 +128,107 @@ const link = new Link({
     version: version ?? "",
     width_px: Math.round(innerWidth * devicePixelRatio),
     height_px: Math.round(innerHeight * devicePixelRatio),
+    ...vitals(),
   }),
   onFrame,
   onState: (state) => {
     if (state === "open") player.hold();
     root.dataset.socket = state;
   },
-  // The page for screens without a key says what to do, and comes back by itself.
-  onUnpaired: () => renewal.forUnpaired(),
+  onUnpaired,
+  onAway: () => player.release(),
 });
+
+// In the same breath as the stage was made: dark or black from the first frame on.
+orders.restore();
 
 /** @param {any} frame */
 function onFrame(frame) {
+  if (frame.type === "time") {
+    if (clock.answer(frame)) link.say(clock.ask());
+    return;
+  }
+  const plan = frame.type === "plan" ? frame : frame.plan;
+  // First of all: by a clock that is ahead, everyone told of would be over.
+  clock.hear(frame.at);
+  glances.hear(frame);
   if (frame.type === "beat") {
-    clockAheadMs = Date.parse(frame.at) - Date.now();
+    // An older server would take the question for no frame, and hang up; one that says whether the
+    // crew looks knows it.
+    if ("watched" in frame) link.say(clock.ask());
     if (frame.page !== page) renewal.forNewLook();
     if (feed.isBehind(frame)) link.pull();
   } else if (frame.type === "snapshot" || frame.type === "changes") {
     const news = feed.apply(frame);
     player.take(news);
+    glances.removed(news.removed);
+    // After the removals, which the player has the shelf forget: the place never tells of more.
+    const isWhole = frame.type === "snapshot";
+    shelf.follow(feed.place, isWhole ? [...feed.items.values()] : [...news.added, ...news.moving]);
     if (news.isBehind) link.pull();
+    fillShelf();
+  } else if (frame.type === "orders") {
+    orders.take(frame);
   }
+  if (plan) player.follow(plan);
   tellTests();
+}
+
+/** The server's word that this is no screen of its own: nothing of anybody stays here. The page for
+ * screens without a key says what to do, and comes back by itself. */
+function onUnpaired() {
+  player.drop(feed.forget());
+  shelf.wipe();
+  wipeShell().catch(() => {});
+  orders.forget();
+  tellTests();
+  renewal.forUnpaired();
+}
+
+/** How this screen is (billboard/protocol.py, Vitals). */
+function vitals() {
+  const { items, bytes, quotaBytes } = shelf.held;
+  return {
+    ...watch.vitals(),
+    kept_items: items,
+    kept_mb: megabytes(bytes),
+    quota_mb: megabytes(quotaBytes),
+    clock_off_ms: -Math.round(clock.known.aheadMs),
+  };
+}
+
+/** As the crew asks. */
+async function reload() {
+  if (!(await renewal.forOrder())) throw new Refused("the server does not answer");
+}
+
+/** As the crew asks. */
+async function capture() {
+  const why = await glances.ask();
+  if (why) throw new Refused(why);
+}
+
+function fillShelf() {
+  stock.fill(() => [...feed.items.values()]);
+}
+
+/** Unread: whatever lies there. @returns {unknown} */
+function clockKnown() {
+  try {
+    return JSON.parse(localStorage.getItem(CLOCK) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+/** Notes what is on and what time it is, for a start after a power cut. */
+function note() {
+  if (watch.isDrawing()) spool.note(player.plays);
+  try {
+    localStorage.setItem(CLOCK, JSON.stringify(clock.known));
+  } catch {
+    // Full or forbidden: the device's own clock will have to do.
+  }
 }
 
 /** A pairing link opened on a screen makes it the link's. The unpaired page does the same. */
@@ -98,7 +242,11 @@ async function pairAnew() {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ key }),
   });
-  if (response.ok) location.reload();
+  if (!response.ok) return;
+  forgetOrders(localStorage);
+  // What is kept is the page of the screen that this was: a slow server would bring it up again.
+  await wipeShell().catch(() => {});
+  location.reload();
 }
 
 /** Addresses of pictures live an hour or two; a snapshot brings new ones. */
@@ -114,6 +262,7 @@ function tellTests() {
   root.dataset.seq = String(feed.place.seq);
   root.dataset.hero = player.hero ?? "";
   root.dataset.items = String(feed.items.size);
+  root.dataset.clockWithinMs = clock.withinMs?.toFixed(1) ?? "";
 }
 
 /** @param {Blob} blob */
@@ -136,10 +285,39 @@ async function stayAwake() {
   lock?.addEventListener("release", stayAwake);
 }
 
+/** Goes on where the device was: plays that were not told, and figurines once nothing speaks against
+ * them. */
+async function takeUp() {
+  const { entries, endings } = await spool.load();
+  outbox.restore(entries);
+  orders.resume();
+  endings.forEach((ending) => outbox.add(ending));
+  const { place, items } = await shelf.load(clock.now());
+  if (place) feed.restore(place, items);
+  // What was kept is not all there is, and its addresses are old: begins with a snapshot.
+  link.pull({ epoch: null, seq: 0 });
+}
+
 document.addEventListener("visibilitychange", stayAwake);
 stayAwake();
 root.dataset.socket = "polling";
+await takeUp();
+player.restore();
+const watch = watchOver({
+  renew: (why) => renewal.forHealth(why),
+  isQuiet: () => player.isQuiet,
+});
 tellTests();
 link.connect();
+setInterval(note, NOTE_EVERY_MS);
+setInterval(() => {
+  const over = feed.expire();
+  player.drop(over);
+  glances.removed(over);
+  tellTests();
+}, EXPIRE_EVERY_MS);
+setInterval(fillShelf, STOCK_EVERY_MS);
+if (workerUrl) keepShell(workerUrl);
+if (renewUrl) keepToken(renewUrl);
 addEventListener("hashchange", () => pairAnew().catch(() => {}));
 pairAnew().catch(() => {});

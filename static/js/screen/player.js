@@ -1,102 +1,219 @@
-// What is played when: the feed, the rotation and the stage brought together.
+// Plays: the feed, whose turn it is, and the stage brought together.
 
+import { riders } from "../lib/belt.js";
 import { PictureGone } from "../lib/pictures.js";
-import { givesWay, mostRecent, ranking } from "../lib/rotation.js";
+import { mostRecent, ranking } from "../lib/rotation.js";
+import { Cards, isOnPage, Late } from "./cards.js";
+import { frameAt, painted, Showings } from "./showings.js";
+import { AGAIN_MS, Turns } from "./turns.js";
 
-/**
- * @typedef {import("../lib/feed.js").Item} Item
- * @typedef {import("../lib/rotation.js").Shown} Shown
- * @typedef {{item: Item, playId: string, startedMs: number, isRepeat: boolean}} Current
- */
+/** @typedef {import("../lib/feed.js").Item} Item */
 
-const SHELF_PLACES = 3;
 /** Pictures loaded ahead: a big campaign's others come when their turn does. */
 const AHEAD = 8;
-/** How long a picture that would not load is left out. */
-const SKIP_MS = 20_000;
-/** How long a change waits for a picture before it takes one that is there. */
-const PATIENCE_MS = 2000;
-/** Until the next try when no picture could be had. */
-const AGAIN_MS = 2000;
 /** On coming back, how long to wait for what was missed before the next change of picture. */
 const HOLD_MS = 3000;
+/** The same at a cold start, where what the device kept may have been recalled meanwhile. It ends
+ * with the server's answer, or as soon as it is known that there is none. */
+const COLD_HOLD_MS = 10_000;
 
 export class Player {
   #feed;
   #pictures;
   #clips;
   #stage;
-  #slotMs;
   #ack;
   #now;
   #onMissing;
-  /** @type {Current | null} */
-  #current = null;
-  /** @type {Map<string, Shown>} */
-  #history = new Map();
-  /** @type {Map<string, number>} until when, by address: a fresh one is worth a try at once */
-  #skipped = new Map();
+  #forget;
+  #onShown;
+  #layout;
+  #cards;
+  #on;
+  #turns;
   #slot = 0;
   /** Counts the changes of mind: what was prepared for an older one is not shown. */
   #turn = 0;
   #shelfTurn = 0;
   #heldUntilMs = 0;
+  /** How many places the plan asks for. */
+  #divideInto = 1;
+  #isResting = false;
 
   /**
    * @param {{feed: import("../lib/feed.js").Feed, pictures: import("../lib/pictures.js").Pictures,
    *   clips: import("../lib/pictures.js").Pictures<{url: string, bytes: number}>,
    *   stage: import("./stage.js").Stage, slotMs: number, ack: (ack: any) => void,
-   *   now: () => number, onMissing: () => void}} wiring `now` is the server's time;
-   *   `onMissing` asks for fresh addresses
+   *   now: () => number, onMissing: () => void,
+   *   forget?: (submissions: string[]) => Promise<void>,
+   *   onShown?: (submission: string, isFirst: boolean) => void}} wiring `now` is the server's time; `onMissing` asks
+   *   for fresh addresses; `forget` resolves when the device keeps nothing of them
    */
-  constructor({ feed, pictures, clips, stage, slotMs, ack, now, onMissing }) {
+  constructor({
+    feed,
+    pictures,
+    clips,
+    stage,
+    slotMs,
+    ack,
+    now,
+    onMissing,
+    forget = async () => {},
+    onShown = () => {},
+  }) {
     this.#feed = feed;
     this.#pictures = pictures;
     this.#clips = clips;
     this.#stage = stage;
-    this.#slotMs = slotMs;
     this.#ack = ack;
     this.#now = now;
     this.#onMissing = onMissing;
+    this.#forget = forget;
+    this.#onShown = onShown;
+    this.#layout = stage.layout;
+    this.#cards = new Cards({ pictures, stage });
+    this.#on = new Showings({
+      ack,
+      now,
+      layout: stage.layout,
+      sees: (place) => stage.sees?.(place) ?? true,
+    });
+    this.#turns = new Turns({ feed, on: this.#on, slotMs, now });
+    stage.onLayout = (layout) => this.#use(layout);
   }
 
-  /** The submission that is on, or null. */
+  /** The submission that is on, in the first place where there are several, or null. */
   get hero() {
-    return this.#current?.item.submission ?? null;
+    return this.#on.hero;
+  }
+
+  /** @param {import("../lib/layouts.js").Layout} layout */
+  #use(layout) {
+    this.#on.use(layout);
+    this.#layout = layout;
+    this.#turns.replace();
+    this.#cards.clear();
+    this.#advance();
+    this.#layShelf();
+  }
+
+  /**
+   * Paused, whoever is on stays, and whoever is taken down leaves their box empty. Black, all stay
+   * beneath, and what nobody sees is no play.
+   * @param {{isPaused: boolean, isBlanked: boolean}} still
+   */
+  obey({ isPaused, isBlanked }) {
+    const was = { isPaused: this.#turns.isPaused, isBlanked: this.#turns.isBlanked };
+    if (isPaused === was.isPaused && isBlanked === was.isBlanked) return;
+    if (isBlanked && !was.isBlanked) this.#on.hide();
+    this.#turns.obey({ isPaused, isBlanked });
+    if (!isPaused) this.#stage.divide(this.#divideInto);
+    if (was.isBlanked && !isBlanked) this.#seeAgain();
+    this.#advance();
+    this.#layShelf();
+  }
+
+  /** Whoever stands there is on anew. */
+  #seeAgain() {
+    for (const place of this.#on.oldestFirst) {
+      const on = this.#on.at(place);
+      if (on) this.#start(on.item, place);
+    }
   }
 
   /** The way to the server is open again: change nothing until what was missed is known. */
   hold() {
-    this.#heldUntilMs = performance.now() + HOLD_MS;
+    this.#heldUntilMs = Math.max(this.#heldUntilMs, performance.now() + HOLD_MS);
+  }
+
+  /** The feed holds what the device kept: draws nothing of it until the server has spoken. */
+  restore() {
+    this.#heldUntilMs = performance.now() + COLD_HOLD_MS;
+    this.#advance();
+  }
+
+  /** There is no server to wait for. */
+  release() {
+    this.#heldUntilMs = 0;
+    if (this.#on.empty !== -1) this.#advance();
+  }
+
+  /** The device drops frames, and figurines stand still for a while; or it is over.
+   * @param {boolean} isResting */
+  rest(isResting) {
+    this.#isResting = isResting;
+    if (isResting) this.#stage.still();
+    else this.#on.items.forEach((item) => this.#animate(item));
+  }
+
+  /** Whether nobody's first showing would be cut short. */
+  get isQuiet() {
+    return this.#on.isQuiet && !this.#turns.isPaused;
+  }
+
+  /** The plays that are on, as if they ended now. */
+  get plays() {
+    return this.#on.plays;
   }
 
   /** Removals first, in the same task: no frame is drawn between. @param {import("../lib/feed.js").News} news */
   take({ removed, added, moving }) {
     this.#heldUntilMs = 0;
-    removed.forEach((submission) => this.#remove(submission));
-    if (removed.length > 0) afterPaint(() => this.#tellDark(removed));
-    const isNew = added.some((item) => !this.#history.has(item.submission));
-    if (this.#current === null || (isNew && givesWay(this.#current, performance.now()))) {
-      this.#advance();
-    }
+    this.#takeDown(removed).then(() => this.#tellDark(removed));
+    this.#stage.tally(this.#feed.items.size);
+    if (this.#turns.due() !== -1) this.#advance();
+    else if (this.#on.places > 1) this.#schedule();
     if (removed.length > 0 || added.length > 0) this.#layShelf();
-    const on = moving.find(({ submission }) => submission === this.hero);
-    if (on) this.#animate(on);
+    moving.filter(({ submission }) => this.#on.placeOf(submission) !== -1).forEach((on) => this.#animate(on));
     // Last: what is on next comes through the wire before what may be on later.
-    const soon = ranking(added, this.#history, this.hero).slice(0, AHEAD);
+    const soon = ranking(added, this.#on.history, this.hero).slice(0, AHEAD);
     soon.forEach((item) => this.#prefetch(item));
+  }
+
+  /** Their day is over, or this is no screen any more: the server knows. @param {string[]} submissions */
+  drop(submissions) {
+    if (submissions.length === 0) return;
+    this.#takeDown(submissions);
+    if (this.#on.empty !== -1) this.#advance();
+    this.#layShelf();
+  }
+
+  /** Resolves when nothing of them is drawn and nothing of them is kept.
+   * @param {string[]} submissions */
+  async #takeDown(submissions) {
+    // Begun first: whatever goes wrong with what is drawn, nothing of them is kept.
+    const forgotten = submissions.length > 0 ? this.#forget(submissions) : null;
+    submissions.forEach((submission) => this.#remove(submission));
+    if (forgotten) await Promise.all([painted(), forgotten]);
+  }
+
+  /** The server's plan: who is next, until it runs out. @param {import("../lib/plan.js").PlanFrame} frame */
+  follow(frame) {
+    this.#turns.follow(frame);
+    this.#divideInto = frame.places;
+    if (!this.#turns.isPaused) this.#stage.divide(frame.places);
+    if (this.#turns.due() !== -1) {
+      this.#advance();
+      return;
+    }
+    this.#schedule();
+    this.#prefetchNext();
+  }
+
+  /** Waits for the frame in which the plan has somebody begin. @param {Item} item @param {number} place */
+  async #moment(item, place) {
+    const atMs = this.#turns.slotAtMs(item, place);
+    if (atMs !== null && atMs > this.#now()) await frameAt(atMs, this.#now);
   }
 
   /** @param {string} submission */
   #remove(submission) {
+    this.#turns.vacate(submission);
     this.#stage.remove(submission);
+    this.#cards.forget(submission);
     this.#pictures.drop(submission);
     this.#clips.drop(submission);
-    this.#history.delete(submission);
-    if (this.hero === submission) {
-      this.#end();
-      this.#current = null;
-    }
+    this.#on.forget(submission);
   }
 
   /** @param {string[]} submissions */
@@ -128,52 +245,70 @@ export class Player {
       this.#slot = setTimeout(() => this.#advance(), wait);
       return;
     }
-    const ranked = ranking(this.#playable(), this.#history, this.hero);
-    const isThere = (/** @type {Item} */ item) => this.#pictures.isThere(item);
+    const place = this.#turns.due();
+    if (place === -1) {
+      this.#schedule();
+      return;
+    }
+    const on = this.#on.at(place);
+    const current = on?.item.submission ?? null;
+    const ranked = this.#turns.ranked(place);
+    const isThere = (/** @type {Item} */ item) => this.#cards.isThere(item);
     // With nobody on, whoever is there goes up at once.
-    let isHasty = this.#current === null && ranked.some(isThere);
+    let isHasty = on === null && ranked.some(isThere);
     for (const item of ranked) {
-      if (item.submission === this.hero) {
-        this.#start(item); // Alone: stays up, and a new play begins.
+      if (!this.#isWanted(item)) continue; // Taken down while another's picture was waited for.
+      if (item.submission === current) {
+        if (this.#turns.goesOn(place)) {
+          this.#schedule();
+          return;
+        }
+        await this.#moment(item, place);
+        if (turn !== this.#turn || !this.#isWanted(item)) return;
+        this.#start(item, place); // Nobody else: stays up, and a new play begins.
         return;
       }
       if (isHasty && !isThere(item)) continue;
-      if (await this.#swapTo(item, turn)) return;
+      if (await this.#swapTo(item, place, turn)) return;
       if (turn !== this.#turn) return;
       isHasty = true;
     }
     this.#slot = setTimeout(() => this.#advance(), AGAIN_MS);
   }
 
-  #playable() {
-    const now = performance.now();
-    for (const [picture, untilMs] of this.#skipped) {
-      if (untilMs <= now) this.#skipped.delete(picture);
-    }
-    return [...this.#feed.items.values()].filter(({ picture }) => !this.#skipped.has(picture));
+  #schedule() {
+    clearTimeout(this.#slot);
+    const { waitMs } = this.#turns;
+    if (waitMs !== null) this.#slot = setTimeout(() => this.#advance(), waitMs);
   }
 
-  /** Whether it is up now. @param {Item} item @param {number} turn */
-  async #swapTo(item, turn) {
+  /** Whether it is up now. @param {Item} item @param {number} place @param {number} turn */
+  async #swapTo(item, place, turn) {
     let card;
     try {
-      const picture = await Promise.race([this.#pictures.get(item), late()]);
-      card = await this.#stage.prepare(item, picture);
+      card = await this.#cards.take(item, place);
     } catch (error) {
-      if (this.#isWanted(item) && !(error instanceof Late)) {
-        this.#skipped.set(item.picture, performance.now() + SKIP_MS);
-        if (error instanceof PictureGone) this.#onMissing();
-      }
+      this.#skip(item, error, this.#on.at(place) !== null);
       return false;
     }
-    if (turn !== this.#turn || !this.#isWanted(item)) {
-      this.#stage.discard(card);
+    await this.#moment(item, place);
+    if (turn !== this.#turn || !this.#isWanted(item) || !isOnPage(card)) {
+      this.#cards.discard(card);
       return false;
     }
     this.#stage.show(card);
-    this.#start(item);
+    this.#start(item, place);
     this.#layShelf();
     return true;
+  }
+
+  /** Leaves out who could not be drawn. Where somebody is on, whoever goes up instead of a late one
+   * has a while of their own. @param {Item} item @param {unknown} error @param {boolean} isOn */
+  #skip(item, error, isOn) {
+    const isLate = error instanceof Late;
+    if (isLate ? !isOn : !this.#isWanted(item)) return;
+    this.#turns.skip(item, isLate);
+    if (error instanceof PictureGone) this.#onMissing();
   }
 
   /** Still in the feed, and the same showing of it. @param {Item} item */
@@ -182,17 +317,12 @@ export class Player {
     return held?.seq === item.seq && held.figurine === item.figurine;
   }
 
-  /** @param {Item} item */
-  #start(item) {
-    this.#end();
-    const { submission } = item;
-    const startedMs = performance.now();
-    const shown = this.#history.get(submission);
-    const current = { item, playId: newId(), startedMs, isRepeat: shown !== undefined };
-    this.#current = current;
-    this.#history.set(submission, { times: (shown?.times ?? 0) + 1, lastMs: startedMs });
-    afterPaint(() => this.#tellShown(current, null));
-    this.#slot = setTimeout(() => this.#advance(), this.#slotMs);
+  /** @param {Item} item @param {number} place */
+  #start(item, place) {
+    const isFirst = !this.#on.history.has(item.submission);
+    this.#on.start(item, place, this.#turns.slotLeftMs(place), this.#turns.slotAtMs(item, place));
+    this.#onShown(item.submission, isFirst);
+    this.#schedule();
     this.#animate(item);
     this.#prefetchNext();
   }
@@ -201,11 +331,11 @@ export class Player {
    * the clip cannot be had. @param {Item} item */
   async #animate(item) {
     const latest = this.#feed.items.get(item.submission) ?? item;
-    if (!latest.clip) return;
+    if (!latest.clip || !this.#isMoving()) return;
     try {
       const { url } = await this.#clips.get(latest);
-      const isOn = this.#current?.item.submission === item.submission;
-      if (isOn && this.#isWanted(item)) await this.#stage.animate(item.submission, url);
+      const isOn = this.#on.placeOf(item.submission) !== -1;
+      if (isOn && this.#isMoving() && this.#isWanted(item)) await this.#stage.animate(item.submission, url);
     } catch (error) {
       this.#missClip(item, error); // Without it the figurine stands still.
     }
@@ -217,35 +347,29 @@ export class Player {
     if (error instanceof PictureGone && this.#isWanted(item)) this.#onMissing();
   }
 
-  #end() {
-    if (this.#current) this.#tellShown(this.#current, performance.now() - this.#current.startedMs);
-  }
-
-  /** @param {Current} current @param {number | null} durationMs null while it is on */
-  #tellShown({ item, playId, startedMs }, durationMs) {
-    // Heard out of turn (removed before its first frame) its end is already told.
-    if (durationMs === null && this.#current?.playId !== playId) return;
-    this.#ack({
-      ack: "shown",
-      play_id: playId,
-      submission: item.submission,
-      figurine: item.figurine,
-      seq: item.seq,
-      started_at: new Date(this.#now() - (performance.now() - startedMs)).toISOString(),
-      duration_ms: durationMs === null ? null : Math.round(durationMs),
-    });
+  /** Whether figurines move: one or two films run on most devices, sixteen do not. */
+  #isMoving() {
+    // Films of two computers are not in step, and one figurine may be on both.
+    return this.#layout.kind !== "mosaic" && !this.#isResting && !this.#stage.isPart;
   }
 
   #prefetchNext() {
-    const [next] = ranking(this.#playable(), this.#history, this.hero);
+    const { next } = this.#turns;
     if (!next) return;
-    this.#pictures.get(next).catch(() => {});
-    if (next.clip) this.#clips.get(next).catch((error) => this.#missClip(next, error));
+    const { item, place } = next;
+    const turn = this.#turn;
+    this.#cards.makeReady(item, place, () => turn === this.#turn && this.#isWanted(item));
+    if (item.clip && this.#isMoving()) this.#clips.get(item).catch((error) => this.#missClip(item, error));
   }
 
   async #layShelf() {
     const turn = (this.#shelfTurn += 1);
-    const items = mostRecent(this.#playable(), this.hero, SHELF_PLACES);
+    if (this.#turns.isStill) return;
+    const { small, steps } = this.#layout;
+    const count = small.columns * small.rows;
+    const items = steps
+      ? riders(this.#turns.playable, this.#on.history, this.hero, count)
+      : mostRecent(this.#turns.playable, this.hero, count);
     const loaded = await Promise.all(
       items.map((item) =>
         this.#pictures.get(item).then(
@@ -257,32 +381,4 @@ export class Player {
     const lay = await this.#stage.lay(loaded.flat()).catch(() => null);
     if (lay && turn === this.#shelfTurn && items.every((item) => this.#isWanted(item))) lay();
   }
-}
-
-/** A picture that is still under way. */
-class Late extends Error {}
-
-/** @returns {Promise<never>} */
-function late() {
-  return new Promise((_, reject) => setTimeout(() => reject(new Late()), PATIENCE_MS));
-}
-
-/** Calls back when the frame that is due has been drawn, or would have been on a hidden page. */
-function afterPaint(/** @type {() => void} */ then) {
-  let isDone = false;
-  const once = () => {
-    if (!isDone) then();
-    isDone = true;
-  };
-  requestAnimationFrame(() => requestAnimationFrame(once));
-  setTimeout(once, 250);
-}
-
-/** crypto.randomUUID exists on https only. Source: RFC 9562, section 5.4. */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -8,7 +8,7 @@ const UNPAIRED = "data-session-url=";
 
 const ANSWER_MS = 5000;
 const BACKOFF_MOST_MS = 30_000;
-/** Between two loads for a new look, up to half as long again. */
+/** Between two loads for whatever reason, up to half as long again. */
 const REST_MS = 300_000;
 const REST_UNTIL = "diorama.rest-until";
 
@@ -17,21 +17,55 @@ export class Renewal {
   #fetch;
   #reload;
   #storage;
+  #isShellKept;
   #isUnderway = false;
 
-  /** @param {{fetch: typeof fetch, reload: () => void, storage: Storage}} world */
-  constructor({ fetch, reload, storage }) {
+  /** @param {{fetch: typeof fetch, reload: () => void, storage: Storage,
+   *   isShellKept?: () => Promise<boolean>}} world whether a load succeeds without a network */
+  constructor({ fetch, reload, storage, isShellKept = async () => false }) {
     this.#fetch = fetch;
     this.#reload = reload;
     this.#storage = storage;
+    this.#isShellKept = isShellKept;
   }
 
   /** The server has another look. Servers that disagree would reload screens for ever: rests. */
   async forNewLook() {
+    if (this.#isResting()) return;
+    if (!(await this.#page()).includes(PLAYER)) return; // The next beat asks again.
+    this.#restAndReload();
+  }
+
+  /** Something is wrong in here, or it is night: reloads where that brings the player back, with the
+   * network or without. @param {string} why for the log */
+  async forHealth(why) {
+    if (this.#isResting() || this.#isUnderway) return;
+    this.#isUnderway = true;
+    const isSafe = await this.#isSafe();
+    this.#isUnderway = false;
+    if (!isSafe) return;
+    console.warn(`loads anew: ${why}`);
+    this.#restAndReload();
+  }
+
+  /** The crew wants it, now. Whether it comes: only where the load brings the player back. */
+  async forOrder() {
+    const isSafe = await this.#isSafe();
+    if (isSafe) this.#reload();
+    return isSafe;
+  }
+
+  async #isSafe() {
+    return (await this.#page()).includes(PLAYER) || (await this.#isShellKept());
+  }
+
+  #isResting() {
     const left = Number(this.#storage.getItem(REST_UNTIL)) - Date.now();
     // Longer than it can be means that the clock was set back.
-    if (left > 0 && left <= REST_MS * 1.5) return;
-    if (!(await this.#page()).includes(PLAYER)) return; // The next beat asks again.
+    return left > 0 && left <= REST_MS * 1.5;
+  }
+
+  #restAndReload() {
     const restMs = REST_MS * (1 + Math.random() / 2);
     this.#storage.setItem(REST_UNTIL, String(Date.now() + restMs));
     this.#reload();

@@ -1,56 +1,122 @@
-// What is drawn: the big card, the small cards, the words. Knows the page and nothing else.
+// What is drawn: the large cards, the small ones, the words. Knows the page and nothing else.
 
-import { stand } from "../lib/bounds.js";
-import { arrange } from "../lib/headline.js";
+import {
+  CELL_CARD,
+  HERO_CARD,
+  SHELF_CARD,
+  UPRIGHT_CELL_CARD,
+  UPRIGHT_HERO_CARD,
+  shelve,
+  spread,
+} from "../lib/layouts.js";
+import { Canvas } from "./canvas.js";
+import { Cards, element, erase, figure, firstFrame, fit, settleFilm } from "./card.js";
+import { Words } from "./words.js";
 
 /**
  * @typedef {import("../lib/feed.js").Item} Item
+ * @typedef {import("../lib/layouts.js").Layout} Layout
+ * @typedef {import("../lib/layouts.js").Rect} Rect
  * @typedef {import("../lib/pictures.js").Picture} Picture
  */
 
-const SHELF_PLACES = 3;
-/** Longer than any animation in screen.css; a card that left is then taken out of the page. */
+/** Longer than any animation in screen_card.css; a card that left is then taken out of the page. */
 const LEAVE_MS = 900;
-
-const numbers = new Intl.NumberFormat("en", { minimumIntegerDigits: 5 });
+/** So much of a place on this display is a play of it, where others show the rest of the picture. */
+const PART_LEAST = 0.1;
+/** Between cards, in rem. */
+const GAP = 0.26;
+/** A large and a small card as screen_card.css draws them, in rem; others are these, zoomed. */
+const LARGE = { width: 8.36, height: 9.84 };
+const SMALL = { width: 2.4, height: 3.42 };
+/** Of a blister, where faces are, and of a plate, where most names are: no seam should cut them. */
+const FACE = { across: 0.4, down: /** @type {[number, number]} */ ([0.02, 0.45]), weight: 10 };
+const NAME = { across: 0.5, weight: 4 };
 
 export class Stage {
-  #hero = element("[data-part=hero]");
+  /** Called when the layout becomes another. @type {(layout: Layout) => void} */
+  onLayout = () => {};
+  #places = element("[data-part=places]");
   #shelf = element("[data-part=shelf]");
-  #cardTemplate = /** @type {HTMLTemplateElement} */ (element("#card"));
-  /** @type {HTMLElement | null} the card that is on */
-  #card = null;
+  #cards = new Cards();
+  #words = new Words();
+  /** @type {Map<HTMLElement, HTMLElement>} the cards that are on, by place */
+  #on = new Map();
   /** @type {Map<string, HTMLElement>} small cards by submission */
   #small = new Map();
-  /** @type {WeakMap<HTMLElement, Picture>} */
-  #pictures = new WeakMap();
+  /** @type {Rect[]} where those stand */
+  #cells = [];
+  #canvas = new Canvas(() => this.#settle());
+  #settled = "";
 
   constructor() {
-    new ResizeObserver(() => this.#arrangeAll()).observe(document.documentElement);
+    this.#settle();
     document.fonts.addEventListener("loadingdone", () => this.#arrangeAll());
   }
 
-  /** Draws a card where nobody sees it, decoded and ready. @param {Item} item @param {Picture} picture */
-  async prepare(item, picture) {
-    const card = this.#make(item, picture);
+  /** How many are shown, and how. */
+  get layout() {
+    return this.#canvas.layout;
+  }
+
+  /** @param {import("../lib/orders.js").State} state */
+  obey(state) {
+    this.#canvas.obey(state);
+  }
+
+  /** Whether others show the rest of the picture. */
+  get isPart() {
+    return this.#canvas.isPart;
+  }
+
+  /** Whether a part of a place that counts is on this display. @param {number} place */
+  sees(place) {
+    if (!this.isPart) return true;
+    const { left, right, top, bottom, width, height } = this.#place(place).getBoundingClientRect();
+    const across = Math.min(right, innerWidth) - Math.max(left, 0);
+    const down = Math.min(bottom, innerHeight) - Math.max(top, 0);
+    return across > 0 && down > 0 && across * down >= PART_LEAST * width * height;
+  }
+
+  /** Into so many places, where the layout is the shape's own to choose. @param {number} places */
+  divide(places) {
+    this.#canvas.divide(places);
+  }
+
+  /** @param {number} count of all that may be shown */
+  tally(count) {
+    this.#words.tally(count);
+  }
+
+  /**
+   * Draws a card where nobody sees it, decoded and ready.
+   * @param {Item} item
+   * @param {Picture} picture
+   * @param {number} place counted from 0
+   */
+  async prepare(item, picture, place = 0) {
+    const card = this.#cards.make(item, picture);
     card.dataset.state = "waiting";
-    this.#hero.append(card);
+    element(".box", this.#place(place)).append(card);
     try {
       await figure(card).decode();
     } catch (error) {
       card.remove();
       throw error;
     }
-    this.#arrangeCard(card);
+    this.#cards.arrange(card);
     return card;
   }
 
   /** Puts a prepared card up; the one before falls off behind it. @param {HTMLElement} card */
   show(card) {
-    if (this.#card) this.#leave(this.#card);
-    this.#card = card;
+    const place = /** @type {HTMLElement | null} */ (card.closest(".place"));
+    if (!place) return; // Cleared away since it was drawn.
+    const before = this.#on.get(place);
+    if (before) this.#leave(before);
+    this.#on.set(place, card);
     card.dataset.state = "on";
-    this.#hero.dataset.is = "taken";
+    place.dataset.is = "taken";
   }
 
   /**
@@ -61,32 +127,34 @@ export class Stage {
    * @param {string} url
    */
   async animate(submission, url) {
-    const card = this.#card;
-    if (card?.dataset.submission !== submission || card.querySelector(".film")) return;
+    const card = [...this.#on.values()].find((on) => on.dataset.submission === submission);
+    if (!card || card.querySelector(".film")) return;
     const film = document.createElement("video");
-    const stop = () => {
-      delete card.dataset.moves;
-      unload(film);
-      film.parentElement?.remove();
-    };
     const pane = document.createElement("div");
     pane.className = "pane";
     pane.append(film);
     film.className = "film";
     film.muted = film.loop = film.playsInline = true;
     film.disableRemotePlayback = true;
-    film.addEventListener("error", stop, { once: true });
+    film.addEventListener("error", () => settleFilm(film), { once: true });
     film.src = url;
     element(".blister", card).prepend(pane);
-    this.#arrangeCard(card);
+    this.#cards.arrange(card);
     try {
       await film.play();
       await firstFrame(film);
     } catch {
-      stop();
+      settleFilm(film);
       return;
     }
-    if (card.isConnected && film.isConnected) card.dataset.moves = "";
+    if (card.isConnected && film.isConnected && !film.paused) card.dataset.moves = "";
+  }
+
+  /** Every film stops, and the pictures are back over them. */
+  still() {
+    for (const film of document.querySelectorAll("video.film")) {
+      if (film instanceof HTMLVideoElement) settleFilm(film);
+    }
   }
 
   /** Takes a prepared card away that is not wanted any more. @param {HTMLElement} card */
@@ -96,27 +164,29 @@ export class Stage {
 
   /** Takes someone off the screen now: by the next frame nothing of theirs is drawn. @param {string} submission */
   remove(submission) {
-    for (const card of this.#hero.querySelectorAll("[data-submission]")) {
-      if (card instanceof HTMLElement && card.dataset.submission === submission) erase(card);
+    for (const [place, card] of this.#on) {
+      if (card.dataset.submission === submission) this.#vacate(place);
     }
-    if (this.#card?.dataset.submission === submission) {
-      this.#card = null;
-      this.#hero.dataset.is = "empty";
-    }
-    for (const card of this.#shelf.querySelectorAll("[data-submission]")) {
+    for (const card of document.querySelectorAll(".card[data-submission]")) {
       if (card instanceof HTMLElement && card.dataset.submission === submission) erase(card);
     }
     this.#small.delete(submission);
   }
 
+  /** @param {HTMLElement} place */
+  #vacate(place) {
+    this.#on.delete(place);
+    place.dataset.is = "empty";
+  }
+
   /** Lays the small cards out, in order. @param {{item: Item, picture: Picture}[]} cards */
   async lay(cards) {
-    const wanted = cards.slice(0, SHELF_PLACES);
+    const wanted = cards.slice(0, this.#cells.length);
     const ready = await Promise.all(
       wanted.map(async ({ item, picture }) => {
         const known = this.#small.get(item.submission);
         if (known?.dataset.seq === String(item.seq)) return known;
-        const card = this.#make(item, picture);
+        const card = this.#cards.make(item, picture);
         await figure(card).decode();
         return card;
       }),
@@ -132,29 +202,132 @@ export class Stage {
       this.#small.delete(submission);
       this.#leave(card);
     }
-    cards.forEach((card, place) => {
-      card.style.setProperty("--place", String(place));
+    cards.forEach((card, i) => {
+      this.#putAt(card, i);
       if (card.isConnected) return;
       card.dataset.state = "on";
-      this.#shelf.append(card);
+      element(".box", this.#shelf).append(card);
       this.#small.set(card.dataset.submission ?? "", card);
-      this.#arrangeCard(card);
+      this.#cards.arrange(card);
     });
   }
 
-  /** @param {Item} item @param {Picture} picture */
-  #make(item, picture) {
-    const copy = document.importNode(this.#cardTemplate.content, true);
-    const card = /** @type {HTMLElement} */ (copy.firstElementChild);
-    const number = `No. ${numbers.format(item.number)}`;
-    card.dataset.submission = item.submission;
-    card.dataset.seq = String(item.seq);
-    element(".number", card).textContent = number;
-    element(".name span", card).textContent = item.plaque || number;
-    card.classList.toggle("is-nameless", item.plaque === "");
-    figure(card).src = picture.url;
-    this.#pictures.set(card, picture);
-    return card;
+  /** @param {HTMLElement} card @param {number} i */
+  #putAt(card, i) {
+    card.dataset.cell = String(i);
+    const cell = this.#cells[i];
+    if (!cell) return;
+    card.style.setProperty("--x", `${cell.left}px`);
+    card.style.setProperty("--y", `${cell.top}px`);
+  }
+
+  // --- where all stand ------------------------------------------------------------------------
+
+  /** Gives the layout that fits its places, and every place its size. */
+  #settle() {
+    const { layout } = this;
+    const isNew = this.#settled !== JSON.stringify(layout);
+    this.#settled = JSON.stringify(layout);
+    if (isNew) this.#furnish(layout);
+    this.#spread(layout);
+    this.#shelve(layout);
+    this.#arrangeAll();
+    this.#canvas.clear([
+      { box: element(".qr"), weight: 100 },
+      ...all(".place .is-idle .blister").map((box) => ({ box, ...FACE })),
+      ...all(".place .is-idle .name").map((box) => ({ box, ...NAME })),
+      ...all(".shelf .is-idle .blister").map((box) => ({ box, ...FACE, weight: 2 })),
+    ]);
+    if (isNew) this.onLayout(layout);
+  }
+
+  /** As many places and cells as it has, each with its empty box. @param {Layout} layout */
+  #furnish({ kind, places, small }) {
+    resize(this.#places, places, (left) => {
+      this.#vacate(left);
+      for (const card of left.querySelectorAll(".card[data-submission]")) {
+        if (card instanceof HTMLElement) erase(card);
+      }
+    });
+    for (const place of this.#places.children) {
+      const isCell = kind === "mosaic";
+      place.classList.toggle("cell", isCell);
+      place.classList.toggle("hero", !isCell);
+      place.firstElementChild?.firstElementChild?.classList.toggle("is-small", isCell);
+    }
+    const cells = small.columns * small.rows;
+    for (const [submission, card] of this.#small) {
+      if (Number(card.dataset.cell) < cells) continue;
+      this.#small.delete(submission);
+      erase(card);
+    }
+    const box = element(".box", this.#shelf);
+    const idle = [...box.querySelectorAll(".is-idle")];
+    idle.slice(Math.max(1, cells)).forEach((card) => card.remove());
+    for (let i = idle.length; i < cells; i += 1) idle[0].after(idle[0].cloneNode(true));
+  }
+
+  /** @param {Layout} layout */
+  #spread({ kind, places }) {
+    const rem = remPx();
+    const { shape } = document.documentElement.dataset;
+    const isWide = shape === "landscape" || shape === "ribbon";
+    const isCell = kind === "mosaic";
+    const wide = isCell ? CELL_CARD : HERO_CARD;
+    const card = isWide ? wide : isCell ? UPRIGHT_CELL_CARD : UPRIGHT_HERO_CARD;
+    const stage = /** @type {HTMLElement} */ (this.#places.parentElement);
+    // Beside the words the places take what they need; over them, all there is.
+    const rail = parseFloat(getComputedStyle(stage).getPropertyValue("--rail")) * rem;
+    const area = {
+      width: isWide ? inner(stage) - rail : this.#places.clientWidth,
+      height: this.#places.clientHeight,
+    };
+    const mayLead = shape === "tower" || shape === "ribbon";
+    const { width, height, rects } = spread(places, area, { gap: GAP * rem, ...card, mayLead });
+    if (isWide) stage.style.setProperty("--places-width", `${width}px`);
+    const left = isWide ? 0 : (area.width - width) / 2;
+    const top = (area.height - height) / 2;
+    rects.forEach((rect, i) => {
+      const place = this.#place(i);
+      place.style.left = `${rect.left + left}px`;
+      place.style.top = `${rect.top + top}px`;
+      place.style.width = `${rect.width}px`;
+      place.style.height = `${rect.height}px`;
+      const drawn = isCell ? SMALL : LARGE;
+      zoom(place, Math.min(rect.width / drawn.width, rect.height / drawn.height) / rem);
+    });
+  }
+
+  /** @param {Layout} layout */
+  #shelve({ small }) {
+    const rem = remPx();
+    const area = { width: this.#shelf.clientWidth, height: this.#shelf.clientHeight };
+    const cells = shelve(small, area, { gap: GAP * rem, ...SHELF_CARD });
+    const [first] = cells;
+    if (!first) {
+      this.#cells = [];
+      return;
+    }
+    const scale = Math.min(first.width / SMALL.width, first.height / SMALL.height) / rem;
+    zoom(this.#shelf, scale);
+    this.#cells = cells.map(({ left, top, width, height }) => ({
+      left: left / scale,
+      top: top / scale,
+      width: width / scale,
+      height: height / scale,
+    }));
+    this.#shelf.style.setProperty("--width", `${first.width / scale}px`);
+    this.#shelf.style.setProperty("--height", `${first.height / scale}px`);
+    const idle = this.#shelf.querySelectorAll(".is-idle");
+    idle.forEach((card, i) => card instanceof HTMLElement && this.#putAt(card, i));
+    for (const card of this.#small.values()) this.#putAt(card, Number(card.dataset.cell));
+  }
+
+  /** @param {number} i */
+  #place(i) {
+    // A place that went with its layout: what is prepared for it now is not shown.
+    const last = this.#places.children.length - 1;
+    return /** @type {HTMLElement} */ (this.#places.children[Math.min(i, last)]);
   }
 
   /** @param {HTMLElement} card */
@@ -164,94 +337,46 @@ export class Stage {
   }
 
   #arrangeAll() {
-    arrangeHeadline(element("[data-part=headline]"));
+    this.#words.arrange();
     for (const card of document.querySelectorAll(".card[data-submission]")) {
-      if (card instanceof HTMLElement) this.#arrangeCard(card);
+      if (card instanceof HTMLElement) this.#cards.arrange(card);
     }
     for (const brand of document.querySelectorAll(".brand")) fit(brand);
   }
+}
 
-  /** Puts the figurine on the floor of its blister and sets the name as large as it fits. */
-  #arrangeCard(/** @type {HTMLElement} */ card) {
-    const picture = this.#pictures.get(card);
-    const floor = element(".floor", card);
-    if (!picture || floor.clientWidth === 0) return;
-    const place = stand(picture.solid, picture.aspect, {
-      width: floor.clientWidth,
-      height: floor.clientHeight,
-    });
-    // The film is taken as the picture was: where one stands, so does the other.
-    const film = card.querySelector(".film");
-    for (const [side, length] of Object.entries(place)) {
-      figure(card).style.setProperty(side, `${length}px`);
-      if (film instanceof HTMLElement) film.style.setProperty(side, `${length}px`);
-    }
-    fit(element(".name", card));
-    fit(element(".brand", card));
+/** Makes as many children of the first as wanted. @param {HTMLElement} parent @param {number} count
+ * @param {(child: HTMLElement) => void} onLeave */
+function resize(parent, count, onLeave) {
+  while (parent.children.length > count) {
+    const last = /** @type {HTMLElement} */ (parent.lastElementChild);
+    onLeave(last);
+    last.remove();
+  }
+  while (parent.children.length < count) {
+    const child = /** @type {HTMLElement} */ (parent.children[0].cloneNode(true));
+    child.querySelectorAll("[data-submission]").forEach((card) => card.remove());
+    child.dataset.is = "empty";
+    parent.append(child);
   }
 }
 
-/** @param {HTMLElement} card */
-function erase(card) {
-  for (const film of card.querySelectorAll("video")) unload(film);
-  figure(card).removeAttribute("src");
-  card.remove();
+/** @param {HTMLElement} around @param {number} scale */
+function zoom(around, scale) {
+  element(".box", around).style.setProperty("zoom", String(scale));
 }
 
-/** Nothing of it is decoded or drawn any more. @param {HTMLVideoElement} film */
-function unload(film) {
-  film.pause();
-  film.removeAttribute("src");
-  film.load();
+function remPx() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
 
-/** @param {HTMLVideoElement} film */
-function firstFrame(film) {
-  return new Promise((drawn) => film.requestVideoFrameCallback(drawn));
+/** Width without padding. @param {HTMLElement} box */
+function inner(box) {
+  const { paddingLeft, paddingRight } = getComputedStyle(box);
+  return box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
 }
 
-/** Makes an only child as large as its parent holds in one line. @param {Element} box */
-function fit(box) {
-  const words = /** @type {HTMLElement} */ (box.firstElementChild);
-  if (words.offsetWidth === 0) return;
-  words.style.setProperty("--fit", "1");
-  const style = getComputedStyle(box);
-  const room = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  const ratio = room / words.offsetWidth;
-  words.style.setProperty("--fit", String(Math.min(1, ratio)));
-}
-
-/** @param {HTMLElement} headline */
-function arrangeHeadline(headline) {
-  const words = [...headline.querySelectorAll("span")];
-  const style = getComputedStyle(headline);
-  const canvas = document.createElement("canvas").getContext("2d");
-  if (!canvas || words.length === 0) return;
-  canvas.font = `${style.fontWeight} 100px ${style.fontFamily}`;
-  // The measures leave the tracking out; it is negative in the look and so on the safe side.
-  const widths = words.map((word) => canvas.measureText(word.textContent?.toUpperCase() ?? "").width);
-  const { lines, size } = arrange(
-    widths.map((width) => width / 100),
-    {
-      width: headline.clientWidth,
-      height: headline.clientHeight,
-      lineHeight: parseFloat(style.getPropertyValue("--leading")),
-      space: canvas.measureText(" ").width / 100,
-    },
-  );
-  headline.style.setProperty("--size", `${size}px`);
-  const starts = new Set(lines.map(([first]) => first));
-  words.forEach((word, i) => word.classList.toggle("starts-line", i > 0 && starts.has(i)));
-}
-
-/** @param {HTMLElement} card */
-function figure(card) {
-  return /** @type {HTMLImageElement} */ (element(".figure", card));
-}
-
-/** @param {string} selector @param {ParentNode} [within] @returns {HTMLElement} */
-function element(selector, within = document) {
-  const found = within.querySelector(selector);
-  if (!(found instanceof HTMLElement)) throw new Error(`${selector} is missing from the page`);
-  return found;
+/** @param {string} selector */
+function all(selector) {
+  return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
 }

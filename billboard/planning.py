@@ -1,0 +1,350 @@
+"""The plan of a campaign's screens: made from the record, kept in one row, told to screens.
+
+It is kept because a plan made anew knows nothing of what another process has just told a screen,
+or a participant. Whoever finds the row behind the feed, or its horizon short, makes the next one:
+without a lock, and only the first to be done is taken. Everyone else reads it; each process reads
+a plan once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils import timezone
+
+from billboard import booking_pins, bookings, feed, playlist, walls
+from billboard.feed import Place
+from billboard.models import (
+    ONLINE_WITHIN,
+    EntryKind,
+    FeedEntry,
+    Plan,
+    Play,
+    Screen,
+    Tally,
+)
+from billboard.protocol import PlanFrame, PlanSlot
+from billboard.slots import PLACES, Entry, Outlook, Rules, Slot
+from billboard.slots import Screen as ScreenSlots
+from billboard.turns import FRESH_MS
+from campaign import queries, showings
+from campaign.showings import Planned
+
+REMAKE: Final = timedelta(seconds=20)
+"""So often at least; the horizon is a multiple of it."""
+AHEAD_LEAST: Final = timedelta(seconds=60)
+SLOTS_MOST: Final = 60
+"""A screen's slots ahead; fewer on many screens."""
+SLOTS_IN_ALL: Final = 3000
+FRAME_SLOTS_MOST: Final = 24
+"""About 3 kB. The next frame is there long before they are over."""
+FRAME_ROUNDS: Final = 3
+"""At least so many slots of each place, however many there are."""
+KEPT_PAST: Final = 4
+"""Slots behind that a plan goes on from, in each place."""
+UNHEARD_MS: Final = 10_000
+"""A slot that ended so long ago, and that no screen has reported, was not shown."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A plan as it was read; slots by screen, in the order of their start."""
+
+    rev: int
+    place: Place
+    made_at: datetime
+    rules: Rules
+    slots: dict[int, tuple[Slot, ...]]
+    outlook: Outlook
+    booked: list[list[Any]]
+
+
+_read: dict[int, Made] = {}
+"""The latest of each campaign, by process."""
+
+
+def current(campaign_id: int) -> Made | None:
+    """The plan there is; only its number is read where this process knows it."""
+    rev = Plan.objects.filter(pk=campaign_id).values_list("rev", "made_at").first()
+    known = _read.get(campaign_id)
+    if rev is None or (known and (known.rev, known.made_at) == rev):
+        return known if rev else None
+    row = Plan.objects.filter(pk=campaign_id).first()
+    if row is None:
+        return None
+    made = Made(
+        rev=row.rev,
+        place=Place(row.epoch, row.seq),
+        made_at=row.made_at,
+        rules=Rules(*row.rules),
+        slots={
+            int(screen): tuple(Slot(at, end, key, kind, place) for at, end, key, kind, place in on)
+            for screen, on in row.slots.items()
+        },
+        outlook=Outlook(**row.outlook),
+        booked=row.booked,
+    )
+    _read[campaign_id] = made
+    return made
+
+
+def ensure(screen: Screen) -> Made:
+    """The plan of a screen's campaign, made anew if the record has moved or its time is up."""
+    now = timezone.now()
+    made = current(screen.campaign_id)
+    if made and not _is_stale(made, screen, now):
+        return made
+    _make(screen, made, now)
+    latest = current(screen.campaign_id)
+    assert latest is not None
+    return latest
+
+
+def outdate(campaign_ids: Iterable[int]) -> None:
+    """Whoever asks next makes a new one: screens have become still, or have other places."""
+    long_ago = timezone.now() - 2 * REMAKE
+    Plan.objects.filter(pk__in=campaign_ids, made_at__gt=long_ago).update(made_at=long_ago)
+
+
+def frame(made: Made, screen: Screen, *, now: datetime | None = None) -> PlanFrame:
+    """What a screen is told: the slot that is on, and the next."""
+    now = now or timezone.now()
+    slots = [slot for slot in made.slots.get(screen.pk, ()) if slot.end_ms > _ms(now)]
+    filled = 1 + max((slot.place for slot in slots), default=0)
+    places = min(n for n in PLACES if n >= filled)
+    most = max(FRAME_SLOTS_MOST, FRAME_ROUNDS * places)
+    return PlanFrame(
+        rev=made.rev,
+        at=now,
+        places=places,
+        slots=tuple(
+            PlanSlot(slot.at_ms, slot.end_ms - slot.at_ms, slot.key, slot.place)
+            for slot in slots[:most]
+        ),
+    )
+
+
+def told(screen: Screen) -> PlanFrame | None:
+    """What a screen is told by poll, which changes nothing."""
+    made = current(screen.campaign_id)
+    return frame(made, screen) if made and screen.pk in made.slots else None
+
+
+def upcoming(submission_id: UUID) -> Planned | None:
+    """The source that campaign.showings asks: the next showing of a submission.
+
+    Nothing while the plan is behind the feed: it may tell of somebody who was recalled since.
+    """
+    entry = FeedEntry.objects.filter(submission_id=submission_id).order_by("-id").first()
+    if entry is None or entry.kind == EntryKind.REMOVE:
+        return None
+    made = current(entry.campaign_id)
+    if made is None or made.place != feed.head(entry.campaign_id):
+        return None
+    now_ms, key = _ms(timezone.now()), str(submission_id)
+    coming = [
+        (slot.at_ms, screen)
+        for screen, slots in made.slots.items()
+        for slot in slots
+        if slot.key == key and slot.at_ms > now_ms
+    ]
+    at_ms = min((at_ms for at_ms, _ in coming), default=0)
+    # More than one on a wall, which is there as long as one of its members is.
+    there = Screen.objects.filter(pk__in=[pk for ms, pk in coming if ms == at_ms], is_active=True)
+    for screen in there.select_related("wall"):
+        if screen.is_online and not screen.is_still:
+            return Planned(screen.known_as, _moment(at_ms))
+    return None
+
+
+def outlooks() -> list[showings.Outlook]:
+    """The source that campaign.showings asks: how each campaign's latest plan stands.
+
+    A plan that no screen has asked for anew, or with nobody to show it, keeps no promise.
+    """
+    lines = []
+    fresh = timezone.now() - 2 * REMAKE
+    for row in Plan.objects.select_related("campaign").order_by("campaign__name"):
+        outlook = Outlook(**row.outlook)
+        lines.append(
+            showings.Outlook(
+                campaign=row.campaign.name,
+                promised_s=outlook.promised_ms // 1000,
+                expected_s=outlook.expected_ms // 1000,
+                waiting=outlook.waiting,
+                slots_an_hour=outlook.slots_an_hour if row.made_at > fresh else 0,
+                holds=outlook.holds and row.made_at > fresh,
+                troubles=bookings.troubles(row, holds=outlook.holds),
+            )
+        )
+    return lines
+
+
+def _is_stale(made: Made, screen: Screen, now: datetime) -> bool:
+    return (
+        now - made.made_at > REMAKE
+        or screen.pk not in made.slots
+        or made.rules != _rules(screen.campaign)
+        or made.place != feed.head(screen.campaign_id)
+    )
+
+
+def _rules(campaign: Any) -> Rules:
+    """`campaign` is campaign's row of that name."""
+    offset = timezone.localtime().utcoffset() or timedelta()
+    return Rules(
+        slot_ms=campaign.slot_s * 1000,
+        promise_ms=campaign.promise_min * 60_000,
+        utc_offset_ms=int(offset.total_seconds() * 1000),
+    )
+
+
+def _make(asking: Screen, before: Made | None, now: datetime) -> None:
+    campaign_id, now_ms, rules = asking.campaign_id, _ms(now), _rules(asking.campaign)
+    # 1. The place first: what comes between is seen by whoever looks next.
+    place = feed.head(campaign_id)
+    entries = _entries(campaign_id)
+    # 2. Screens that are heard and change, and the one that asks.
+    heard = Screen.objects.filter(
+        campaign_id=campaign_id,
+        is_active=True,
+        last_seen_at__gt=now - ONLINE_WITHIN,
+        paused_at=None,
+        blanked_at=None,
+    )
+    screens = {screen.pk: screen for screen in (asking, *heard)}
+    units = walls.units(screens.values(), before.slots if before else {})
+    pins = booking_pins.pins(campaign_id, {entry.key for entry in entries}, now=now)
+    booked = booking_pins.as_row(pins)
+    # 3. The plan before stands where nothing has changed; else only what has begun.
+    shown = {entry.key for entry in entries if entry.times}
+    is_same = (
+        before is not None
+        and (before.rules, set(before.slots)) == (rules, set(screens))
+        and all(len({before.slots[pk] for pk in unit.members}) == 1 for unit in units)
+        and before.booked == booked
+        and not _has_changed(campaign_id, before.place, place)
+        and not any(_is_missed(s, shown, now_ms) for on in before.slots.values() for s in on)
+    )
+    seen = _seen(campaign_id, now)
+    on = [
+        ScreenSlots(
+            unit.key,
+            most_places=unit.places or max(PLACES),
+            least_places=unit.places or min(PLACES),
+            kept=tuple(
+                slot
+                for slot in _needed(
+                    before.slots.get(unit.key, ()) if before else (), unit.places, now_ms
+                )
+                if (is_same or slot.at_ms <= now_ms) and not _is_missed(slot, shown, now_ms)
+            ),
+            seen=frozenset().union(*(seen.get(pk, ()) for pk in unit.members)),
+            lead_ms=unit.lead_ms,
+        )
+        for unit in units
+    ]
+    in_all = sum(unit.places or min(PLACES) for unit in units)
+    ahead = max(12, min(SLOTS_MOST, SLOTS_IN_ALL // in_all)) * rules.slot_ms
+    until_ms = now_ms + max(ahead, int(AHEAD_LEAST / timedelta(milliseconds=1)))
+    plan = playlist.plan(entries, on, rules, pins=pins, now_ms=now_ms, until_ms=until_ms)
+    # 4. Whoever is first is taken.
+    outlook = plan.outlook
+    words = {
+        "epoch": place.epoch,
+        "seq": place.seq,
+        "made_at": now,
+        "rules": [rules.slot_ms, rules.promise_ms, rules.utc_offset_ms],
+        "slots": {
+            str(pk): _row(plan.slots[unit.key], now_ms) for unit in units for pk in unit.members
+        },
+        "outlook": vars(outlook),
+        "booked": booked,
+    }
+    if before is None:
+        Plan.objects.get_or_create(pk=campaign_id, defaults={"rev": 1, **words})
+    else:
+        unchanged = Plan.objects.filter(pk=campaign_id, rev=before.rev)
+        unchanged.update(rev=before.rev + 1, **words)
+
+
+def _entries(campaign_id: int) -> list[Entry]:
+    rows = queries.on_show(campaign_id).prefetch_related(None)
+    tallies = Tally.objects.filter(submission__campaign_id=campaign_id)
+    counts = {pk: (times, at) for pk, times, at in tallies.values_list("pk", "times", "last_at")}
+    entries = []
+    for pk, number, at in rows.values_list(
+        "submission_id", "submission__number", "submission__state_since_at"
+    ):
+        times, last_at = counts.get(pk, (0, None))
+        # Shown before a recall, and approved again: they wait as anybody new does.
+        is_new = last_at is None or last_at < at
+        entries.append(
+            Entry(
+                str(pk),
+                number,
+                _ms(at),
+                times=0 if is_new else times,
+                last_ms=0 if last_at is None or is_new else _ms(last_at),
+            )
+        )
+    return entries
+
+
+def _seen(campaign_id: int, now: datetime) -> dict[int, set[str]]:
+    """Who of the fresh ones each screen has shown since they were approved."""
+    fresh = Play.objects.filter(
+        screen__campaign_id=campaign_id,
+        started_at__gt=now - timedelta(milliseconds=FRESH_MS),
+    ).order_by()
+    seen: dict[int, set[str]] = {}
+    for screen, submission in fresh.values_list("screen_id", "submission_id").distinct():
+        seen.setdefault(screen, set()).add(str(submission))
+    return seen
+
+
+def _has_changed(campaign_id: int, before: Place, place: Place) -> bool:
+    if before.epoch != place.epoch or place.epoch is None:
+        return before.epoch != place.epoch
+    news = FeedEntry.objects.filter(
+        campaign_id=campaign_id, epoch=place.epoch, seq__gt=before.seq, seq__lte=place.seq
+    )
+    return news.exclude(kind=EntryKind.MOVE).exists()
+
+
+def _needed(slots: Sequence[Slot], places: int | None, now_ms: int) -> Iterator[Slot]:
+    """What was planned for places that there are, without what would keep a screen divided for
+    nobody new."""
+    lasts = {slot.place: slot.at_ms for slot in slots if slot.kind == "first"}
+    for slot in slots:
+        if places is not None and slot.place >= places:
+            continue  # of a layout that had more
+        last_ms = max(now_ms, lasts.get(slot.place, 0))
+        if places is not None or slot.place == 0 or slot.at_ms <= last_ms:
+            yield slot
+
+
+def _is_missed(slot: Slot, shown: set[str], now_ms: int) -> bool:
+    return slot.end_ms < now_ms - UNHEARD_MS and slot.key not in shown
+
+
+def _row(slots: tuple[Slot, ...], now_ms: int) -> list[list[Any]]:
+    past = [slot for slot in slots if slot.end_ms <= now_ms]
+    left: list[Slot] = []
+    for place in {slot.place for slot in past}:
+        left += [slot for slot in past if slot.place == place][-KEPT_PAST:]
+    left += [slot for slot in slots if slot.end_ms > now_ms]
+    left.sort(key=lambda slot: (slot.at_ms, slot.place))
+    return [[s.at_ms, s.end_ms, s.key, s.kind, s.place] for s in left]
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

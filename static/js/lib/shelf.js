@@ -1,0 +1,370 @@
+// What a screen keeps on its device, so that it plays without a network: the feed's place, its last
+// items, their pictures and, as far as there is room, their clips. What is taken down is deleted.
+
+import { answered, committed, openDatabase } from "./database.js";
+import { Owed } from "./owed.js";
+
+/**
+ * @typedef {import("./feed.js").Item} Item
+ * @typedef {import("./feed.js").Place} Place
+ * @typedef {"picture" | "clip"} Kind
+ * @typedef {{key: string, submission: string, kind: Kind, seq: number, figurine: number, blob: Blob,
+ *   measured: object}} File
+ * @typedef {{seq: number, figurine: number, bytes: number}} Held
+ * @typedef {{times: number, item: Item}} Card
+ */
+
+export const NAME = "diorama-shelf";
+const ITEMS_MOST = 300;
+const BYTES_MOST = 768 * 2 ** 20;
+/** Of what the browser grants; the rest is for the shell and for what is not counted here. */
+const SHARE = 0.6;
+/** Full enough that nothing more is loaded ahead. */
+const NEARLY = 0.9;
+/** Given up when the disk is full before the browser said so. */
+const GIVE_UP = 0.25;
+
+/** Every method but `open` and `load` is safe to call without waiting; nothing here rejects. */
+export class Shelf {
+  /** @type {IDBDatabase | null} */
+  #database = null;
+  #owed;
+  /** @type {Map<string, Card>} by submission */
+  #cards = new Map();
+  /** @type {Map<string, Held>} by key */
+  #held = new Map();
+  #budgetBytes = BYTES_MOST;
+  /** Without a database: nothing of before is left either. */
+  #isEmpty = false;
+
+  /** @param {Owed} owed */
+  constructor(owed) {
+    this.#owed = owed;
+  }
+
+  /**
+   * Opens it and carries out the deletions that are owed, before anything of it is given out. Where
+   * that fails, all of it is thrown away.
+   * @param {{owner: string, owed?: Owed, quota?: StorageManager}} world
+   *   what another `owner` left behind is deleted
+   */
+  static async open({ owner, owed = new Owed(localStorage), quota = navigator.storage }) {
+    const shelf = new Shelf(owed);
+    try {
+      shelf.#database = await openDatabase(NAME, makeStores);
+      await shelf.#takeOver(owner);
+      const estimate = await quota?.estimate?.();
+      if (estimate?.quota) shelf.#budgetBytes = Math.min(BYTES_MOST, estimate.quota * SHARE);
+      quota?.persist?.().catch(() => {});
+    } catch (error) {
+      console.error("nothing is kept on this device", error);
+      shelf.#database = null;
+      shelf.#isEmpty = await wipe();
+    }
+    return shelf;
+  }
+
+  /** Where the feed was and what may still be shown; whose day is over is deleted.
+   * @param {number} nowMs the server's time
+   * @returns {Promise<{place: Place | null, items: Item[]}>} */
+  async load(nowMs) {
+    const cards = [...this.#cards.values()].map(({ item }) => item);
+    const isOver = (/** @type {Item} */ { until }) => until != null && Date.parse(until) <= nowMs;
+    await this.forget(cards.filter(isOver).map(({ submission }) => submission));
+    const place = await this.#place().catch(() => null);
+    if (!place) {
+      // Nobody could say what was recalled since: a snapshot is compared with the feed alone.
+      await this.forget(cards.map(({ submission }) => submission));
+      return { place, items: [] };
+    }
+    return { place, items: cards.filter((item) => !isOver(item)) };
+  }
+
+  /** Deletes all of these; once it resolves nothing of them is kept, or it is owed and told.
+   * @param {string[]} submissions */
+  async forget(submissions) {
+    if (submissions.length === 0 || this.#isEmpty) return;
+    this.#owed.note(submissions);
+    for (const submission of submissions) this.#dropCard(submission);
+    try {
+      if (!this.#database) throw new Error("no database");
+      await committed(deletion(this.#database, submissions));
+      this.#owed.crossOut(submissions);
+    } catch (error) {
+      console.error("not deleted, tried again at the next start", submissions, error);
+    }
+  }
+
+  /** Takes down where the feed is, and what came. @param {Place} place @param {Item[]} items */
+  async follow(place, items) {
+    if (!this.#database) return;
+    for (const item of items) {
+      const times = this.#cards.get(item.submission)?.times ?? 0;
+      this.#cards.set(item.submission, { times, item });
+    }
+    const surplus = [...this.#cards.values()]
+      .sort((one, other) => other.item.seq - one.item.seq)
+      .slice(ITEMS_MOST)
+      .map(({ item }) => item.submission);
+    surplus.forEach((submission) => this.#dropCard(submission));
+    try {
+      const transaction = this.#write(["items", "files", "meta"]);
+      remove(transaction, surplus);
+      for (const { submission } of items) {
+        const card = this.#cards.get(submission);
+        if (card) transaction.objectStore("items").put({ submission, ...card });
+      }
+      transaction.objectStore("meta").put({ ...place }, "place");
+      await committed(transaction);
+    } catch (error) {
+      console.warn("the feed was not kept", error);
+    }
+  }
+
+  /** Counts a showing: who was shown most goes first when room is short. @param {string} submission */
+  async shown(submission) {
+    const card = this.#cards.get(submission);
+    if (!card || !this.#database) return;
+    card.times += 1;
+    try {
+      this.#write(["items"]).objectStore("items").put({ submission, ...card });
+    } catch (error) {
+      console.warn("a showing was not counted", error);
+    }
+  }
+
+  /** @param {string} submission */
+  wasShown(submission) {
+    return (this.#cards.get(submission)?.times ?? 0) > 0;
+  }
+
+  /** Whether more may be loaded ahead. */
+  get hasRoom() {
+    return this.#database !== null && this.#bytes() < this.#budgetBytes * NEARLY;
+  }
+
+  /** How much it holds: pictures, and bytes of all, of how many it may. */
+  get held() {
+    const items = [...this.#held.keys()].filter((key) => key.endsWith("/picture")).length;
+    return { items, bytes: this.#bytes(), quotaBytes: this.#database ? this.#budgetBytes : 0 };
+  }
+
+  /** Where files of one kind lie; for Pictures. @param {Kind} kind */
+  drawer(kind) {
+    return {
+      /** @param {Item} item */
+      has: (item) => this.#isHeld(item, kind),
+      /** Whether it would be kept if it came. @param {Item} item */
+      lacks: (item) => this.#isWanted(item) && !this.#isHeld(item, kind),
+      /** @param {Item} item */
+      read: (item) => this.#read(item, kind),
+      /** @param {Item} item @param {Blob} blob @param {object} measured */
+      keep: (item, blob, measured) => this.#keep(item, kind, blob, measured),
+      /** @param {Item} item */
+      spoil: (item) => this.#giveUp([keyOf(item.submission, kind)]),
+    };
+  }
+
+  /** Deletes everything. */
+  async wipe() {
+    this.#cards.clear();
+    this.#held.clear();
+    try {
+      if (this.#database) await clear(this.#database);
+    } catch (error) {
+      console.error("the shelf was not wiped", error);
+      this.#database?.close();
+      this.#database = null;
+      this.#isEmpty = await wipe();
+    }
+  }
+
+  /** @param {string} owner */
+  async #takeOver(owner) {
+    const database = /** @type {IDBDatabase} */ (this.#database);
+    const meta = database.transaction("meta").objectStore("meta");
+    if ((await answered(meta.get("owner"))) !== owner) {
+      await clear(database);
+      const transaction = this.#write(["meta"]);
+      transaction.objectStore("meta").put(owner, "owner");
+      await committed(transaction);
+    }
+    const owed = this.#owed.all;
+    if (owed.length > 0) {
+      await committed(deletion(database, owed));
+      this.#owed.crossOut(owed);
+    }
+    const reading = database.transaction(["items", "files"]);
+    const [cards, files] = await Promise.all([
+      answered(reading.objectStore("items").getAll()),
+      answered(reading.objectStore("files").getAll()),
+    ]);
+    for (const { submission, times, item } of cards) this.#cards.set(submission, { times, item });
+    for (const file of files) this.#held.set(file.key, heldOf(file));
+  }
+
+  /** @returns {Promise<Place | null>} */
+  async #place() {
+    const meta = this.#database?.transaction("meta").objectStore("meta");
+    return meta ? ((await answered(meta.get("place"))) ?? null) : null;
+  }
+
+  /** @param {Item} item @param {Kind} kind */
+  #isHeld(item, kind) {
+    const held = this.#held.get(keyOf(item.submission, kind));
+    return held?.seq === item.seq && held.figurine === item.figurine;
+  }
+
+  /** @param {Item} item @param {Kind} kind @returns {Promise<File | null>} */
+  async #read(item, kind) {
+    if (!this.#database || !this.#isHeld(item, kind)) return null;
+    try {
+      const files = this.#database.transaction("files").objectStore("files");
+      const file = await answered(files.get(keyOf(item.submission, kind)));
+      return file?.seq === item.seq && file.figurine === item.figurine ? file : null;
+    } catch (error) {
+      console.warn("a picture could not be read", error);
+      return null;
+    }
+  }
+
+  /** @param {Item} item @param {Kind} kind @param {Blob} blob @param {object} measured */
+  async #keep(item, kind, blob, measured) {
+    const { submission, seq, figurine } = item;
+    const file = { key: keyOf(submission, kind), submission, kind, seq, figurine, blob, measured };
+    const surplus = this.#bytes() + blob.size - this.#budgetBytes;
+    if (surplus > 0) await this.#giveUp(this.#leastMissed(surplus));
+    try {
+      await this.#store(file);
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== "QuotaExceededError") {
+        console.warn("a picture was not kept", error);
+        return;
+      }
+      // The browser gives less than it said: pictures ahead are what it costs.
+      await this.#giveUp(this.#leastMissed(Math.max(this.#bytes() * GIVE_UP, blob.size)));
+      this.#budgetBytes = Math.max(this.#bytes(), blob.size);
+      console.warn("the disk is full: fewer pictures are kept", this.#held.size);
+      await this.#store(file).catch(() => {});
+    }
+  }
+
+  /** Only of who is still wanted: a removal may have overtaken the download. @param {File} file */
+  async #store(file) {
+    if (!this.#database || !this.#isWanted(file)) return;
+    const transaction = this.#write(["files"]);
+    transaction.objectStore("files").put(file);
+    await committed(transaction);
+    // Taken down meanwhile, that deletion came after this writing and took it along.
+    if (this.#isWanted(file)) this.#held.set(file.key, heldOf(file));
+  }
+
+  /** @param {{submission: string, seq: number, figurine: number}} file */
+  #isWanted({ submission, seq, figurine }) {
+    const item = this.#cards.get(submission)?.item;
+    return item?.seq === seq && item.figurine === figurine;
+  }
+
+  /** Clips before pictures, then who was shown most, the oldest first. @param {number} bytes */
+  #leastMissed(bytes) {
+    const ranked = [...this.#held].sort(([one, a], [other, b]) => {
+      const isClip = Number(other.endsWith("/clip")) - Number(one.endsWith("/clip"));
+      return isClip || this.#times(other) - this.#times(one) || a.seq - b.seq;
+    });
+    let found = 0;
+    return ranked.flatMap(([key, held]) => {
+      if (found >= bytes) return [];
+      found += held.bytes;
+      return [key];
+    });
+  }
+
+  /** @param {string} key */
+  #times(key) {
+    return this.#cards.get(key.slice(0, key.lastIndexOf("/")))?.times ?? 0;
+  }
+
+  /** @param {string[]} keys */
+  async #giveUp(keys) {
+    keys.forEach((key) => this.#held.delete(key));
+    try {
+      const transaction = this.#write(["files"]);
+      keys.forEach((key) => transaction.objectStore("files").delete(key));
+      await committed(transaction);
+    } catch (error) {
+      console.warn("room could not be made", error);
+    }
+  }
+
+  /** @param {string} submission */
+  #dropCard(submission) {
+    this.#cards.delete(submission);
+    for (const kind of KINDS) this.#held.delete(keyOf(submission, kind));
+  }
+
+  #bytes() {
+    return [...this.#held.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Throws without a database. @param {string[]} stores */
+  #write(stores) {
+    if (!this.#database) throw new Error("no database");
+    return this.#database.transaction(stores, "readwrite");
+  }
+}
+
+/** Deletes the whole shelf, whoever has it open. Whether it is gone. */
+export async function wipe() {
+  try {
+    await answered(indexedDB.deleteDatabase(NAME));
+    return true;
+  } catch (error) {
+    console.error("the shelf was not deleted", error);
+    return false;
+  }
+}
+
+/** @type {Kind[]} */
+const KINDS = ["picture", "clip"];
+
+/** @param {string} submission @param {Kind} kind */
+function keyOf(submission, kind) {
+  return `${submission}/${kind}`;
+}
+
+/** @param {File} file @returns {Held} */
+function heldOf({ seq, figurine, blob }) {
+  return { seq, figurine, bytes: blob.size };
+}
+
+/** @param {IDBDatabase} database */
+function makeStores(database) {
+  database.createObjectStore("items", { keyPath: "submission" });
+  database.createObjectStore("files", { keyPath: "key" });
+  database.createObjectStore("meta");
+}
+
+/** Strict: an acknowledgement says that it is gone. @param {IDBDatabase} database
+ * @param {string[]} submissions */
+function deletion(database, submissions) {
+  const stores = ["items", "files"];
+  const transaction = database.transaction(stores, "readwrite", { durability: "strict" });
+  remove(transaction, submissions);
+  return transaction;
+}
+
+/** @param {IDBTransaction} transaction @param {string[]} submissions */
+function remove(transaction, submissions) {
+  for (const submission of submissions) {
+    transaction.objectStore("items").delete(submission);
+    for (const kind of KINDS) transaction.objectStore("files").delete(keyOf(submission, kind));
+  }
+}
+
+/** @param {IDBDatabase} database */
+async function clear(database) {
+  const stores = ["items", "files", "meta"];
+  const transaction = database.transaction(stores, "readwrite", { durability: "strict" });
+  stores.forEach((name) => transaction.objectStore(name).clear());
+  await committed(transaction);
+}

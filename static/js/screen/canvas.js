@@ -1,0 +1,214 @@
+// The page as it hangs: turned, framed, dimmed, drifting; says which layout fits.
+
+import { DESIGNS, layoutOf, shapeOf } from "../lib/layouts.js";
+import { drift, insets, spanned, upright, veil } from "../lib/mount.js";
+import { clear, seams } from "../lib/seams.js";
+
+/** A pixel of drift lasts a minute and more; an hour's brightness begins at most this late. */
+const TEND_MS = 15_000;
+
+export class Canvas {
+  #canvas = element("[data-part=canvas]");
+  #stage = element("[data-part=stage]");
+  #veil = element("[data-part=veil]");
+  #identify = element("[data-part=identify]");
+  /** @type {number | null} Percent that the crew wants; null goes by the hour. */
+  #ordered = null;
+  #said;
+  #onChange;
+  #layout;
+  #places = 1;
+  /** @type {import("../lib/seams.js").Shift} */
+  #aside = { scale: 1, x: 0, y: 0 };
+
+  /** @param {() => void} onChange called when the size of anything may have changed */
+  constructor(onChange) {
+    const said = document.body.dataset;
+    this.#said = {
+      layout: said.layout ?? "auto",
+      rotation: Number(said.rotation ?? 0),
+      panels: (said.panels ?? "1 1").split(" ").map(Number),
+      bezelPx: Number(said.bezelPx ?? 0),
+      safeArea: (said.safeArea ?? "").split(" "),
+      brightness: (said.brightness ?? "").split(" ").filter(Boolean).map(Number),
+      driftPx: Number(said.driftPx ?? 0),
+      /** @type {import("../lib/mount.js").Wall | null} */
+      wall: said.wall ? JSON.parse(said.wall) : null,
+    };
+    this.#onChange = onChange;
+    this.#layout = this.#fit();
+    this.#tend();
+    requestAnimationFrame(() => this.#ease());
+    setInterval(() => {
+      this.#ease();
+      this.#tend();
+    }, TEND_MS);
+    new ResizeObserver(() => {
+      this.#layout = this.#fit();
+      this.#onChange();
+    }).observe(document.documentElement);
+  }
+
+  /** Whether this display shows a part of a picture. */
+  get isPart() {
+    return this.#said.wall !== null;
+  }
+
+  /** The one that fits now. */
+  get layout() {
+    return this.#layout;
+  }
+
+  /** What the crew wants for now. Nothing goes black in between.
+   * @param {import("../lib/orders.js").State} state */
+  obey({ isBlanked, brightness, layout }) {
+    document.documentElement.toggleAttribute("data-blanked", isBlanked);
+    if (brightness !== this.#ordered) {
+      this.#ordered = brightness;
+      // On a page that has begun; one that begins dark is dark at once.
+      if ("eases" in this.#veil.dataset) this.#veil.dataset.eases = "soon";
+      this.#tend();
+    }
+    if (layout === null || layout === this.#said.layout) return;
+    this.#said.layout = layout;
+    const before = this.#layout.name;
+    this.#layout = this.#fit();
+    if (this.#layout.name !== before) this.#onChange();
+  }
+
+  /** @param {number} places that an "auto" layout is to have at least */
+  divide(places) {
+    if (this.#places === places) return;
+    this.#places = places;
+    const before = this.#layout.name;
+    this.#layout = this.#fit();
+    if (this.#layout.name !== before) this.#onChange();
+  }
+
+  #fit() {
+    const root = document.documentElement;
+    const { layout, rotation, driftPx, wall } = this.#said;
+    // A wall has no rim of its own in the middle of the picture.
+    const safeArea = wall ? [] : this.#said.safeArea;
+    // 1. Upright, as whoever stands before it sees it
+    const display = upright({ width: innerWidth, height: innerHeight }, rotation);
+    const picture = wall ? spanned(display, wall) : display;
+    lay(this.#canvas, picture);
+    lay(this.#identify, display);
+    // 2. What is not covered, wherever the drift takes it
+    const spare = driftPx / devicePixelRatio;
+    const [top, right, bottom, left] = insets(safeArea, picture, devicePixelRatio).map((side) =>
+      side > 0 ? side + spare : 0,
+    );
+    this.#stage.style.inset = [top, right, bottom, left].map((side) => `${side}px`).join(" ");
+    const width = picture.width - left - right;
+    const height = picture.height - top - bottom;
+    // 3. As large as its design allows
+    const shape = shapeOf(width, height);
+    const design = DESIGNS[shape];
+    const rem = Math.min(width / design.width, height / design.height);
+    root.style.fontSize = `${rem}px`;
+    const found = layoutOf(layout, shape, width / rem, this.#places);
+    root.dataset.shape = shape;
+    root.dataset.layout = found.kind;
+    root.style.setProperty("--belt", String(found.small.columns));
+    root.dataset.shelf = found.small.columns ? "some" : "none";
+    return found;
+  }
+
+  /** From now on brightness changes by and by; a screen that starts at night is dark at once. */
+  #ease() {
+    getComputedStyle(this.#veil).opacity; // Before the transition is there.
+    this.#veil.dataset.eases = "";
+  }
+
+  /**
+   * Moves the picture aside of the seams between panels.
+   * @param {{box: HTMLElement, across?: number, down?: [number, number], weight: number}[]} parts
+   *   what should not be cut: `across` of a box in its middle, `down` from there to there, 0..1
+   */
+  clear(parts) {
+    const { panels, bezelPx, wall } = this.#said;
+    if (bezelPx === 0 && !wall) return;
+    const [width, height] = [this.#stage.clientWidth, this.#stage.clientHeight];
+    const bezel = bezelPx / devicePixelRatio;
+    const { offsetLeft, offsetTop } = this.#stage;
+    const hidden = (/** @type {number} */ count, /** @type {number} */ length, /** @type {number} */ off) =>
+      seams(count, length, bezel).map(([a, b]) => /** @type {[number, number]} */ ([a - off, b - off]));
+    const scale = wall ? this.#canvas.clientWidth / wall.width : 1;
+    const between = (/** @type {[number, number][]} */ strips, /** @type {number} */ off) =>
+      strips.map(([a, b]) => /** @type {[number, number]} */ ([a * scale - off, b * scale - off]));
+    const found = clear(
+      parts.map(({ box, across = 1, down = [0, 1], weight }) => {
+        const { left, top, width, height } = within(box, this.#stage);
+        const [from, to] = down;
+        return {
+          left: left + (width * (1 - across)) / 2,
+          right: left + (width * (1 + across)) / 2,
+          top: top + height * from,
+          bottom: top + height * to,
+          weight,
+        };
+      }),
+      { width, height },
+      {
+        across: wall
+          ? between(wall.across, offsetLeft)
+          : hidden(panels[0], this.#canvas.clientWidth, offsetLeft),
+        down: wall
+          ? between(wall.down, offsetTop)
+          : hidden(panels[1], this.#canvas.clientHeight, offsetTop),
+      },
+    );
+    this.#aside = found;
+    this.#tend();
+  }
+
+  /** Looks at the clock. */
+  #tend() {
+    const { brightness, driftPx } = this.#said;
+    const now = new Date();
+    const hours = this.#ordered === null ? brightness : Array(24).fill(this.#ordered);
+    this.#veil.style.opacity = String(veil(hours, now.getHours()));
+    const { x, y } = drift(now.getTime(), driftPx);
+    const aside = this.#aside;
+    const [left, top] = [aside.x + x / devicePixelRatio, aside.y + y / devicePixelRatio];
+    this.#stage.style.transform = `translate(${left}px, ${top}px) scale(${aside.scale})`;
+  }
+}
+
+/**
+ * Where a box is on the stage before the stage is moved: transforms of the stage and of what holds
+ * it leave proportions as they are, quarter turns aside.
+ * @param {HTMLElement} box
+ * @param {HTMLElement} stage
+ */
+function within(box, stage) {
+  const moved = stage.style.transform;
+  const canvas = /** @type {HTMLElement} */ (stage.parentElement);
+  const turned = canvas.style.transform;
+  stage.style.transform = canvas.style.transform = "none";
+  const [inner, outer] = [box.getBoundingClientRect(), stage.getBoundingClientRect()];
+  stage.style.transform = moved;
+  canvas.style.transform = turned;
+  return {
+    left: inner.left - outer.left,
+    top: inner.top - outer.top,
+    width: inner.width,
+    height: inner.height,
+  };
+}
+
+/** @param {HTMLElement} box @param {{width: number, height: number, transform: string}} how */
+function lay(box, { width, height, transform }) {
+  box.style.width = `${width}px`;
+  box.style.height = `${height}px`;
+  box.style.transform = transform;
+}
+
+/** @param {string} selector @returns {HTMLElement} */
+function element(selector) {
+  const found = document.querySelector(selector);
+  if (!(found instanceof HTMLElement)) throw new Error(`${selector} is missing from the page`);
+  return found;
+}

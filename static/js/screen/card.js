@@ -1,0 +1,120 @@
+// One boxed toy of the page: made, filled, set to size, and taken away without a trace.
+
+import { stand } from "../lib/bounds.js";
+
+/**
+ * @typedef {import("../lib/feed.js").Item} Item
+ * @typedef {import("../lib/pictures.js").Picture} Picture
+ */
+
+/** Scripts whose letters join: they are never spaced out. Source: Unicode 16, section 9.2. */
+const JOINED = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script=Nko}]/u;
+
+const numbers = new Intl.NumberFormat("en", { minimumIntegerDigits: 5 });
+
+export class Cards {
+  #template = /** @type {HTMLTemplateElement} */ (element("#card"));
+  /** @type {WeakMap<HTMLElement, Picture>} */
+  #pictures = new WeakMap();
+
+  /** @param {Item} item @param {Picture} picture */
+  make(item, picture) {
+    const copy = document.importNode(this.#template.content, true);
+    const card = /** @type {HTMLElement} */ (copy.firstElementChild);
+    const number = `No. ${numbers.format(item.number)}`;
+    card.dataset.submission = item.submission;
+    card.dataset.seq = String(item.seq);
+    element(".number", card).textContent = number;
+    const name = element(".name span", card);
+    name.textContent = item.plaque || number;
+    name.classList.toggle("is-joined", JOINED.test(item.plaque));
+    card.classList.toggle("is-nameless", item.plaque === "");
+    figure(card).src = picture.url;
+    this.#pictures.set(card, picture);
+    return card;
+  }
+
+  /** Puts the figurine on the floor of its blister and sets the name as large as it fits. */
+  arrange(/** @type {HTMLElement} */ card) {
+    const picture = this.#pictures.get(card);
+    const floor = element(".floor", card);
+    if (!picture || floor.clientWidth === 0) return;
+    const place = stand(picture.solid, picture.aspect, {
+      width: floor.clientWidth,
+      height: floor.clientHeight,
+    });
+    // The film is taken as the picture was: where one stands, so does the other.
+    const film = card.querySelector(".film");
+    for (const [side, length] of Object.entries(place)) {
+      figure(card).style.setProperty(side, `${length}px`);
+      if (film instanceof HTMLElement) film.style.setProperty(side, `${length}px`);
+    }
+    fit(element(".name", card));
+    fit(element(".brand", card));
+  }
+}
+
+/** @param {HTMLElement} card */
+export function erase(card) {
+  for (const film of card.querySelectorAll("video")) unload(film);
+  figure(card).removeAttribute("src");
+  card.remove();
+}
+
+/** Nothing of it is decoded or drawn any more. @param {HTMLVideoElement} film */
+export function unload(film) {
+  film.pause();
+  film.removeAttribute("src");
+  film.load();
+}
+
+/** Longer than the picture takes to come back in screen_card.css. */
+const SETTLE_MS = 900;
+
+/**
+ * Takes a film off without a moment of nobody: it stops where it is, the picture comes back over it
+ * as soon as it is decoded once more, and only then the film goes.
+ * @param {HTMLVideoElement} film
+ */
+export async function settleFilm(film) {
+  film.pause();
+  const pane = film.parentElement;
+  const card = /** @type {HTMLElement | null} */ (film.closest(".card"));
+  const isSeen = card !== null && card.dataset.moves !== undefined;
+  if (card && isSeen) {
+    await figure(card).decode().catch(() => {}); // Taken down meanwhile.
+    card.dataset.moves = "ends";
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  }
+  unload(film);
+  pane?.remove();
+  if (card?.dataset.moves === "ends") delete card.dataset.moves;
+}
+
+/** @param {HTMLVideoElement} film */
+export function firstFrame(film) {
+  return new Promise((drawn) => film.requestVideoFrameCallback(drawn));
+}
+
+/** Makes an only child as large as its parent holds in one line. @param {Element} box */
+export function fit(box) {
+  const words = /** @type {HTMLElement} */ (box.firstElementChild);
+  if (words.offsetWidth === 0) return;
+  words.style.setProperty("--fit", "1");
+  const style = getComputedStyle(box);
+  const room = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const ratio = room / words.offsetWidth;
+  words.style.setProperty("--fit", String(Math.min(1, ratio)));
+}
+
+/** @param {HTMLElement} card */
+export function figure(card) {
+  return /** @type {HTMLImageElement} */ (element(".figure", card));
+}
+
+/** @param {string} selector @param {ParentNode} [within] @returns {HTMLElement} */
+export function element(selector, within = document) {
+  const found = within.querySelector(selector);
+  if (!(found instanceof HTMLElement)) throw new Error(`${selector} is missing from the page`);
+  return found;
+}

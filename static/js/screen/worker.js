@@ -1,0 +1,153 @@
+// The screen's service worker: holds the player whole, so that it starts without a network.
+//
+// A shell is one version of the page and of every file it loads, in one cache. It is fetched as a
+// whole, each file checked against the digest that the server gave with the version, and it counts
+// once the page lies in it, which is put there last: an old shell never mixes with new files. This
+// file itself knows no version and changes rarely. Pictures of people never pass through here.
+
+const PREFIX = "diorama.shell.";
+const SHELF = "diorama-shelf"; // static/js/lib/shelf.js
+const PAGE = new URL("./", self.location.href).href;
+const LIST = new URL("shell.json", PAGE).href;
+/** Headers of billboard/views.py. */
+const VERSION = "Diorama-Shell";
+const UNPAIRED = "Diorama-Unpaired";
+
+/** How long the page may take before the one that is held is shown. */
+const ANSWER_MS = 3000;
+/** How long a new shell may take to come before the old one is shown once more. */
+const FILL_MS = 15_000;
+
+/** @type {Promise<void> | null} One at a time. */
+let filling = null;
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => {
+  event.waitUntil(Promise.all([self.clients.claim(), fill().catch(() => {})]));
+});
+
+self.addEventListener("message", (event) => {
+  if (event.data === "fill") event.waitUntil(fill().catch(() => {}));
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const address = new URL(request.url);
+  if (request.method !== "GET" || address.origin !== self.location.origin) return;
+  if (request.mode === "navigate") {
+    if (address.origin + address.pathname === PAGE) event.respondWith(page(request));
+    return;
+  }
+  // Scripts, styles, fonts and images of the page. What scripts fetch, pictures of people and the
+  // feed among them, goes its own way.
+  if (request.destination !== "") event.respondWith(file(request));
+});
+
+/** Network first. What the server says of this screen holds; without it, the shell.
+ * @param {Request} request */
+async function page(request) {
+  const shell = await current();
+  const signal = AbortSignal.timeout(shell ? ANSWER_MS : 60_000);
+  const answer = await fetch(request, { signal }).catch(() => null);
+  if (answer?.headers.has(UNPAIRED)) {
+    await wipe();
+    return answer;
+  }
+  const version = answer?.ok && answer.headers.get(VERSION);
+  // A gateway's error page, or a hotel's: no server of ours.
+  if (!version) return (await shell?.match(PAGE)) ?? answer ?? Response.error();
+  const held = shell && (await versionOf(shell));
+  if (held === null || held === version) return answer;
+  // Another screen's: not even for want of a better one.
+  if (screenOf(held) !== screenOf(version)) {
+    await wipe();
+    return answer;
+  }
+  await Promise.race([fill().catch(() => {}), late(FILL_MS)]);
+  // Whole, whichever it is: the new one, or the old one until the new one is complete.
+  return (await (await current())?.match(PAGE)) ?? answer;
+}
+
+/** @param {Request} request */
+async function file(request) {
+  const shell = await current();
+  return (await shell?.match(request.url)) ?? fetch(request);
+}
+
+/** Fetches the server's shell where it is another than the one held. Rejects when it is not whole. */
+function fill() {
+  filling ??= fetchShell().finally(() => {
+    filling = null;
+  });
+  return filling;
+}
+
+async function fetchShell() {
+  const list = await fetch(LIST, { cache: "no-store" });
+  if (list.status === 403 && list.headers.has(UNPAIRED)) return wipe();
+  if (!list.ok) throw new Error(`shell: ${list.status}`);
+  const { version, files } = await list.json();
+  const held = await current();
+  if (held && (await versionOf(held)) === version) return;
+  const name = PREFIX + version;
+  await caches.delete(name); // Begun once and not completed.
+  const cache = await caches.open(name);
+  try {
+    await Promise.all(
+      files.map(async (/** @type {{url: string, integrity: string}} */ { url, integrity }) => {
+        const answer = await fetch(url, { cache: "no-store", ...(integrity ? { integrity } : {}) });
+        if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+        await cache.put(url, answer);
+      }),
+    );
+    const answer = await fetch(PAGE, { cache: "no-store" });
+    if (!answer.ok || answer.headers.get(VERSION) !== version) throw new Error("the page moved on");
+    await cache.put(PAGE, answer);
+  } catch (error) {
+    await caches.delete(name);
+    throw error;
+  }
+  for (const other of await shells()) {
+    if (other !== name) await caches.delete(other);
+  }
+}
+
+/** The shell that is whole; the latest, should a crash have left two. */
+async function current() {
+  for (const name of (await shells()).reverse()) {
+    const cache = await caches.open(name);
+    if (await cache.match(PAGE)) return cache;
+  }
+  return null;
+}
+
+/** @param {Cache} shell */
+async function versionOf(shell) {
+  return (await shell.match(PAGE))?.headers.get(VERSION) ?? null;
+}
+
+/** Which screen a version is made for. @param {string} version */
+function screenOf(version) {
+  return version.split("-")[0];
+}
+
+async function shells() {
+  return (await caches.keys()).filter((name) => name.startsWith(PREFIX));
+}
+
+/** Nothing of this screen stays: not the player, nobody's picture. What it has shown waits to be
+ * told, should it be a screen again. */
+async function wipe() {
+  await Promise.all((await shells()).map((name) => caches.delete(name)));
+  const deletion = new Promise((resolve) => {
+    const request = indexedDB.deleteDatabase(SHELF);
+    request.onsuccess = request.onerror = resolve;
+  });
+  // A page that still has it open lets go of it by itself.
+  await Promise.race([deletion, late(1000)]);
+}
+
+/** @param {number} ms */
+function late(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,77 @@
+"""The player's modules in the engine that runs them, and what a server would say to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from playwright.sync_api import Browser, Page, Route
+
+STATIC = settings.BASE_DIR / "static"
+
+
+def serve(route: Route) -> None:
+    """A blank page, and everything under static/js."""
+    path = route.request.url.removeprefix("http://player.test/")
+    if path.endswith(".js"):
+        route.fulfill(body=(STATIC / path).read_bytes(), content_type="text/javascript")
+    else:
+        route.fulfill(body="<!doctype html>", content_type="text/html")
+
+
+def blank(browser: Browser) -> Page:
+    """A page that may import everything under static/js, with a disk of its own."""
+    page = browser.new_page()
+    page.route("**/*", serve)
+    page.goto("http://player.test/")
+    return page
+
+
+def run(page: Page, module: str, body: str, *given: Any) -> Any:
+    """Evaluate `body` with the exports of a module as `m` and the given values as `g`."""
+    code = f"async (g) => {{ const m = await import('/js/lib/{module}.js'); {body} }}"
+    return page.evaluate(code, list(given))
+
+
+def item(name: str, seq: int) -> dict[str, Any]:
+    return {
+        "submission": name,
+        "figurine": 1,
+        "seq": seq,
+        "number": seq,
+        "plaque": name,
+        "approved_at": f"2026-11-22T12:00:{seq:02}Z",
+        "picture": f"/media/{name}",
+        "clip": None,
+    }
+
+
+def moving(of: dict[str, Any]) -> dict[str, Any]:
+    """The same showing of the same figurine, with a clip."""
+    name = of["submission"]
+    return {**of, "clip": {"mp4": f"/media/{name}.mp4", "webm": f"/media/{name}.webm"}}
+
+
+ABC = [item("A", 1), item("B", 2), item("C", 3)]
+
+
+def snapshot(seq: int, *items: dict[str, Any], epoch: str = "e") -> dict[str, Any]:
+    return {"type": "snapshot", "epoch": epoch, "seq": seq, "items": list(items)}
+
+
+def changes(after: int, seq: int, *parts: Any, epoch: str = "e") -> dict[str, Any]:
+    """Each part is an item to add, or (name, seq) to remove."""
+    said = [
+        {"seq": part["seq"], "submission": part["submission"], "item": part}
+        if isinstance(part, dict)
+        else {"seq": part[1], "submission": part[0], "item": None}
+        for part in parts
+    ]
+    return {"type": "changes", "epoch": epoch, "after": after, "seq": seq, "changes": said}
+
+
+def now_moving(seq: int, of: dict[str, Any]) -> dict[str, Any]:
+    """A frame that says so at this place of the log."""
+    frame = changes(seq - 1, seq, moving(of))
+    frame["changes"][0]["seq"] = seq
+    return frame

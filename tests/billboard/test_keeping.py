@@ -1,0 +1,552 @@
+"""What a screen keeps on its device, in a real Chromium's own IndexedDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.billboard.player import blank, item, run
+from tests.browser import chromium
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page whose disk is empty."""
+    page = blank(browser)
+    yield page
+    page.context.close()
+
+
+SHELF = """
+    const owed = new (await import('/js/lib/owed.js')).Owed(localStorage);
+    const quota = {estimate: async () => ({quota: 1e12}), persist: async () => true};
+    const open = (owner = 'us', more = {}) => m.Shelf.open({owner, owed, quota, ...more});
+    const place = {epoch: 'e', seq: 9};
+    const keep = (shelf, item, bytes = 10, kind = 'picture') =>
+        shelf.drawer(kind).keep(item, new Blob([new Uint8Array(bytes)]), {aspect: 0.8});
+    const names = async (shelf, nowMs = 0) =>
+        (await shelf.load(nowMs)).items.map(({submission}) => submission).sort();
+    const kept = (shelf, items, kind = 'picture') => items
+        .filter((item) => shelf.drawer(kind).has(item)).map(({submission}) => submission);
+    // What lies on the disk, asked behind the shelf's back.
+    const onDisk = async () => {
+        const {openDatabase, answered} = await import('/js/lib/database.js');
+        const database = await openDatabase(m.NAME, () => {});
+        const reading = database.transaction(['items', 'files']);
+        const [items, files] = await Promise.all(
+            ['items', 'files'].map((name) => answered(reading.objectStore(name).getAllKeys())));
+        database.close();
+        return [items, files];
+    };
+"""
+
+
+def shelf(page: Page, body: str, *given: Any) -> Any:
+    return run(page, "shelf", SHELF + body, *given)
+
+
+ABC = [item("A", 1), item("B", 2), item("C", 3)]
+
+
+def test_shelf_gives_back_after_a_restart_what_it_was_given(page: Page) -> None:
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        await keep(one, g[0][0], 7);
+        const other = await open();
+        const {place: at, items} = await other.load(0);
+        const {blob, measured} = await other.drawer('picture').read(g[0][0]);
+        return [at, items.map((i) => i.plaque), blob.size, measured, kept(other, g[0])];
+    """
+    assert shelf(page, body, ABC) == [
+        {"epoch": "e", "seq": 9},
+        ["A", "B", "C"],
+        7,
+        {"aspect": 0.8},
+        ["A"],
+    ]
+
+
+def test_forgotten_item_leaves_nothing_on_the_disk(page: Page) -> None:
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        for (const item of g[0]) await keep(one, item);
+        await keep(one, g[0][0], 5, 'clip');
+        await one.forget(['A', 'B']);
+        return [await onDisk(), owed.all];
+    """
+    assert shelf(page, body, ABC) == [[["C"], ["C/picture"]], []]
+
+
+def test_shelf_whose_place_is_lost_gives_and_keeps_nothing(page: Page) -> None:
+    """Nobody could say what was recalled since."""
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        await keep(one, g[0][0]);
+        const {openDatabase, committed} = await import('/js/lib/database.js');
+        const database = await openDatabase(m.NAME, () => {});
+        const writing = database.transaction(database.objectStoreNames, 'readwrite');
+        for (const name of database.objectStoreNames) {
+            if (!['items', 'files'].includes(name)) writing.objectStore(name).delete('place');
+        }
+        await committed(writing);
+        database.close();
+        const other = await open();
+        return [await other.load(0), await onDisk()];
+    """
+    assert shelf(page, body, ABC) == [{"place": None, "items": []}, [[], []]]
+
+
+def test_picture_that_comes_after_its_recall_is_not_kept(page: Page) -> None:
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        await Promise.all([keep(one, g[0][0]), one.forget(['A']), keep(one, g[0][0])]);
+        return (await onDisk())[1];
+    """
+    assert shelf(page, body, ABC) == []
+
+
+def test_deletion_that_fails_is_owed_and_carried_out_before_the_next_start_gives_anything(
+    page: Page,
+) -> None:
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        await keep(one, g[0][0]);
+        const transaction = IDBDatabase.prototype.transaction;
+        IDBDatabase.prototype.transaction = () => { throw new Error('a broken disk'); };
+        const said = [];
+        console.error = (...words) => said.push(words[0]);
+        await one.forget(['A']);
+        const before = owed.all;
+        IDBDatabase.prototype.transaction = transaction;
+        const still = (await onDisk())[0];
+        const other = await open();
+        return [before, said, still, await onDisk(), await names(other), owed.all];
+    """
+    said = "not deleted, tried again at the next start"
+    assert shelf(page, body, ABC) == [
+        ["A"],
+        [said],
+        ["A", "B", "C"],
+        [["B", "C"], []],
+        ["B", "C"],
+        [],
+    ]
+
+
+def test_database_that_cannot_be_read_is_thrown_away_whole(page: Page) -> None:
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        await keep(one, g[0][0]);
+        const getAll = IDBObjectStore.prototype.getAll;
+        IDBObjectStore.prototype.getAll = () => { throw new Error('a broken file'); };
+        console.error = () => {};
+        const other = await open();
+        IDBObjectStore.prototype.getAll = getAll;
+        const found = [await names(other), other.hasRoom];
+        await other.forget(['A']);
+        return [...found, (await indexedDB.databases()).map(({name}) => name), owed.all];
+    """
+    assert shelf(page, body, ABC) == [[], False, [], []]
+
+
+def test_item_whose_day_is_over_is_deleted_at_the_start(page: Page) -> None:
+    body = """
+        const [a, b, c] = g[0];
+        a.until = '2026-11-22T12:00:00+00:00';
+        b.until = '2026-11-22T12:00:01+00:00';
+        await (await open()).follow(place, [a, b, c]);
+        const other = await open();
+        const left = await names(other, Date.parse(a.until));
+        return [left, (await onDisk())[0]];
+    """
+    assert shelf(page, body, ABC) == [["B", "C"], ["B", "C"]]
+
+
+def test_what_another_screen_kept_is_deleted(page: Page) -> None:
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        await keep(one, g[0][0]);
+        const other = await open('them');
+        return [await names(other), (await other.load(0)).place, await onDisk()];
+    """
+    assert shelf(page, body, ABC) == [[], None, [[], []]]
+
+
+def test_shelf_holds_the_last_three_hundred(page: Page) -> None:
+    body = """
+        const many = Array.from({length: 310}, (_, seq) => ({...g[0], submission: `s${seq}`, seq}));
+        const one = await open();
+        await one.follow(place, many.slice(0, 305));
+        await keep(one, many[5]);
+        await one.follow(place, many.slice(305));
+        const [items, files] = await onDisk();
+        return [items.length, items.includes('s9'), items.includes('s10'), files];
+    """
+    assert shelf(page, body, item("X", 0)) == [300, False, True, []]
+
+
+def test_room_is_made_by_clips_then_by_who_was_shown_most_the_oldest_first(page: Page) -> None:
+    body = """
+        const one = await open('us', {quota: {estimate: async () => ({quota: 100 / 0.6})}});
+        await one.follow(place, g[0]);
+        const [a, b, c, d] = g[0];
+        await keep(one, a, 30);
+        await keep(one, b, 30);
+        await keep(one, c, 20);
+        await keep(one, a, 20, 'clip');
+        const full = one.hasRoom;
+        one.shown('B'); one.shown('B'); one.shown('C');
+        await keep(one, d, 20);
+        const first = [kept(one, g[0]), kept(one, g[0], 'clip')];
+        await keep(one, d, 5, 'clip');
+        return [full, first, kept(one, g[0])];
+    """
+    assert shelf(page, body, [*ABC, item("D", 4)]) == [
+        False,
+        [["A", "B", "C", "D"], []],
+        ["A", "C", "D"],
+    ]
+
+
+def test_full_disk_costs_pictures_ahead_and_nothing_else(page: Page) -> None:
+    """The browser's own quota, below what it said."""
+    client = page.context.new_cdp_session(page)
+    client.send(
+        "Storage.overrideQuotaForOrigin", {"origin": "http://player.test", "quotaSize": 400_000}
+    )
+    body = """
+        const warned = [];
+        console.warn = (word) => warned.push(word);
+        const one = await open();
+        await one.follow(place, g[0]);
+        const noise = () => new Blob(Array.from({length: 3}, () =>
+            crypto.getRandomValues(new Uint8Array(50_000))));
+        for (const item of g[0]) await one.drawer('picture').keep(item, noise(), {});
+        const left = kept(one, g[0]);
+        await one.forget(['C']);
+        return [left.length < g[0].length, left.length > 0, new Set(warned).size, one.hasRoom,
+            (await onDisk())[0].includes('C')];
+    """
+    many = [item(name, n) for n, name in enumerate("ABCDEF")]
+    assert shelf(page, body, many) == [True, True, 1, False, False]
+
+
+# --- spool ----------------------------------------------------------------------------------------
+SPOOL = """
+    const {Outbox} = await import('/js/lib/outbox.js');
+    const start = async (owner = 'us') => {
+        const spool = await m.Spool.open({owner});
+        const {entries, endings} = await spool.load();
+        const box = new Outbox({store: spool});
+        box.restore(entries);
+        endings.forEach((ending) => box.add(ending));
+        return {spool, box};
+    };
+    const shown = (play_id, duration_ms) => ({ack: 'shown', play_id, duration_ms});
+    const all = (box) => {
+        const acks = [];
+        for (let frame; (frame = box.next()); box.confirm(frame.n)) acks.push(...frame.acks);
+        return acks.map(({play_id, duration_ms, i}) => i ?? [play_id, duration_ms]);
+    };
+    // Writing is not waited for by anybody: a reading after it comes after it.
+    const settled = ({spool}) => spool.load();
+"""
+
+
+def spool(page: Page, body: str, *given: Any) -> Any:
+    return run(page, "spool", SPOOL + body, *given)
+
+
+def test_plays_survive_the_browser_in_their_order_and_are_told_once(page: Page) -> None:
+    body = """
+        const one = await start();
+        for (let i = 0; i < 120; i += 1) one.box.add({ack: 'cached', i});
+        one.box.confirm(one.box.next().n);
+        one.box.next(); // On its way when the browser is killed.
+        await settled(one);
+        const two = await start();
+        two.box.add({ack: 'cached', i: 120});
+        const told = all(two.box);
+        await settled(two);
+        return [told, all((await start()).box)];
+    """
+    assert spool(page, body) == [list(range(50, 121)), []]
+
+
+@pytest.mark.parametrize(
+    ("begun", "expected"),
+    [
+        ([["x", None]], [["x", 4000]]),
+        ([["x", 3000], ["y", None]], [["x", 3000], ["y", 4000]]),
+        ([["x", 5000]], [["x", 5000]]),
+    ],
+    ids=["was on", "was on after another", "had ended"],
+)
+def test_play_that_was_on_ends_when_it_was_last_seen(
+    page: Page, begun: list[list[Any]], expected: list[list[Any]]
+) -> None:
+    body = """
+        const one = await start();
+        for (const [name, ms] of g[0]) one.box.add(shown(name, ms));
+        one.spool.note([shown(g[0].at(-1)[0], 2000)]);
+        one.spool.note([shown(g[0].at(-1)[0], 4000)]);
+        await settled(one);
+        return all((await start()).box);
+    """
+    assert spool(page, body, begun) == expected
+
+
+def test_plays_of_another_screen_are_not_told_in_this_ones_name(page: Page) -> None:
+    body = """
+        const said = [];
+        console.error = (word) => said.push(word);
+        const one = await start();
+        one.box.add(shown('x', 1));
+        one.spool.note([shown('y', 1)]);
+        await settled(one);
+        return [all((await start('them')).box), said];
+    """
+    assert spool(page, body) == [[], ["plays of another screen are dropped"]]
+
+
+def test_spool_that_overflows_loses_the_oldest_of_the_least_worth_aloud(page: Page) -> None:
+    body = """
+        const said = [];
+        console.error = (_, {play_id, i}) => said.push(play_id ?? i);
+        const box = new Outbox({most: 3});
+        box.add(shown('a', 1));
+        box.add({ack: 'cached', i: 0});
+        for (const name of 'bcd') box.add(shown(name, 1));
+        return [said, all(box)];
+    """
+    assert spool(page, body) == [[0, "a"], [["b", 1], ["c", 1], ["d", 1]]]
+
+
+def test_line_that_the_server_refuses_does_not_keep_the_others(page: Page) -> None:
+    body = """
+        const said = [], told = [];
+        console.error = (_, {i}) => said.push(i);
+        const box = new Outbox();
+        for (let i = 0; i < 60; i += 1) box.add({ack: 'cached', i});
+        let tries = 0;
+        for (let frame; (frame = box.next()); tries += 1) {
+            const isBad = frame.acks.some(({i}) => i === 33);
+            if (isBad) box.refuse(frame.n);
+            else { box.confirm(frame.n); told.push(...frame.acks.map(({i}) => i)); }
+            box.takeBack();
+        }
+        return [said, told, tries < 40];
+    """
+    told = [n for n in range(60) if n != 33]
+    assert spool(page, body) == [[33], told, True]
+
+
+# --- clock ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("known", "wall", "expected"),
+    [
+        (None, 5000, 5100),
+        ({"latestMs": 9000, "aheadMs": 200}, 8700, 9100),
+        ({"latestMs": 9000, "aheadMs": 200}, 9500, 9800),
+        ({"latestMs": 9000, "aheadMs": 200}, 0, 9100),
+        ({"latestMs": "9000"}, 5000, 5100),
+        (7, 5000, 5100),
+    ],
+    ids=["first start", "right", "was off for a while", "set back to 1970", "broken", "broken too"],
+)
+def test_clock_never_runs_behind_what_was_known(
+    page: Page, known: Any, wall: int, expected: int
+) -> None:
+    body = """
+        let ticks = 50;
+        const clock = new m.Clock({known: g[0], ticks: () => ticks, wall: () => g[1]});
+        ticks += 100;
+        return clock.now();
+    """
+    assert run(page, "clock", body, known, wall) == expected
+
+
+def test_clock_follows_the_server_and_not_who_sets_the_device(page: Page) -> None:
+    body = """
+        let ticks = 0, wall = 1000;
+        const clock = new m.Clock({ticks: () => ticks, wall: () => wall});
+        clock.hear('1970-01-01T00:01:00+00:00');
+        clock.hear('no time');
+        clock.hear(null);
+        ticks += 5; wall = -1e9;
+        return [clock.now(), clock.known];
+    """
+    known = {"latestMs": 60_005, "aheadMs": 60_005 + 10**9}
+    assert run(page, "clock", body) == [60_005, known]
+
+
+def test_word_that_was_held_up_does_not_set_the_clock_back(page: Page) -> None:
+    """It would put the screen behind its plan; a server whose clock is behind is followed later."""
+    body = """
+        let ticks = 0;
+        const clock = new m.Clock({ticks: () => ticks, wall: () => 0});
+        const at = (ms) => new Date(ms).toISOString();
+        clock.hear(at(100_000));
+        ticks = 5000;
+        clock.hear(at(103_900));
+        const held = clock.now();
+        ticks = 61_000;
+        clock.hear(at(150_000));
+        const between = clock.now();
+        ticks = 66_000;
+        clock.hear(at(155_000));
+        return [held, between, clock.now()];
+    """
+    assert run(page, "clock", body) == [105_000, 159_900, 155_000]
+
+
+# --- feed, stock ----------------------------------------------------------------------------------
+def test_item_whose_day_ends_goes_by_itself_and_does_not_come_back(page: Page) -> None:
+    body = """
+        let now = 0;
+        const feed = new m.Feed({now: () => now});
+        const frame = {type: 'snapshot', epoch: 'e', seq: 3, items: g[0]};
+        g[0][1].until = '1970-01-01T00:00:10+00:00';
+        feed.apply(frame);
+        now = 9_999;
+        const early = feed.expire();
+        now = 10_000;
+        return [early, feed.expire(), feed.apply(frame).added, [...feed.items.keys()]];
+    """
+    assert run(page, "feed", body, ABC) == [[], ["B"], [], ["A", "C"]]
+
+
+def test_feed_goes_on_from_what_was_kept_and_takes_down_what_was_recalled_meanwhile(
+    page: Page,
+) -> None:
+    body = """
+        const feed = new m.Feed();
+        feed.restore({epoch: 'e', seq: 3}, g[0]);
+        const news = feed.apply({type: 'snapshot', epoch: 'e', seq: 4, items: g[0].slice(1)});
+        return [news.removed, news.added, feed.place.seq];
+    """
+    assert run(page, "feed", body, ABC) == [["A"], [], 4]
+
+
+def test_stock_brings_pictures_before_clips_the_newest_first_until_there_is_no_room(
+    page: Page,
+) -> None:
+    body = """
+        const brought = [];
+        const source = (kind) => ({
+            wants: ({submission}) => !brought.includes(kind + submission),
+            stock: async ({submission}) => {
+                if (kind + submission === 'pB') throw new Error('gone');
+                brought.push(kind + submission);
+            }});
+        const stock = new m.Stock({sources: [source('p'), source('c')], pauseMs: 0,
+            hasRoom: () => brought.length < 4});
+        await Promise.all([stock.fill(() => g[0]), stock.fill(() => g[0])]);
+        return brought;
+    """
+    assert run(page, "stock", body, ABC) == ["pC", "pA", "cC", "cB"]
+
+
+# --- watch ----------------------------------------------------------------------------------------
+WATCH = """
+    const watch = new m.Watch({nowMs: 0, random: () => 0.5});
+    const sample = {isVisible: true, isBlank: false, heap: null, wall: new Date(2026, 10, 26, 12)};
+    const judge = (nowMs, more = {}) => watch.judge({nowMs, ...sample, ...more});
+    const GB = 2 ** 30;
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return [judge(59_999), judge(60_000)]", [None, "stalled"]),
+        ("watch.drew(30_000); return [judge(60_000), judge(90_000)]", [None, "stalled"]),
+        ("judge(60_000, {isVisible: false}); return judge(119_000)", None),
+        (
+            """const dark = (at) => { watch.drew(at); return judge(at, {isBlank: true}); };
+            const first = [dark(1000), dark(3999)];
+            judge(4000); dark(4100);
+            return [...first, dark(7000), dark(7100)]""",
+            [None, None, None, "blank"],
+        ),
+        (
+            """const dark = (at) => judge(at, {isBlank: true});
+            const slow = [1000, 2500, 5500, 9000].map(dark);
+            watch.drew(9500);
+            const soon = [dark(9600), dark(11_400)];
+            watch.drew(11_500);
+            return [...slow, ...soon, dark(12_599), dark(12_600)]""",
+            [*[None] * 7, "blank"],
+        ),
+        (
+            """const heap = {usedJSHeapSize: GB, jsHeapSizeLimit: 4 * GB};
+            return [judge(1, {heap}), judge(2, {heap}), judge(3), judge(4, {heap}),
+                judge(5, {heap}), judge(6, {heap})]""",
+            [None, None, None, None, None, "memory"],
+        ),
+        (
+            """const heap = {usedJSHeapSize: 0.3 * GB, jsHeapSizeLimit: 0.35 * GB};
+            return [1, 2, 3].map((at) => judge(at, {heap}))""",
+            [None, None, "memory"],
+        ),
+        (
+            """const hours = 3600_000, seen = (at) => { watch.drew(at); return at; };
+            const at = (h, m) => ({wall: new Date(2026, 10, 26, h, m)});
+            return [judge(seen(5 * hours), at(4, 20)), judge(seen(7 * hours), at(4, 14)),
+                judge(seen(7 * hours), at(4, 15)), judge(seen(7 * hours), at(4, 44)),
+                judge(seen(7 * hours), at(4, 45)), judge(seen(7 * hours), at(16, 20))]""",
+            [None, None, "night", "night", None, None],
+        ),
+    ],
+    ids=["stalled", "drew", "hidden", "blank", "slow", "memory", "small device", "night"],
+)
+def test_watch(page: Page, body: str, expected: Any) -> None:
+    assert run(page, "watch", WATCH + body) == expected
+
+
+RENEW = """
+    const kept = new Map();
+    let reloads = 0;
+    const renewal = new m.Renewal({
+        fetch: async () => g[0] ? new Response(g[0]) : Promise.reject(new TypeError('no network')),
+        reload: () => (reloads += 1), isShellKept: async () => g[1],
+        storage: {getItem: (key) => kept.get(key) ?? null, setItem: (k, v) => kept.set(k, v)}});
+    console.warn = () => {};
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_kept", "reloads"),
+    [
+        ("<body data-acks-url=x>", False, 1),
+        ("", True, 1),
+        ("", False, 0),
+        ("a hotel's page", False, 0),
+    ],
+    ids=["server", "no network, shell kept", "no network, nothing kept", "somebody else's server"],
+)
+def test_ill_page_is_loaded_anew_where_that_brings_the_player_and_then_rests(
+    page: Page, answer: str, is_kept: bool, reloads: int
+) -> None:
+    body = """
+        await renewal.forHealth('ill');
+        await renewal.forHealth('ill');
+        return reloads;
+    """
+    assert run(page, "../screen/renewal", RENEW + body, answer, is_kept) == reloads

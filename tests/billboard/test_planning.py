@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from billboard import pairing, planning, plays
+from billboard.models import Layout, Plan, Screen
+from billboard.protocol import Acks, Shown
+from campaign import queries, showings
+from campaign.models import Campaign, Submission
+from tests.billboard.rows import approved, recall
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def online(screen: Screen) -> Screen:
+    Screen.objects.filter(pk=screen.pk).update(last_seen_at=timezone.now())
+    return Screen.objects.select_related("campaign").get(pk=screen.pk)
+
+
+def keys(screen: Screen) -> list[str]:
+    return [slot.submission for slot in planning.frame(planning.ensure(screen), screen).slots]
+
+
+def report(screen: Screen, submission: Submission) -> None:
+    """The screen says that the first planned slot of theirs has begun."""
+    assert submission.figurine
+    shown = Shown(uuid4(), submission.pk, submission.figurine.pk, 1, timezone.now(), 8000)
+    plays.record(screen, Acks(1, (shown,)))
+
+
+def test_plan_is_kept_and_goes_on(
+    campaign: Campaign, online: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ONE", "TWO", "SIX"):
+        approved(campaign, plaque=name)
+    first = planning.ensure(online)
+    assert planning.ensure(online) is first
+    later = timezone.now() + planning.REMAKE + timedelta(seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    Screen.objects.update(last_seen_at=later)
+    for submission in Submission.objects.all():
+        report(online, submission)
+    second = planning.ensure(online)
+    assert second.rev == first.rev + 1
+    whole = first.slots[online.pk]
+    assert [slot for slot in second.slots[online.pk] if slot.at_ms <= whole[-1].at_ms] == [
+        slot for slot in whole if slot.at_ms >= second.slots[online.pk][0].at_ms
+    ]
+    assert second.slots[online.pk][-1].end_ms > whole[-1].end_ms
+
+
+def test_frame_is_bounded_and_says_when_who_is_on(campaign: Campaign, online: Screen) -> None:
+    mae = approved(campaign)
+    said: dict[str, Any] = planning.frame(planning.ensure(online), online).as_json()
+    assert (said["type"], len(said["slots"])) == ("plan", planning.FRAME_SLOTS_MOST)
+    slot = said["slots"][0]
+    assert (slot["submission"], slot["place"]) == (str(mae.pk), 0)
+    on_ms = slot["at_ms"] - datetime.fromisoformat(said["at"]).timestamp() * 1000
+    assert abs(on_ms) < 5000
+    assert 8000 <= slot["duration_ms"] < 16_000
+
+
+def test_recalled_are_in_no_plan_and_nobody_is_told(campaign: Campaign, online: Screen) -> None:
+    mae, grace = approved(campaign, plaque="MAE"), approved(campaign, plaque="GRACE")
+    assert {str(mae.pk), str(grace.pk)} == set(keys(online))
+    planned = showings.next_of(mae.pk)
+    assert planned is not None
+    assert queries.status(mae).next_at == planned.at.isoformat()
+    assert queries.status(mae).next_screen == "Broadway 1"
+    recall(mae)
+    assert showings.next_of(mae.pk) is None
+    assert queries.status(mae).next_at == ""
+    assert set(keys(online)) == {str(grace.pk)}
+    assert showings.next_of(mae.pk) is None
+
+
+def test_screen_that_is_away_is_promised_to_nobody(campaign: Campaign, online: Screen) -> None:
+    approved(campaign)
+    other = approved(campaign)
+    planning.ensure(online)
+    assert showings.next_of(other.pk) or showings.next_of(Submission.objects.first().pk)  # type: ignore[union-attr]
+    Screen.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
+    assert [showings.next_of(pk) for pk in Submission.objects.values_list("pk", flat=True)] == [
+        None,
+        None,
+    ]
+
+
+def test_slot_that_no_screen_reported_was_not_shown(
+    campaign: Campaign, online: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = {str(one.pk): one for one in (approved(campaign, plaque=f"P{n}") for n in range(8))}
+    slots = planning.ensure(online).slots[online.pk]
+    assert {slot.kind for slot in slots[:8]} == {"first"}
+    later = timezone.now() + timedelta(seconds=45)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    Screen.objects.update(last_seen_at=later)
+    begun = [slot.key for slot in slots if slot.at_ms <= later.timestamp() * 1000]
+    missed, *heard = begun
+    for key in heard:
+        report(online, people[key])
+    ahead = [s for s in planning.ensure(online).slots[online.pk] if s.key not in heard]
+    assert missed in {slot.key for slot in ahead if slot.kind == "first"}
+    assert {slot.key for slot in ahead} == people.keys() - set(heard)
+
+
+def test_two_screens_share_those_who_are_new(campaign: Campaign, online: Screen) -> None:
+    second = Screen.objects.create(
+        campaign=campaign, name="Broadway 2", last_seen_at=timezone.now()
+    )
+    for n in range(4):
+        approved(campaign, plaque=f"P{n}")
+    made = planning.ensure(online)
+    begin = {slots[0].key for slots in made.slots.values()}
+    assert made.slots.keys() == {online.pk, second.pk}
+    assert len(begin) == 2
+    assert made.outlook.slots_an_hour == 900
+
+
+def test_only_the_first_of_two_plans_is_taken(campaign: Campaign, online: Screen) -> None:
+    approved(campaign)
+    before = planning.ensure(online)
+    now = timezone.now()
+    planning._make(online, before, now)
+    planning._make(online, before, now + timedelta(seconds=1))
+    row = Plan.objects.get()
+    assert (row.rev, row.made_at) == (before.rev + 1, now)
+
+
+def test_poll_brings_the_plan_and_makes_none(
+    campaign: Campaign, online: Screen, token: str, client: Client
+) -> None:
+    client.cookies[pairing.COOKIE] = token
+    mae = approved(campaign)
+    assert client.get("/screen/feed.json").json()["plan"] is None
+    assert not Plan.objects.exists()
+    planning.ensure(online)
+    plan = client.get("/screen/feed.json").json()["plan"]
+    assert {slot["submission"] for slot in plan["slots"]} == {str(mae.pk)}
+
+
+def test_outlook_holds_against_the_campaigns_promise(campaign: Campaign, online: Screen) -> None:
+    Campaign.objects.update(promise_min=1)
+    Screen.objects.update(layout=Layout.HERO)
+    screen = Screen.objects.select_related("campaign").get(pk=online.pk)
+    for n in range(12):
+        approved(campaign, plaque=f"P{n}")
+    outlook = planning.ensure(screen).outlook
+    assert (outlook.promised_ms, outlook.waiting, outlook.holds) == (60_000, 12, False)
+    assert 80_000 < outlook.expected_ms < 110_000
+
+
+def test_screen_by_its_shape_is_divided_for_as_long_as_the_promise_needs_it(
+    campaign: Campaign, online: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approved(campaign)
+    assert planning.frame(planning.ensure(online), online).places == 1
+    Campaign.objects.update(promise_min=1)
+    screen = Screen.objects.select_related("campaign").get(pk=online.pk)
+    people = [approved(campaign, plaque=f"P{n}") for n in range(12)]
+    made = planning.ensure(screen)
+    frame = planning.frame(made, screen)
+    assert (frame.places, made.outlook.holds) == (2, True)
+    assert {slot.place for slot in frame.slots} == {0, 1}
+    for one in people:
+        report(screen, one)
+    begin = timezone.now()
+    for seconds in (90, 120, 150):  # what has begun plays out
+        later = begin + timedelta(seconds=seconds)
+        monkeypatch.setattr(timezone, "now", lambda at=later: at)
+        frame = planning.frame(planning.ensure(screen), screen)
+    assert frame.places == 1
+
+
+def test_every_place_of_a_mosaic_is_planned_and_told(campaign: Campaign, online: Screen) -> None:
+    Screen.objects.update(layout=Layout.MOSAIC9)
+    screen = Screen.objects.select_related("campaign").get(pk=online.pk)
+    people = [approved(campaign, plaque=f"P{n}") for n in range(20)]
+    frame = planning.frame(planning.ensure(screen), screen)
+    assert {slot.place for slot in frame.slots} == set(range(9))
+    assert all(showings.next_of(one.pk) for one in people)
+
+
+def test_moment_survives_the_way_through_the_row() -> None:
+    at = datetime(2026, 11, 26, 14, 32, 5, tzinfo=UTC)
+    assert planning._moment(planning._ms(at)) == at
+
+
+def test_first_page_tells_the_crew_whether_the_promise_holds(
+    campaign: Campaign, online: Screen, admin_client: Client
+) -> None:
+    approved(campaign)
+    planning.ensure(online)
+    [line] = admin_client.get("/admin/").context["promises"]
+    told = (line.promised, line.expected, line.slots_an_hour, line.words)
+    assert told == ("10 min", "under 1 min", 450, "Holds")
+    for n in range(90):
+        approved(campaign, plaque=f"P{n}")
+    Screen.objects.update(layout=Layout.HERO)
+    planning.ensure(Screen.objects.select_related("campaign").get(pk=online.pk))
+    page = admin_client.get("/admin/")
+    [line] = page.context["promises"]
+    assert (line.holds, line.expected, line.waiting) == (False, "13 min", 90)
+    assert "add a screen, shorten the slot or use mosaics" in page.content.decode()
+    Plan.objects.update(made_at=timezone.now() - timedelta(minutes=5))
+    [line] = admin_client.get("/admin/").context["promises"]
+    assert line.words == "Does not hold: no screen shows anything"
+    assert line.expected == "\N{EN DASH}"  # no time is promised where nobody could be shown

@@ -1,0 +1,201 @@
+"""The way to the server, and back to a page."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.billboard.player import run
+
+RENEWAL = """
+    const kept = new Map();
+    const storage = {getItem: (key) => kept.get(key) ?? null, setItem: (k, v) => kept.set(k, v)};
+    let reloads = 0, tries = 0;
+    const answers = [...g];
+    const fetch = async () => {
+        tries += 1;
+        const [status, text] = answers.length > 1 ? answers.shift() : answers[0];
+        if (status === 0) throw new TypeError('no network');
+        return new Response(text, {status});
+    };
+    const renewal = new m.Renewal({fetch, reload: () => (reloads += 1), storage});
+"""
+OURS = (200, "<body data-acks-url=x>")
+UNPAIRED = (200, "<body data-session-url=x>")
+
+
+@pytest.mark.parametrize("answer", [(0, ""), (502, OURS[1]), (200, "a hotel's page")])
+def test_new_look_is_not_loaded_from_a_server_that_is_away(
+    page: Page, answer: tuple[int, str]
+) -> None:
+    body = "await renewal.forNewLook(); return reloads;"
+    assert run(page, "../screen/renewal", RENEWAL + body, answer) == 0
+
+
+def test_new_looks_are_loaded_once_in_five_minutes(page: Page) -> None:
+    body = """
+        await renewal.forNewLook();
+        await renewal.forNewLook();
+        const soon = reloads, [[key, until]] = kept;
+        kept.set(key, String(Number(until) - 450_000));
+        await renewal.forNewLook();
+        return [soon, reloads, Number(until) - Date.now() > 290_000];
+    """
+    assert run(page, "../screen/renewal", RENEWAL + body, OURS) == [1, 2, True]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [([(0, ""), UNPAIRED], [1, 2]), ([OURS], [0, 1])],
+    ids=["after the server is back", "not when it is a screen again"],
+)
+def test_unpaired_screen_goes_to_the_page_that_says_so(
+    page: Page, answers: list[tuple[int, str]], expected: list[int]
+) -> None:
+    body = "await renewal.forUnpaired(); return [reloads, tries];"
+    assert run(page, "../screen/renewal", RENEWAL + body, *answers) == expected
+
+
+# --- link: a socket and a server of this page's own -----------------------------------------------
+
+
+LINK = """
+    const {Outbox} = await import('/js/lib/outbox.js');
+    const sent = [], asked = [], heard = [], outbox = new Outbox();
+    let socket, unpaired = 0, answer = () => new Response('', {status: 503});
+    globalThis.WebSocket = class {
+        static OPEN = 1;
+        readyState = 0;
+        constructor() { socket = this; }
+        send(text) { sent.push(JSON.parse(text)); }
+        close() { this.readyState = 3; }
+        open() { this.readyState = 1; this.onopen(); }
+        say(frame) { this.onmessage({data: JSON.stringify(frame)}); }
+    };
+    globalThis.fetch = async (address) => { asked.push(address); return answer(address); };
+    const link = new m.Link({socketUrl: 'ws://x', feedUrl: '/feed', acksUrl: '/acks', outbox,
+        here: () => ({epoch: 'e', seq: 7}), onFrame: (frame) => heard.push(frame),
+        onState: () => {}, onUnpaired: () => (unpaired += 1)});
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 50));
+    link.connect();
+"""
+
+
+@pytest.fixture
+def fresh_page(page: Page) -> Page:
+    """Without what the test before put in the place of the page's own fetch and WebSocket."""
+    page.reload()
+    return page
+
+
+def test_day_offline_is_told_over_many_beats(fresh_page: Page) -> None:
+    body = """
+        for (let i = 0; i < 2500; i += 1) outbox.add({ack: 'cached', i});
+        socket.open();
+        const told = () => sent.filter(({type}) => type === 'acks').length;
+        const first = told();
+        link.flush();
+        const still = told();
+        for (let i = 0; i < 3; i += 1) socket.say({type: 'beat'});
+        return [first, still, told()];
+    """
+    assert run(fresh_page, "link", LINK + body) == [20, 20, 50]
+
+
+def test_fresh_addresses_are_asked_for_by_whichever_way_there_is(fresh_page: Page) -> None:
+    body = """
+        link.pull({epoch: null, seq: 0});
+        answer = () => Response.json({type: 'snapshot', epoch: 'e', seq: 7, items: []});
+        const before = socket;
+        socket.onclose({code: 1006});
+        while (socket === before) await turn();
+        socket.open();
+        return [asked[0], sent.findLast(({type}) => type === 'pull')];
+    """
+    assert run(fresh_page, "link", LINK + body) == [
+        "/feed?epoch=&seq=0",
+        {"type": "pull", "epoch": "e", "seq": 7},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [('{"code": "unpaired"}', 1), ("<h1>Forbidden</h1>", 0)]
+)
+def test_refusal_of_a_proxy_does_not_unpair(fresh_page: Page, said: str, expected: int) -> None:
+    body = """
+        answer = (address) => new Response(address === '/acks' ? '' : g[0], {status: 403});
+        socket.onclose({code: 1006});
+        await turn();
+        return unpaired;
+    """
+    assert run(fresh_page, "link", LINK + body, said) == expected
+
+
+@pytest.mark.parametrize("data", ["<h1>Bad gateway</h1>", "", "7", "null", '{"type": "be'])
+def test_frame_that_is_none_ends_the_socket(fresh_page: Page, data: str) -> None:
+    body = """
+        socket.open();
+        const before = asked.length;
+        socket.onmessage({data: g[0]});
+        await turn();
+        return [socket.readyState, asked.slice(before)[0]];
+    """
+    assert run(fresh_page, "link", LINK + body, data) == [3, "/feed?epoch=e&seq=7"]
+
+
+def test_ack_on_which_the_server_hangs_up_is_found_by_post_and_the_others_are_told(
+    fresh_page: Page,
+) -> None:
+    body = """
+        const told = [], lost = [];
+        console.error = (_, {i}) => lost.push(i);
+        globalThis.fetch = async (address, {body} = {}) => {
+            if (address !== '/acks') return Response.json({type: 'changes', changes: []});
+            const {type, n, acks = []} = JSON.parse(body);
+            if (acks.some(({i}) => i === 3)) return new Response('', {status: 400});
+            told.push(...acks.map(({i}) => i));
+            return Response.json({type: 'acked', n});
+        };
+        for (let i = 0; i < 8; i += 1) outbox.add({ack: 'cached', i});
+        socket.open();
+        const first = socket;
+        socket.onclose({code: 4400});
+        while (socket === first) await turn();
+        socket.open();
+        const frames = sent.filter(({type}) => type === 'acks').length;
+        for (let beat = 0; beat < 8; beat += 1) { socket.say({type: 'beat'}); await turn(); }
+        const quiet = sent.filter(({type}) => type === 'acks').length - frames;
+        outbox.add({ack: 'cached', i: 8});
+        link.flush();
+        return [told, lost, quiet, sent.at(-1).acks];
+    """
+    told, lost, quiet, last = run(fresh_page, "link", LINK + body)
+    assert (told, lost, quiet) == ([0, 1, 2, 4, 5, 6, 7], [3], 0)
+    assert last == [{"ack": "cached", "i": 8}]
+
+
+@pytest.mark.parametrize(("is_open", "expected"), [(False, ["poll"]), (True, ["socket"])])
+def test_orders_of_a_poll_that_a_socket_overtook_are_none(
+    fresh_page: Page, is_open: bool, expected: list[str]
+) -> None:
+    body = """
+        const orders = (way) => ({type: 'orders', way, at: new Date().toISOString()});
+        let answered;
+        globalThis.fetch = async (address) => {
+            if (address !== '/acks') return new Response('', {status: 503});
+            return new Promise((resolve) => {
+                answered = () => resolve(Response.json(orders('poll')));
+            });
+        };
+        const first = socket;
+        socket.onclose({code: 1006});
+        while (!answered || socket === first) await turn();
+        if (g[0]) {
+            socket.open();
+            socket.say(orders('socket'));
+        }
+        answered();
+        await turn();
+        return heard.map(({way}) => way);
+    """
+    assert run(fresh_page, "link", LINK + body, is_open) == expected

@@ -1,0 +1,348 @@
+"""Every layout on every shape of screen, in a real Chromium, as a picture and as boxes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from billboard import pairing
+from billboard.models import Layout, Play, Screen
+from campaign.models import Campaign
+from tests.billboard.rows import approved, recall
+from tests.browser import chromium
+from tests.e2e.conftest import Aside
+from tests.stack import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SIZES = {
+    "tower, a quarter of 2368x10048": (592, 2512),
+    "ribbon, half of 3840x1080": (1920, 540),
+    "totem, half of 1080x1920": (540, 960),
+    "landscape, half of 1920x1080": (960, 540),
+}
+"""The same pictures as at full size: all lengths are parts of the screen's."""
+PLACES = {"hero": 1, "diptych": 2, "mosaic4": 4, "mosaic9": 9, "mosaic16": 16, "ribbon": 1}
+NAMES = ("MAE", "BARTHOLOMEW THE VERY LONG", "", "ÉLOÏSE", "김하늘", "ليلى", "ДАРЬЯ", "さくら")
+LANGUAGES = [
+    {"lang": "ko", "headline": "상자 속으로.", "strapline": "셀카 한 장이면 당신도 여기에."},
+    {"lang": "ja", "headline": "箱に入ろう。", "scan": "スキャンして入隊", "enlisted": "{}人入隊"},
+    {"lang": "ar", "headline": "ادخل إلى الصندوق", "strapline": "صورة واحدة وتصبح هنا."},
+    {"lang": "ru", "headline": "Полезай в коробку.", "scan": "Сканируй и вступай"},
+]
+SHOWN_MS = 15_000
+
+Open = Callable[..., Page]
+
+FAULTS = """([top, right, bottom, left]) => {
+    const seen = (node) => node.getClientRects().length > 0
+        && getComputedStyle(node).visibility === 'visible' && !node.closest('[hidden]');
+    const find = (...names) => [...document.querySelectorAll(names)].filter(seen);
+    const told = (node) => `${node.className || node.tagName} of ${node.textContent.trim()}`;
+    const isTurned = document.body.dataset.rotation % 180 !== 0;
+    const faults = [];
+    for (const node of find('.headline', '.strapline', '.count', '.caption', '.name span',
+            '.brand span', '.place', '.shelf .card', '.enlist', '.disclosure')) {
+        const texts = document.createRange();
+        texts.selectNodeContents(node);
+        const boxes = [node.getBoundingClientRect(), ...texts.getClientRects()];
+        for (const box of node.matches('.place, .card') ? boxes.slice(0, 1) : boxes) {
+            // A line of text reaches higher and lower than its letters do.
+            const isBox = box === boxes[0];
+            const isWide = box.left < left - 1 || box.right > innerWidth - right + 1;
+            const isHigh = box.top < top - 1 || box.bottom > innerHeight - bottom + 1;
+            if (((isBox || !isTurned) && isWide) || ((isBox || isTurned) && isHigh))
+                faults.push(`${told(node)} is outside`);
+        }
+        const frame = node.closest('.name, .brand')
+            ?? (node.matches('.caption') ? node.parentElement : null);
+        if (frame) {
+            const outer = frame.getBoundingClientRect();
+            const [from, to] = isTurned ? ['top', 'bottom'] : ['left', 'right'];
+            if (boxes.some((box) => box[from] < outer[from] - 1 || box[to] > outer[to] + 1))
+                faults.push(`${told(node)} does not fit`);
+        }
+    }
+    const apart = find('.place', '.shelf .card', '.enlist', '.disclosure',
+        '.language.is-told .headline', '.language.is-told .strapline', '.language.is-told .count');
+    apart.forEach((one, i) => apart.slice(i + 1).forEach((other) => {
+        const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+        const isSameCell = one.dataset.cell && one.dataset.cell === other.dataset.cell;
+        const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (!isSameCell && across > 1 && down > 1)
+            faults.push(`${told(one)} lies on ${told(other)}`);
+    }));
+    return faults;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_screen(campaign: Campaign, browser: Browser, address: str) -> Iterator[Open]:
+    """Opens a screen that is set up so; fails on any error that its page logs."""
+    complaints: list[str] = []
+    contexts = []
+    campaign.slot_s = 60  # nothing moves while it is measured
+    campaign.strapline = "One selfie. A few seconds. You, in plastic, up here."
+    campaign.save()
+
+    def opened(
+        *, size: tuple[int, int] = (960, 540), at: datetime | None = None, **fields: Any
+    ) -> Page:
+        key = pairing.issue_token(Screen(campaign=campaign, name="Broadway 1", **fields))
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        if at:
+            page.clock.set_fixed_time(at)
+        page.goto(f"{address}/screen/#key={key}")
+        page.wait_for_selector('html[data-socket="open"]')
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def taken(page: Page, count: int) -> None:
+    """Wait until so many places show somebody, and the shelf is as full as it gets."""
+    page.wait_for_function(
+        "count => document.querySelectorAll('.place[data-is=taken]').length === count",
+        arg=count,
+        timeout=SHOWN_MS,
+    )
+
+
+def settled(page: Page) -> NDArray[np.uint8]:
+    """The page as drawn once nothing on it moves any more: (H, W, 3)."""
+    page.evaluate(
+        """() => Promise.all([document.fonts.ready,
+            ...document.getAnimations().map((each) => { each.finish(); return each.finished; })])"""
+    )
+    with Image.open(io.BytesIO(page.screenshot())) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def decode(pixels: NDArray[np.uint8]) -> tuple[str, NDArray[np.float32]]:
+    """What the code says, and its corners, from its own upper left clockwise."""
+    said, corners, _ = cv2.QRCodeDetectorAruco().detectAndDecode(pixels[..., ::-1].copy())
+    assert said, "no code is found in the picture"
+    return said, corners[0]
+
+
+@pytest.mark.parametrize("layout", PLACES)
+def test_layout_at_every_resolution(
+    campaign: Campaign, open_screen: Open, aside: Aside, address: str, layout: str
+) -> None:
+    for n in range(18):
+        aside(approved, campaign, plaque=NAMES[n % len(NAMES)])
+    page = open_screen(layout=layout, words=LANGUAGES)
+    taken(page, PLACES[layout])
+    on = page.locator('.place .card[data-state="on"]')
+    assert len({card.get_attribute("data-submission") for card in on.all()}) == PLACES[layout]
+    faults: list[str] = []
+    for size, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(f"() => document.documentElement.dataset.shape === '{shape(size)}'")
+        pixels = settled(page)
+        said, corners = decode(pixels)
+        edge_px = float(np.linalg.norm(corners[0] - corners[1]))
+        if said != f"{address}/c/demo/":
+            faults.append(f"{size}: the code says {said}")
+        if edge_px < 0.2 * min(width, height):
+            faults.append(f"{size}: the code is {edge_px:.0f} px")
+        faults += [f"{size}: {fault}" for fault in page.evaluate(FAULTS, [0, 0, 0, 0])]
+    assert "\n".join(faults) == ""
+
+
+def shape(size: str) -> str:
+    return size.split(",")[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [("tower", "hero"), ("ribbon", "ribbon"), ("totem", "hero"), ("landscape", "hero")],
+)
+def test_layout_goes_by_the_shape_when_nobody_chose(
+    open_screen: Open, size: str, expected: str
+) -> None:
+    page = open_screen(size=next(px for name, px in SIZES.items() if shape(name) == size))
+    root = page.locator("html")
+    assert root.get_attribute("data-shape") == size
+    assert root.get_attribute("data-layout") == expected
+
+
+def test_landscape_hero_is_read_from_afar(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    aside(approved, campaign, plaque="MAE", colour="#a0283c")
+    page = open_screen(layout=Layout.HERO)
+    taken(page, 1)
+    pixels = settled(page)
+    away = np.abs(pixels[:, :450].astype(int) - np.array((160, 40, 60))).max(axis=2)
+    rows = np.flatnonzero((away < 24).sum(axis=1) > 2)
+    assert (rows[-1] - rows[0]) / 540 >= 0.55
+    name = page.locator('.hero [data-state="on"] .name span').bounding_box()
+    assert name is not None
+    assert name["height"] / 540 >= 0.06
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_turned_screen_shows_the_picture_upright_to_whoever_stands_before_it(
+    campaign: Campaign, open_screen: Open, aside: Aside, rotation: int
+) -> None:
+    aside(approved, campaign)
+    page = open_screen(rotation=rotation, safe_area="4% 3% 20px")
+    taken(page, 1)
+    upright: NDArray[np.uint8] = np.rot90(settled(page), rotation // 90)
+    assert upright.shape[:2] == ((540, 960) if rotation == 180 else (960, 540))
+    _, (first, second, _, fourth) = decode(upright)
+    # The code's own upper left corner is up and to the left, as in a picture that is not turned.
+    least_px = 0.2 * 540 * 0.9  # of what the frame leaves
+    assert second[0] - first[0] >= least_px
+    assert fourth[1] - first[1] >= least_px
+    # Ground alone where the frame covers it: 4 % above, 3 % at the sides, 20 px below.
+    assert page.locator("html").get_attribute("data-shape") == (
+        "landscape" if rotation == 180 else "totem"
+    )
+    height, width = upright.shape[:2]
+    top, right, bottom, left = round(0.04 * height), round(0.03 * width), 20, round(0.03 * width)
+    drawn = {0: (top, right, bottom, left), 90: (left, top, right, bottom)}
+    drawn |= {180: (bottom, left, top, right), 270: (right, bottom, left, top)}
+    assert page.evaluate(FAULTS, drawn[rotation]) == []
+
+
+CUTS = """() => {
+    const [columns, rows] = [3, 3], bezel = 12, cuts = [];
+    const look = (selector, across, from, to) => {
+        for (const box of document.querySelectorAll(selector)) {
+            const {left, top, width, height} = box.getBoundingClientRect();
+            const middle = left + width / 2;
+            for (let i = 1; i < columns; i += 1) {
+                const x = i * innerWidth / columns;
+                if (middle - width * across / 2 < x + bezel / 2 - 0.5
+                    && middle + width * across / 2 > x - bezel / 2 + 0.5) cuts.push(selector);
+            }
+            for (let i = 1; i < rows; i += 1) {
+                const y = i * innerHeight / rows;
+                if (top + height * from < y + bezel / 2 - 0.5
+                    && top + height * to > y - bezel / 2 + 0.5) cuts.push(selector);
+            }
+        }
+    };
+    look('.enlist .qr', 1, 0, 1);
+    look('.place .figure', 0.26, 0.09, 0.3); // a pawn's head
+    return cuts;
+}"""
+
+
+@pytest.mark.parametrize("layout", ["hero", "mosaic9"])
+def test_no_seam_of_a_wall_cuts_the_code_or_a_face(
+    campaign: Campaign, open_screen: Open, aside: Aside, layout: str
+) -> None:
+    for _ in range(PLACES[layout]):
+        aside(approved, campaign)
+    wall = {"panels_across": 3, "panels_down": 3, "bezel_px": 12}
+    page = open_screen(layout=layout, **wall)
+    taken(page, PLACES[layout])
+    decode(settled(page))
+    assert page.evaluate(CUTS) == []
+    assert page.evaluate(FAULTS, [0, 0, 0, 0]) == []
+
+
+def test_recall_empties_its_cell_in_one_frame(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    four = [aside(approved, campaign, plaque=f"N{n}") for n in range(4)]
+    page = open_screen(layout=Layout.MOSAIC4)
+    taken(page, 4)
+    page.evaluate(
+        """gone => {
+            const seen = globalThis.seen = [];
+            const look = () => {
+                const cards = document.querySelectorAll('.place .card[data-submission]');
+                const isUp = [...cards].some(({dataset}) => dataset.submission === gone);
+                seen.push([document.documentElement.dataset.seq, isUp, cards.length]);
+                requestAnimationFrame(look);
+            };
+            look();
+        }""",
+        str(four[1].pk),
+    )
+    aside(recall, four[1])
+    page.wait_for_function("() => globalThis.seen.at(-1)[0] === '5'", timeout=SHOWN_MS)
+    frames = page.evaluate("() => globalThis.seen")
+    assert {tuple(frame) for frame in frames} == {("4", True, 4), ("5", False, 3)}
+    assert page.locator(".place[data-is=empty]").count() == 1
+
+
+def test_every_cell_of_a_mosaic_is_a_play_and_says_how_it_was_placed(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    people = {aside(approved, campaign).pk for _ in range(4)}
+    page = open_screen(layout=Layout.MOSAIC4)
+    taken(page, 4)
+    wait_until(lambda: Play.objects.count() == 4, within_s=10, what="four plays are on record")
+    assert set(Play.objects.values_list("submission", flat=True)) == people
+    assert set(Play.objects.values_list("layout", flat=True)) == {"mosaic4"}
+
+
+def test_screen_dims_by_the_hour_and_wanders_by_pixels(open_screen: Open) -> None:
+    night = datetime.fromisoformat("2026-11-26T23:10:00")
+    page = open_screen(at=night, brightness="22-6: 40%", drift_px=6)
+    dark = settled(page)
+    assert page.locator(".veil").evaluate("veil => getComputedStyle(veil).opacity") == "0.6"
+    said, corners = decode(dark)
+    where = "stage => stage.style.transform"
+    at_night = page.locator(".stage").evaluate(where)
+    page.clock.set_fixed_time(datetime.fromisoformat("2026-11-27T09:30:00"))
+    page.reload()
+    page.wait_for_selector('html[data-socket="open"]')
+    bright = settled(page)
+    assert page.locator(".veil").evaluate("veil => getComputedStyle(veil).opacity") == "0"
+    assert dark.mean() == pytest.approx(0.4 * bright.mean(), rel=0.05)
+    assert page.locator(".stage").evaluate(where) != at_night
+    again, moved = decode(bright)
+    assert again == said
+    assert np.abs(corners - moved).max() <= 2 * 6 + 1
+
+
+def test_languages_take_turns(open_screen: Open) -> None:
+    page = open_screen(words=LANGUAGES[2:])
+    told = page.locator(".language.is-told")
+    expect(told.locator(".headline")).to_have_text("Get in the box.")
+    page.clock.install()
+    page.reload()
+    expect(told.locator(".headline")).to_have_text("Get in the box.")
+    page.clock.run_for(12_000)
+    expect(told.locator(".headline")).to_have_text("ادخل إلى الصندوق")
+    assert told.evaluate("words => getComputedStyle(words).direction") == "rtl"
+    page.clock.run_for(24_000)
+    expect(told.locator(".headline")).to_have_text("Get in the box.")
+
+
+def test_count_is_live(campaign: Campaign, open_screen: Open, aside: Aside) -> None:
+    page = open_screen()
+    count = page.locator(".count")
+    expect(count).to_be_hidden()
+    people = [aside(approved, campaign) for _ in range(2)]
+    expect(count).to_have_text("2 enlisted", timeout=SHOWN_MS)
+    aside(recall, people[0])
+    expect(count).to_have_text("1 enlisted", timeout=SHOWN_MS)
