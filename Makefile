@@ -14,11 +14,12 @@ BIN := $(VENV)/bin
 # Two files of tests at a time, each process with a database and a Valkey of its own. A file stays
 # whole, for what its tests share, and files keep their order: the short ones come last. Browsers
 # come two at a time as well, with nothing else beside them. Tests that kill processes, or time a
-# bell, have the machine to themselves but for PostgreSQL's.
+# bell or a fan-out, have the machine to themselves but for PostgreSQL's.
 TESTS_AT_ONCE ?= 2
 together = -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 alone = tests/chaos tests/deploy/test_up.py tests/deploy/test_supervisor.py \
-        tests/billboard/test_nudges.py tests/campaign/test_bell.py
+        tests/billboard/test_nudges.py tests/campaign/test_bell.py tests/bench/test_step.py \
+        tests/bench/test_screens.py
 # Beside the first of those, which wait for processes to die, and out of their way.
 on_postgres = DIORAMA_TEST_DATABASE=postgres nice -n 19 $(BIN)/python -m pytest $(together) \
               tests/campaign tests/billboard --ignore-glob '*/test_player*.py'

@@ -550,3 +550,39 @@ def test_ill_page_is_loaded_anew_where_that_brings_the_player_and_then_rests(
         return reloads;
     """
     assert run(page, "../screen/renewal", RENEW + body, answer, is_kept) == reloads
+
+
+PLACE = """
+    document.body.innerHTML = `<div class="place" data-is="taken"><div class="card" data-state="on"
+        style="width: 90px; height: 90px"></div></div>`;
+    const card = document.querySelector('.card');
+    const m = await import('/js/screen/watchdogs.js');
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "is_blank"),
+    [("on", False), ("leaving", False), ("waiting", True)],
+)
+def test_place_is_blank_without_a_card_that_is_seen(page: Page, state: str, is_blank: bool) -> None:
+    """While one turns in, with its edge to the street, who leaves is still there."""
+    body = "card.dataset.state = g; return m.isBlank();"
+    assert page.evaluate(f"async (g) => {{ {PLACE} {body} }}", state) is is_blank
+
+
+def test_card_unseen_at_the_same_moment_of_every_change_is_no_blank_page(page: Page) -> None:
+    page.clock.install()
+    body = """
+        globalThis.said = [];
+        m.watchOver({renew: (why) => said.push(why), isQuiet: () => true});
+        globalThis.turning = setInterval(() => {
+            card.style.opacity = 0;
+            setTimeout(() => { card.style.opacity = 1; }, 400);
+        }, 990);
+    """
+    page.evaluate(f"async () => {{ {PLACE} {body} }}")
+    page.clock.run_for(20_000)
+    assert page.evaluate("said") == []
+    page.evaluate("() => { clearInterval(turning); document.querySelector('.card').remove(); }")
+    page.clock.run_for(6_000)
+    assert "blank" in page.evaluate("said")

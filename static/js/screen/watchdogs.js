@@ -1,9 +1,11 @@
-// Looks at the page once a second, and has it loaded anew when it is ill.
+// Looks at the page several times a second, and has it loaded anew when it is ill.
 
 import { Meter } from "../lib/meter.js";
 import { Watch } from "../lib/watch.js";
 
 const EVERY_MS = 1000;
+/** No part of a second: slots are whole ones, and would be met at the same moment of a change each time. */
+const LOOK_EVERY_MS = 270;
 /** Below this a card is as good as not there. */
 const OPACITY_LEAST = 0.2;
 const SIZE_LEAST_PX = 8;
@@ -25,15 +27,20 @@ export function watchOver({ renew, isQuiet }) {
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
+  let isSomethingSeen = true; // Nobody has looked yet.
+  const look = () => (isSomethingSeen ||= !isBlank());
+  setInterval(look, LOOK_EVERY_MS);
   setInterval(() => {
+    look();
     meter.see(document.querySelectorAll("video"));
     const why = watch.judge({
       nowMs: performance.now(),
       isVisible: document.visibilityState === "visible",
-      isBlank: isBlank(),
+      isBlank: !isSomethingSeen,
       heap: heap(),
       wall: new Date(),
     });
+    isSomethingSeen = false;
     if (why === "blank") clear();
     if (why && (why !== "night" || isQuiet())) renew(why);
   }, EVERY_MS);
@@ -80,7 +87,8 @@ function isHere(place) {
 
 /** @param {HTMLElement} place */
 function isPeopled(place) {
-  const on = place.dataset.is === "taken" ? '.card[data-state="on"]' : ".card.is-idle";
+  // Who leaves is still there while the next one turns in.
+  const on = place.dataset.is === "taken" ? '.card[data-state="on"], .card[data-state="leaving"]' : ".card.is-idle";
   return [...place.querySelectorAll(on)].some(isSeen);
 }
 
