@@ -10,20 +10,20 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import structlog
-from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from billboard import commands, nudges, page, pairing, planning, plays, protocol, reading, writing
+from billboard import audience, commands, page, pairing, planning, plays, protocol, reading, writing
+from billboard.audience import Audience
 from billboard.commands import Orders
 from billboard.feed import Place
 from billboard.models import Screen
 from billboard.protocol import Acked, Acks, AskTime, BadFrame, Beat, CloseCode, Here, Pull, Time
+from billboard.reading import News
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,9 @@ half: Python's threads take turns."""
 class ScreenConsumer(AsyncWebsocketConsumer):
     """Speaks billboard.protocol with one screen."""
 
+    channel_layer_alias = ""
+    """None of its own: its audience listens for it."""
+
     beat_s: ClassVar[float] = 5.0
 
     screen: Screen | None = None
@@ -51,7 +54,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
     ordered: Orders | None = None
     """What this socket has said of the crew's commands; None before the first word."""
 
-    group: str | None = None
+    audience: Audience | None = None
     frames: int = 0
     is_here_noted: bool = False
     beating: asyncio.Task[None] | None = None
@@ -78,20 +81,16 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         for task in (self.beating, self.telling):
             if task:
                 task.cancel()
-        if self.group:
-            with suppress(Exception):  # a dead layer has forgotten the group anyway
-                await self.channel_layer.group_discard(self.group, self.channel_name)
+        if self.audience:
+            await self.audience.leave(self)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As in channels, which before each message also looks after the database's connections.
 
-        That waits for the database's thread, so a nudge would stand in line behind all other
-        sockets' work; database_sync_to_async looks after them where there is one.
+        That waits for the database's thread, so a screen's word would stand in line behind all
+        other sockets' work; database_sync_to_async looks after them where there is one.
         """
-        handler = getattr(self, get_handler_name(message), None)
-        if handler is None:
-            raise ValueError(f"No handler for message type {message['type']}")
-        await handler(message)
+        await getattr(self, message["type"].replace(".", "_"))(message)
 
     # --- from the screen ----------------------------------------------------------------------
 
@@ -129,18 +128,26 @@ class ScreenConsumer(AsyncWebsocketConsumer):
 
     # --- to the screen ------------------------------------------------------------------------
 
-    async def head(self, event: dict[str, Any]) -> None:
-        """A nudge."""
-        if self.place and event["head"] > self.place.seq:
-            try:
-                await self._forward()
-            except DatabaseError as error:
-                log.error("record out of reach", error=type(error).__name__)
+    @property
+    def is_reading(self) -> bool:
+        return self.reading.locked()
 
-    async def orders(self, event: dict[str, Any]) -> None:
-        """A nudge: the crew wants something of these screens."""
-        if self.screen and self.screen.pk in event["screens"]:
-            await self._tell_orders(is_called=True)
+    async def pass_on(self, news: News) -> None:
+        """A nudge, and what the record says to it."""
+        if self.screen is None or self.audience is not audience.of(self.screen.campaign_id):
+            return  # no screen of ours any more, or of another campaign since this beat
+        self.place = news.place
+        await self._send(news.frame)
+        self.plan_due.set()
+
+    async def read_on(self) -> None:
+        try:
+            await self._forward()
+        except DatabaseError as error:
+            log.error("record out of reach", error=type(error).__name__)
+
+    async def answer_call(self) -> None:
+        await self._tell_orders(is_called=True)
 
     async def _tell_orders(self, *, is_called: bool) -> None:
         """Say what is asked of the screen, unless this socket has said so; the beat tries again."""
@@ -241,15 +248,11 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         """Listen to the campaign's nudges; a dead channel layer costs latency, not the screen."""
         if self.screen is None:
             return
-        group = nudges.group(self.screen.campaign_id)
-        if group == self.group:
-            return
-        try:
-            await self.channel_layer.group_add(group, self.channel_name)
-        except Exception as error:  # whatever the layer's client raises; the next beat tries again
-            log.warning("not subscribed", error=type(error).__name__)
-            return
-        self.group = group
+        ours = audience.of(self.screen.campaign_id)
+        if self.audience and self.audience is not ours:
+            await self.audience.leave(self)
+        self.audience = ours
+        await ours.join(self)
 
     async def _hang_up(self, code: CloseCode) -> None:
         self.screen = None

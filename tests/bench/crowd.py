@@ -22,6 +22,9 @@ import websockets
 from tests.stack import ROOT, free_port, wait_until
 
 START_LIMIT_S = 60
+CACHED_S, DARK_S = 0.05, 0.034
+"""Before a player says so: a picture comes and is decoded; two frames are drawn. Two hundred that
+answered at once, in this one process, would do so before the last of them has read."""
 
 
 class Crowd:
@@ -69,6 +72,7 @@ class Client:
     living: asyncio.Task[None] = field(init=False)
     socket: Any = None
     told: int = 0
+    saying: set[asyncio.Task[None]] = field(default_factory=set)
     places: dict[int, float] = field(default_factory=dict)
     """When it heard of each place of the feed."""
     dark: dict[str, float] = field(default_factory=dict)
@@ -100,22 +104,31 @@ class Client:
                 self.epoch, self.seq = frame["epoch"], frame["seq"]
                 self.places.setdefault(self.seq, time.perf_counter())
                 for change in frame.get("changes", ()):
-                    await self._acknowledge(change)
+                    self._acknowledge(change)
             case "acked":
                 if submission := self._waiting.pop(frame["n"], None):
                     self.dark[submission] = time.perf_counter()
             case "beat":
                 await self._say({"type": "here", **self._here()})
 
-    async def _acknowledge(self, change: dict[str, Any]) -> None:
+    def _acknowledge(self, change: dict[str, Any]) -> None:
         self.told += 1
-        kind = "cached" if change["item"] else "dark"
+        kind, after_s = ("cached", CACHED_S) if change["item"] else ("dark", DARK_S)
         if kind == "dark":
             self._waiting[self.told] = change["submission"]
         ack = {"ack": kind, "submission": change["submission"], **self._place()}
-        await self._say({"type": "acks", "n": self.told, "acks": [ack]})
+        said = {"type": "acks", "n": self.told, "acks": [ack]}
+        task = asyncio.create_task(self._say(said, after_s=after_s))
+        self.saying.add(task)
+        task.add_done_callback(self._said)
 
-    async def _say(self, frame: dict[str, Any]) -> None:
+    def _said(self, task: asyncio.Task[None]) -> None:
+        self.saying.discard(task)
+        if not task.cancelled():
+            task.exception()  # The connection was lost; it is told anew where it counts.
+
+    async def _say(self, frame: dict[str, Any], *, after_s: float = 0) -> None:
+        await asyncio.sleep(after_s)
         await self.socket.send(json.dumps(frame))
 
     def _place(self) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""The sockets of one campaign in this process, with one ear for all of them.
+
+With an ear of its own each socket costs a subscription with Valkey, a queue and two tasks, and each
+nudge some turns of the event loop, as many times as there are screens. Here a nudge is heard once,
+the record is read once for each place that sockets are at, and its frame goes out in one pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
+
+import structlog
+from channels.layers import get_channel_layer
+from django.db import DatabaseError
+
+from billboard import nudges, reading
+from billboard.feed import Place
+from billboard.models import Screen
+from billboard.reading import News
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S: Final = 5.0
+"""A layer that refused is not asked again by each socket that comes; a screen's beat is as long."""
+
+
+class Listener(Protocol):
+    """A screen's socket, as its audience knows it."""
+
+    screen: Screen | None
+    place: Place | None
+    """As far as it has sent; None before the screen said where it is."""
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it sends by itself just now what came after its place."""
+
+    async def pass_on(self, news: News) -> None:
+        """Send what came after its place."""
+
+    async def read_on(self) -> None:
+        """Read and send what came since, after what it is reading now."""
+
+    async def answer_call(self) -> None:
+        """Read and say what the crew asks of its screen."""
+
+
+class Audience:
+    """Whoever joins hears of all that is nudged from then on; a dead layer is asked again when
+    somebody joins once more."""
+
+    def __init__(self, campaign_id: int) -> None:
+        self.campaign_id = campaign_id
+        self.listeners: set[Listener] = set()
+        self._door = asyncio.Lock()
+        self._ear: asyncio.Task[None] | None = None
+        self._shut_until_s = float("-inf")
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def join(self, listener: Listener) -> None:
+        """Never raises: without a layer a screen is late by a beat, and no more."""
+        self.listeners.add(listener)
+        async with self._door:
+            if (self._ear is None or self._ear.done()) and time.monotonic() >= self._shut_until_s:
+                try:
+                    await self._open()
+                except Exception as error:  # whatever the layer's client raises
+                    self._shut_until_s = time.monotonic() + AGAIN_S
+                    log.warning("not subscribed", error=type(error).__name__)
+
+    async def leave(self, listener: Listener) -> None:
+        self.listeners.discard(listener)
+        async with self._door:
+            if self._ear and not self.listeners:
+                ear, self._ear = self._ear, None
+                ear.cancel()
+                with suppress(asyncio.CancelledError):
+                    await ear
+
+    async def _open(self) -> None:
+        layer: Any = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(nudges.group(self.campaign_id), channel)
+        self._ear = asyncio.create_task(self._listen(layer, channel))
+
+    async def _listen(self, layer: Any, channel: str) -> None:
+        try:
+            while True:
+                message = await layer.receive(channel)
+                try:
+                    await self._hear(message)
+                except DatabaseError as error:
+                    log.error("record out of reach", error=type(error).__name__)
+                except Exception:  # whatever it was: all these screens would go deaf
+                    log.exception("nudge not passed on")
+        finally:
+            with suppress(Exception):  # a dead layer has forgotten the group anyway
+                await layer.group_discard(nudges.group(self.campaign_id), channel)
+
+    async def _hear(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "head":
+                await self._pass_on(message["head"])
+            case "orders":
+                called = set(message["screens"])
+                for listener in self.listeners:
+                    if listener.screen and listener.screen.pk in called:
+                        self._begin(listener.answer_call())
+
+    async def _pass_on(self, head: int) -> None:
+        behind: dict[Place, list[Listener]] = defaultdict(list)
+        for listener in self.listeners:
+            if listener.is_reading:
+                self._begin(listener.read_on())  # What it reads may be older than this nudge.
+            elif listener.place and listener.place.seq < head:
+                behind[listener.place].append(listener)
+        for place, listeners in behind.items():
+            news = await reading.news(self.campaign_id, place)
+            for listener in listeners if news.place != place else ():
+                # One that began to read meanwhile reads what is at least as new.
+                if listener.place == place and not listener.is_reading:
+                    await listener.pass_on(news)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+
+_all: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Audience]] = WeakKeyDictionary()
+
+
+def of(campaign_id: int) -> Audience:
+    """The campaign's, in this process and its event loop."""
+    audiences = _all.setdefault(asyncio.get_running_loop(), {})
+    return audiences.setdefault(campaign_id, Audience(campaign_id))

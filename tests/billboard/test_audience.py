@@ -1,0 +1,152 @@
+"""One ear for all sockets of a campaign in a process, and no socket deaf because of another."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+
+from billboard import audience, pairing, reading
+from billboard.consumers import ScreenConsumer
+from billboard.feed import Place
+from billboard.models import Screen
+from billboard.reading import News
+from campaign.models import Campaign
+from tests.billboard.test_consumers import approve, names, playing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def another(campaign: Campaign, name: str) -> str:
+    """Its token."""
+    screen = await Screen.objects.acreate(campaign=campaign, name=name)
+    token: str = await database_sync_to_async(pairing.issue_token)(screen)
+    return token
+
+
+def subscriptions() -> tuple[int, int]:
+    """Of this process and loop: channels and groups."""
+    layer: Any = get_channel_layer()
+    here = layer._get_layer()
+    return len(here.channels), len(here.groups)
+
+
+async def test_many_sockets_have_one_subscription_which_ends_with_the_last(
+    campaign: Campaign, token: str
+) -> None:
+    tokens = [token, *[await another(campaign, f"Broadway {n}") for n in range(2, 5)]]
+    async with AsyncExitStack() as all_of_them:
+        players = [await all_of_them.enter_async_context(playing(each)) for each in tokens]
+        for player in players:
+            await player.pull()
+        assert subscriptions() == (1, 1)
+        await approve(campaign, plaque="MAE")
+        heard = [await player.hear("snapshot") for player in players]
+        assert [names(each) for each in heard] == [["MAE"]] * 4
+    assert subscriptions() == (0, 0)
+
+
+async def test_those_at_one_place_are_told_from_one_read(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 600)
+    tokens = [token, *[await another(campaign, f"Broadway {n}") for n in range(2, 5)]]
+    await approve(campaign)
+    read: list[Place] = []
+    news = reading.news
+
+    async def counted(campaign_id: int, place: Place) -> News:
+        read.append(place)
+        return await news(campaign_id, place)
+
+    async with AsyncExitStack() as all_of_them:
+        players = [await all_of_them.enter_async_context(playing(each)) for each in tokens]
+        for player in players:
+            await player.pull()
+        monkeypatch.setattr(reading, "news", counted)
+        await approve(campaign)
+        assert [(await player.hear("changes"))["seq"] for player in players] == [2] * 4
+    assert len(read) == 1
+
+
+async def test_layer_that_refused_is_asked_again_by_the_beat(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    monkeypatch.setattr(audience, "AGAIN_S", 0.2)
+    refusals = iter([OSError(), OSError()])
+
+    def layer() -> Any:
+        for refusal in refusals:
+            raise refusal
+        return get_channel_layer()
+
+    monkeypatch.setattr(audience, "get_channel_layer", layer)
+    async with playing(token) as player:
+        await player.pull()
+        async with asyncio.timeout(5):
+            while subscriptions() != (1, 1):
+                await player.hear("beat")
+
+
+async def test_nudge_that_fails_leaves_no_ear_deaf(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 600)
+    await approve(campaign)
+    async with playing(token) as player:
+        await player.pull()
+        # The first beat has come, and the next does not come to help.
+        await player.hear("beat")
+        failed = asyncio.Event()
+
+        async def fails(*_: object) -> News:
+            failed.set()
+            raise RuntimeError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(reading, "news", fails)
+            await approve(campaign)
+            async with asyncio.timeout(5):
+                await failed.wait()
+        await approve(campaign)
+        assert [change["seq"] for change in (await player.hear("changes"))["changes"]] == [2, 3]
+
+
+async def test_screen_that_was_unpaired_hears_of_nobody_any_more(
+    campaign: Campaign, screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    async with playing(token) as player:
+        await player.pull()
+        await Screen.objects.filter(pk=screen.pk).aupdate(is_active=False)
+        await player.closed_with()
+        monkeypatch.setattr(ScreenConsumer, "beat_s", 600)
+        await approve(campaign)
+        while not await player.socket.receive_nothing(timeout=0.3):
+            assert (await player.socket.receive_output())["type"] == "websocket.close"
+
+
+async def test_screen_that_moved_hears_of_its_new_campaign_alone(
+    campaign: Campaign,
+    other_campaign: Campaign,
+    screen: Screen,
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    await approve(campaign, plaque="OLD")
+    await approve(other_campaign, plaque="NEW")
+    async with playing(token) as player:
+        assert names(await player.pull()) == ["OLD"]
+        await Screen.objects.filter(pk=screen.pk).aupdate(campaign=other_campaign)
+        assert names(await player.hear("snapshot")) == ["NEW"]
+        await approve(campaign)
+        await approve(other_campaign, plaque="NEXT")
+        said = await player.hear("changes", "snapshot")
+        assert [change["item"]["plaque"] for change in said["changes"]] == ["NEXT"]
+        assert subscriptions() == (1, 1)
