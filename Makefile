@@ -70,7 +70,8 @@ chaos: $(VENV)/installed-test.txt chromium ## Kill workers and Valkey again and 
 exhaustive: $(VENV)/installed-test.txt ## Cast every kit, pose and size of squad, and try screens at length
 	EXHAUSTIVE=1 $(BIN)/python -m pytest $(together) \
 	  $(addprefix tests/figurine/test_,geometry.py sculpt.py squad.py squad_geometry.py) \
-	  tests/billboard/test_machine.py tests/billboard/test_hostile.py
+	  tests/billboard/test_machine.py tests/billboard/test_hostile.py \
+	  tests/e2e/test_socket_machine.py
 
 .PHONY: soak
 soak: $(VENV)/installed-test.txt chromium ## Watch every frame of several hundred changes of picture (TRANSITIONS=400)
