@@ -63,7 +63,11 @@ export class Camera {
   #copy(css, scale) {
     const root = document.documentElement;
     const svg = document.createElementNS(SVG, "svg");
-    for (const { name, value } of root.attributes) svg.setAttribute(name, value);
+    for (const { name, value } of root.attributes) {
+      // Said word for word the page's own policy would refuse it, aloud, at every picture.
+      if (name === "style") svg.style.cssText = value;
+      else svg.setAttribute(name, value);
+    }
     svg.setAttribute("viewBox", `0 0 ${innerWidth} ${innerHeight}`);
     svg.setAttribute("width", String(innerWidth * scale));
     svg.setAttribute("height", String(innerHeight * scale));
