@@ -204,6 +204,28 @@ def test_landscape_hero_is_read_from_afar(
     assert name["height"] / 540 >= 0.06
 
 
+def test_name_of_any_script_is_in_the_middle_of_its_plate(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    """As it is drawn: accents reach over capitals, and many scripts under the line."""
+    for plaque in ("MAE", "ÉLOÏSE", "ليلى", "ДАРЬЯ"):
+        aside(approved, campaign, plaque=plaque)
+    page = open_screen(layout=Layout.MOSAIC4)
+    taken(page, 4)
+    pixels = settled(page)
+    faults = []
+    for plate in page.locator('.place [data-state="on"] .name').all():
+        box = plate.bounding_box()
+        assert box is not None
+        left, top, width, height = (round(box[side]) for side in ("x", "y", "width", "height"))
+        drawn = pixels[top : top + height, left + width // 8 : left + width - width // 8]
+        rows = np.flatnonzero((drawn.min(axis=2) > 128).any(axis=1)) / height
+        above, below = rows[0], 1 - rows[-1]
+        if abs(above - below) > 0.1 or min(above, below) < 0.03:
+            faults.append(f"{plate.inner_text()}: {above:.2f} above, {below:.2f} below")
+    assert faults == []
+
+
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_turned_screen_shows_the_picture_upright_to_whoever_stands_before_it(
     campaign: Campaign, open_screen: Open, aside: Aside, rotation: int

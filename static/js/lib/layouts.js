@@ -26,7 +26,7 @@ export const DESIGNS = {
 /** Width by height of a card: the narrowest and the widest that still look like a boxed toy. Upright
  * shapes take wider ones, so that their sides are not empty. */
 export const HERO_CARD = { narrowest: 0.6, widest: 0.85 };
-export const UPRIGHT_HERO_CARD = { narrowest: 0.52, widest: 0.95 };
+export const UPRIGHT_HERO_CARD = { narrowest: 0.52, widest: 1.06 };
 export const CELL_CARD = { narrowest: 0.6, widest: 0.86 };
 export const UPRIGHT_CELL_CARD = { narrowest: 0.6, widest: 1.2 };
 export const SHELF_CARD = { narrowest: 0.5, widest: 0.8 };

@@ -10,6 +10,11 @@ import { stand } from "../lib/bounds.js";
 /** Scripts whose letters join: they are never spaced out. Source: Unicode 16, section 9.2. */
 const JOINED = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script=Nko}]/u;
 
+/** Of a plate's height, what letters take at most: accents, and some scripts, reach far. */
+const INK_MOST = 0.84;
+/** The tail of a comma lifts no name. */
+const MARKS = /[^\p{Letter}\p{Mark}\p{Number}]/gu;
+
 const numbers = new Intl.NumberFormat("en", { minimumIntegerDigits: 5 });
 
 export class Cards {
@@ -49,7 +54,7 @@ export class Cards {
       figure(card).style.setProperty(side, `${length}px`);
       if (film instanceof HTMLElement) film.style.setProperty(side, `${length}px`);
     }
-    fit(element(".name", card));
+    engrave(element(".name", card));
     fit(element(".brand", card));
   }
 }
@@ -96,15 +101,33 @@ export function firstFrame(film) {
   return new Promise((drawn) => film.requestVideoFrameCallback(drawn));
 }
 
-/** Makes an only child as large as its parent holds in one line. @param {Element} box */
-export function fit(box) {
+/** Makes an only child as large as its parent holds in one line, and no larger than told.
+ * @param {Element} box @param {number} [most] of its own size */
+export function fit(box, most = 1) {
   const words = /** @type {HTMLElement} */ (box.firstElementChild);
   if (words.offsetWidth === 0) return;
   words.style.setProperty("--fit", "1");
   const style = getComputedStyle(box);
   const room = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   const ratio = room / words.offsetWidth;
-  words.style.setProperty("--fit", String(Math.min(1, ratio)));
+  words.style.setProperty("--fit", String(Math.min(most, ratio)));
+}
+
+/** Sets a name as large as its plate holds, and in its middle by what is drawn of it: a line is as
+ * high for capitals as for what has an accent above or a tail below. @param {HTMLElement} plate */
+function engrave(plate) {
+  const words = /** @type {HTMLElement} */ (plate.firstElementChild);
+  const canvas = document.createElement("canvas").getContext("2d");
+  if (!canvas) return fit(plate);
+  words.style.setProperty("--fit", "1");
+  const { fontWeight, fontSize, fontFamily } = getComputedStyle(words);
+  canvas.font = `${fontWeight} 100px ${fontFamily}`;
+  const name = (words.textContent ?? "").toLocaleUpperCase();
+  const ink = canvas.measureText(name.replace(MARKS, "") || name);
+  const [above, below] = [ink.actualBoundingBoxAscent / 100, ink.actualBoundingBoxDescent / 100];
+  const baseline = (ink.fontBoundingBoxAscent - ink.fontBoundingBoxDescent) / 200;
+  words.style.setProperty("--lift", `${(above - below) / 2 - baseline}em`);
+  fit(plate, Math.min(1, (plate.clientHeight * INK_MOST) / ((above + below) * parseFloat(fontSize))));
 }
 
 /** @param {HTMLElement} card */
