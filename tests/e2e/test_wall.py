@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from billboard.models import Screen, Wall
 from campaign import lifecycle
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, Submission
@@ -66,6 +68,29 @@ def test_admin_pages_keep_their_policy(open_desk: Open, queue: list[Submission],
     page = open_desk(path, user=chief)
     page.wait_for_load_state("networkidle")
     expect(page.get_by_text("Diorama").first).to_be_visible()
+
+
+def test_lists_cut_no_column_on_a_laptop_and_no_cell_on_a_phone(
+    open_desk: Open, campaign: Campaign, moderator: User
+) -> None:
+    wall, now = Wall.objects.create(campaign=campaign, name="Times Square"), timezone.now()
+    User.objects.update(username="joan.whitfield.of.broadway")
+    paused = {"last_seen_at": now, "paused_at": now, "paused_by": moderator, "version": "c0ffee1"}
+    vitals = {"fps": 60, "heap_mb": 182, "kept_items": 240, "width_px": 2368, "height_px": 10048}
+    for n in range(3):
+        name = f"Penn Station, westbound, escalator {n}"
+        Screen.objects.create(campaign=campaign, wall=wall, name=name, **paused, **vitals)
+    page = open_desk("/admin/billboard/screen/")
+    last = page.locator("#result_list thead th").last.bounding_box()
+    assert last is not None
+    assert last["x"] + last["width"] <= 1366
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(page.url.replace("/screen/", "/wall/"))
+    cut = page.locator("#result_list tbody :is(td, th)").evaluate_all(
+        "cells => cells.filter((cell) => cell.scrollHeight > cell.clientHeight + 1)"
+        ".map((cell) => cell.innerText)"
+    )
+    assert cut == []
 
 
 def test_badge_counts_along(open_desk: Open, queue: list[Submission], campaign: Campaign) -> None:
