@@ -151,19 +151,9 @@ class ScreenConsumer(AsyncWebsocketConsumer):
 
     async def _tell_orders(self, *, is_called: bool) -> None:
         """Say what is asked of the screen, unless this socket has said so; the beat tries again."""
-        screen = self.screen
-        if screen is None:
-            return
         try:
-            if is_called or commands.may_be_open(screen):
-                found = await reading.orders(screen)
-                if found is None or self.screen is None:
-                    return
-                self.screen, orders = found
-                self.plan_due.set()  # by its layout it has other places
-            else:
-                orders = commands.lasting(screen)
-            if self.ordered and self.ordered.holds(orders):
+            orders = await self._read_orders(is_called=is_called)
+            if orders is None or (self.ordered and self.ordered.holds(orders)):
                 return
             self.ordered = orders
             await self._say(orders.as_json())
@@ -171,6 +161,24 @@ class ScreenConsumer(AsyncWebsocketConsumer):
                 await database_sync_to_async(commands.note_sent)(orders)
         except DatabaseError as error:
             log.error("record out of reach", error=type(error).__name__)
+
+    async def _read_orders(self, *, is_called: bool) -> Orders | None:
+        """What is asked of the screen now; None for one that is none any more.
+
+        Of two that read its row at once, a call and a beat, nobody knows which read it later. The
+        second reads anew: an older word never follows a newer one.
+        """
+        while screen := self.screen:
+            if not is_called and not commands.may_be_open(screen):
+                return commands.lasting(screen)
+            found = await reading.orders(screen)
+            if found is None:
+                return None
+            if self.screen is screen:
+                self.screen, orders = found
+                self.plan_due.set()  # by its layout it has other places
+                return orders
+        return None
 
     async def _forward(self, *, from_place: Place | None = None) -> None:
         """Send what came after the place; without `from_place` after what was sent last."""
@@ -223,10 +231,16 @@ class ScreenConsumer(AsyncWebsocketConsumer):
     async def _beat(self) -> None:
         self.frames, self.is_here_noted = 0, False
         # 1. Still a screen of ours, and of this campaign?
-        self.screen = await database_sync_to_async(pairing.find)(self.token)
-        if self.screen is None:
+        known = self.screen
+        found = await database_sync_to_async(pairing.find)(self.token)
+        if found is None:
             is_renewed = await database_sync_to_async(pairing.is_retired)(self.token)
             await self._hang_up(CloseCode.RENEWED if is_renewed else CloseCode.UNPAIRED)
+            return
+        # A call that came meanwhile has said what is in its row, which may be the later one.
+        if self.screen is known:
+            self.screen = found
+        if self.screen is None:
             return
         await self._subscribe()
         # 2. Did a nudge get lost?

@@ -247,6 +247,56 @@ async def test_lost_nudge_is_healed_by_the_beat(
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_beat_that_began_before_a_command_says_nothing_older_after_it(
+    screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    find, has_read, goes_on = pairing.find, threading.Event(), threading.Event()
+
+    def slow(token: str) -> Screen | None:
+        found = find(token)
+        has_read.set()
+        assert goes_on.wait(HEARD_WITHIN_S)
+        return found
+
+    beside = database_sync_to_async(commands.ask, thread_sensitive=False)
+    async with playing(token) as player:
+        await player.hear("beat")
+        monkeypatch.setattr(pairing, "find", slow)
+        assert await asyncio.to_thread(has_read.wait, HEARD_WITHIN_S)
+        await beside([screen], K.BLANK)
+        await hear_commands(player)
+        goes_on.set()
+        for _ in range(2):
+            assert (await player.hear("orders", "beat"))["type"] == "beat"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_call_whose_read_took_long_says_nothing_older_than_the_beat(
+    screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    of_all, has_read, goes_on = commands.of_all, threading.Event(), threading.Event()
+
+    def slow(campaign_id: int) -> Any:
+        found = of_all(campaign_id)
+        has_read.set()
+        assert goes_on.wait(HEARD_WITHIN_S)
+        return found
+
+    monkeypatch.setattr(commands, "of_all", slow)
+    async with playing(token) as player:
+        await player.hear("orders")
+        await database_sync_to_async(commands.tell)([screen])
+        assert await asyncio.to_thread(has_read.wait, HEARD_WITHIN_S)
+        await Screen.objects.aupdate(layout="mosaic9")
+        assert (await player.hear("orders"))["state"]["layout"] == "mosaic9"
+        goes_on.set()
+        for _ in range(3):
+            assert (await player.hear("orders", "beat"))["type"] == "beat"
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_screen_that_was_off_hears_what_lasts_before_anything_else(
     screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
