@@ -25,6 +25,7 @@ from billboard import (
     orders_desk,
     pairing,
     pairing_desk,
+    planning,
     proof_admin,  # noqa: F401 - registers itself
     said,
 )
@@ -89,6 +90,8 @@ class ScreenAdmin(ModelAdmin):
             for field in Screen._meta.concrete_fields:
                 if field.name not in form.changed_data:
                     setattr(obj, field.attname, getattr(now, field.attname))
+            # By its layout, its wall or its switch others are next, on the others too.
+            planning.outdate({now.campaign_id, obj.campaign_id})
         super().save_model(request, obj, form, change)
         if {"wall", "campaign"} & set(form.changed_data):
             bookings.walls_changed(obj.campaign_id)

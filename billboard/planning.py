@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import F
 from django.utils import timezone
 
 from billboard import booking_pins, bookings, feed, playlist, walls
@@ -105,9 +106,12 @@ def ensure(screen: Screen) -> Made:
 
 
 def outdate(campaign_ids: Iterable[int]) -> None:
-    """Whoever asks next makes a new one: screens have become still, or have other places."""
+    """Whoever asks next makes a new one: screens have become still, or have other places.
+
+    One that is being made from what was before is not taken any more.
+    """
     long_ago = timezone.now() - 2 * REMAKE
-    Plan.objects.filter(pk__in=campaign_ids, made_at__gt=long_ago).update(made_at=long_ago)
+    Plan.objects.filter(pk__in=campaign_ids).update(made_at=long_ago, rev=F("rev") + 1)
 
 
 def frame(made: Made, screen: Screen, *, now: datetime | None = None) -> PlanFrame:

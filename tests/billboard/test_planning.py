@@ -8,12 +8,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billboard import pairing, planning, plays
-from billboard.models import Layout, Plan, Screen
+from billboard import commands, pairing, planning, playlist, plays
+from billboard.models import CommandKind, Layout, Plan, Screen
 from billboard.protocol import Acks, Shown
 from campaign import queries, showings
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved, recall
+from tests.stack import NEW_SCREEN
 
 pytestmark = pytest.mark.django_db
 
@@ -186,6 +187,40 @@ def test_every_place_of_a_mosaic_is_planned_and_told(campaign: Campaign, online:
     frame = planning.frame(planning.ensure(screen), screen)
     assert {slot.place for slot in frame.slots} == set(range(9))
     assert all(showings.next_of(one.pk) for one in people)
+
+
+def test_layout_saved_in_the_form_is_in_the_plan_at_once(
+    campaign: Campaign, online: Screen, admin_client: Client
+) -> None:
+    for n in range(6):
+        approved(campaign, plaque=f"P{n}")
+    before = planning.ensure(online)
+    assert {slot.place for slot in before.slots[online.pk]} == {0}
+    words = {"campaign": campaign.pk, "name": online.name, "is_active": "on"}
+    form = words | NEW_SCREEN | {"layout": "mosaic4"}
+    address = f"/admin/billboard/screen/{online.pk}/change/"
+    assert admin_client.post(address, form).status_code == 302
+    saved = Screen.objects.select_related("campaign").get(pk=online.pk)
+    made = planning.ensure(saved)
+    assert {slot.place for slot in made.slots[online.pk]} == {0, 1, 2, 3}
+
+
+def test_plan_that_was_begun_before_a_change_is_not_taken(
+    campaign: Campaign, online: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        approved(campaign, plaque=f"P{n}")
+    before, plan = planning.ensure(online), playlist.plan
+
+    def meanwhile(*given: Any, **words: Any) -> Any:
+        commands.ask([online], CommandKind.LAYOUT, value="mosaic4")
+        return plan(*given, **words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(playlist, "plan", meanwhile)
+        planning._make(online, before, timezone.now())
+    asked = Screen.objects.select_related("campaign").get(pk=online.pk)
+    assert {slot.place for slot in planning.ensure(asked).slots[online.pk]} == {0, 1, 2, 3}
 
 
 def test_moment_survives_the_way_through_the_row() -> None:
