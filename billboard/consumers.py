@@ -206,7 +206,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
     async def _tell_plan(self) -> None:
         """Best effort: without a plan a screen plays by its own rotation."""
         screen = self.screen
-        if screen is None or screen.is_still:
+        if screen is None or not screen.has_turns:
             return
         try:
             made = await reading.plan(screen)

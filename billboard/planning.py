@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from billboard import booking_pins, bookings, feed, playlist, walls
@@ -37,6 +37,8 @@ from campaign.showings import Planned
 
 REMAKE: Final = timedelta(seconds=20)
 """So often at least; the horizon is a multiple of it."""
+REGROUP: Final = timedelta(seconds=5)
+"""A beat. Screens that go dark or come back make a new plan no oftener."""
 AHEAD_LEAST: Final = timedelta(seconds=60)
 SLOTS_MOST: Final = 60
 """A screen's slots ahead; fewer on many screens."""
@@ -150,19 +152,18 @@ def upcoming(submission_id: UUID) -> Planned | None:
     if made is None or made.place != feed.head(entry.campaign_id):
         return None
     now_ms, key = _ms(timezone.now()), str(submission_id)
-    coming = [
-        (slot.at_ms, screen)
-        for screen, slots in made.slots.items()
-        for slot in slots
-        if slot.key == key and slot.at_ms > now_ms
-    ]
-    at_ms = min((at_ms for at_ms, _ in coming), default=0)
-    # More than one on a wall, which is there as long as one of its members is.
-    there = Screen.objects.filter(pk__in=[pk for ms, pk in coming if ms == at_ms], is_active=True)
-    for screen in there.select_related("wall"):
-        if screen.is_online and not screen.is_still:
-            return Planned(screen.known_as, _moment(at_ms))
-    return None
+    coming: dict[int, int] = {}
+    for screen, slots in made.slots.items():
+        starts = (slot.at_ms for slot in slots if slot.key == key and slot.at_ms > now_ms)
+        if first := min(starts, default=0):
+            coming[screen] = first
+    # The first on a screen that shows anything; a wall is there as long as one of its members is.
+    there = Screen.objects.filter(pk__in=coming, is_active=True).select_related("wall")
+    lit = [(coming[s.pk], s.pk, s.known_as) for s in there if s.is_online and not s.is_still]
+    if not lit:
+        return None
+    at_ms, _, known_as = min(lit)
+    return Planned(known_as, _moment(at_ms))
 
 
 def outlooks() -> list[showings.Outlook]:
@@ -194,6 +195,28 @@ def _is_stale(made: Made, screen: Screen, now: datetime) -> bool:
         or screen.pk not in made.slots
         or made.rules != _rules(screen.campaign)
         or made.place != feed.head(screen.campaign_id)
+        or _has_regrouped(made, screen, now)
+    )
+
+
+def _has_regrouped(made: Made, screen: Screen, now: datetime) -> bool:
+    """Whether there are others now to plan for."""
+    if now - made.made_at < REGROUP:
+        return False
+    lit = _lit(screen.campaign_id, now).values_list("pk", flat=True)
+    return made.slots.keys() != {screen.pk, *lit}
+
+
+def _lit(campaign_id: int, now: datetime) -> QuerySet[Screen]:
+    """Screens that are heard, draw, and may change."""
+    since = now - ONLINE_WITHIN
+    return Screen.objects.filter(
+        Q(undrawn_at=None) | Q(undrawn_at__gt=since),
+        campaign_id=campaign_id,
+        is_active=True,
+        last_seen_at__gt=since,
+        paused_at=None,
+        blanked_at=None,
     )
 
 
@@ -212,15 +235,8 @@ def _make(asking: Screen, before: Made | None, now: datetime) -> None:
     # 1. The place first: what comes between is seen by whoever looks next.
     place = feed.head(campaign_id)
     entries = _entries(campaign_id)
-    # 2. Screens that are heard and change, and the one that asks.
-    heard = Screen.objects.filter(
-        campaign_id=campaign_id,
-        is_active=True,
-        last_seen_at__gt=now - ONLINE_WITHIN,
-        paused_at=None,
-        blanked_at=None,
-    )
-    screens = {screen.pk: screen for screen in (asking, *heard)}
+    # 2. Screens that show what is planned, and the one that asks.
+    screens = {screen.pk: screen for screen in (asking, *_lit(campaign_id, now))}
     units = walls.units(screens.values(), before.slots if before else {})
     pins = booking_pins.pins(campaign_id, {entry.key for entry in entries}, now=now)
     booked = booking_pins.as_row(pins)

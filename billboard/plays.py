@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Greatest
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from billboard import commands, proof
@@ -29,8 +29,11 @@ SHOWINGS_MAX: Final = 50
 
 def heard(screen: Screen, here: Here) -> None:
     """Note that a screen lives, where it is, what it is and how."""
+    now = timezone.now()
+    draws = here.vitals.is_drawing is not False
     Screen.objects.filter(pk=screen.pk).update(
-        last_seen_at=timezone.now(),
+        last_seen_at=now,
+        undrawn_at=None if draws else Coalesce(F("undrawn_at"), now),
         confirmed_epoch=here.place.epoch,
         confirmed_seq=here.place.seq,
         version=here.version,

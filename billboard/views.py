@@ -268,7 +268,7 @@ def acks(request: HttpRequest, screen: Screen) -> HttpResponse:
     match frame:
         case Here():
             plays.heard(screen, frame)
-            if not screen.is_still:
+            if screen.has_turns:
                 planning.ensure(screen)
             orders = commands.of(screen)
             commands.note_sent(orders)

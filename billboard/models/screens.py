@@ -192,6 +192,8 @@ class Screen(models.Model):
     is_drawing = models.BooleanField(null=True, editable=False)
     """Frames come, on a page that is seen and not empty. As all below: what it said of itself last;
     None where it does not know, or is a player of before."""
+    undrawn_at = models.DateTimeField(null=True, editable=False)
+    """Since when it says that it draws nothing; None while it draws."""
     fps = models.PositiveSmallIntegerField(null=True, editable=False)
     dropped_frames = models.PositiveIntegerField(null=True, editable=False)
     """Of films, since its page began."""
@@ -273,6 +275,13 @@ class Screen(models.Model):
     def is_still(self) -> bool:
         """The crew wants nobody new on it for now: it is paused, or black."""
         return self.paused_at is not None or self.blanked_at is not None
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether the plan has slots for it: it may change, and draws; one that misses a moment
+        does not lose them."""
+        draws = self.undrawn_at is None or timezone.now() - self.undrawn_at < ONLINE_WITHIN
+        return draws and not self.is_still
 
     @property
     def is_online(self) -> bool:

@@ -373,11 +373,15 @@ def test_plan_of_fewer_places_keeps_none_of_those_that_are_gone(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("why", ["black", "draws nothing"])
 async def test_black_screen_asks_for_no_plan(
-    campaign: Campaign, screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
+    campaign: Campaign, screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
-    await ask([screen], K.BLANK)
+    if why == "black":
+        await ask([screen], K.BLANK)
+    else:
+        await Screen.objects.aupdate(undrawn_at=timezone.now() - timedelta(minutes=1))
     async with playing(token) as player:
         await player.pull()
         beats = 0

@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from billboard import commands, pairing, planning, playlist, plays
+from billboard.feed import Place
 from billboard.models import CommandKind, Layout, Plan, Screen
-from billboard.protocol import Acks, Shown
+from billboard.protocol import Acks, Here, Shown, Vitals
 from campaign import queries, showings
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved, recall
@@ -27,6 +28,11 @@ def online(screen: Screen) -> Screen:
 
 def keys(screen: Screen) -> list[str]:
     return [slot.submission for slot in planning.frame(planning.ensure(screen), screen).slots]
+
+
+def says(screen: Screen, *, is_drawing: bool | None = True) -> None:
+    """What a screen tells with every beat."""
+    plays.heard(screen, Here(Place(), "1", 1920, 1080, Vitals(is_drawing=is_drawing)))
 
 
 def report(screen: Screen, submission: Submission) -> None:
@@ -123,6 +129,61 @@ def test_two_screens_share_those_who_are_new(campaign: Campaign, online: Screen)
     assert made.slots.keys() == {online.pk, second.pk}
     assert len(begin) == 2
     assert made.outlook.slots_an_hour == 900
+
+
+@pytest.mark.parametrize("is_heard", [True, False], ids=["draws nothing", "not heard"])
+def test_dark_screen_has_no_part_in_the_plan_and_is_back_within_a_beat(
+    campaign: Campaign, online: Screen, monkeypatch: pytest.MonkeyPatch, is_heard: bool
+) -> None:
+    second = Screen.objects.create(campaign=campaign, name="Broadway 2")
+    for n in range(4):
+        approved(campaign, plaque=f"P{n}")
+    begin = timezone.now()
+
+    def planned(after_s: int, *, is_well: bool) -> tuple[set[int], int]:
+        monkeypatch.setattr(timezone, "now", lambda: begin + timedelta(seconds=after_s))
+        says(online)
+        if is_well or is_heard:
+            says(second, is_drawing=is_well)
+        made = planning.ensure(online)
+        return set(made.slots), made.outlook.slots_an_hour
+
+    both, alone = ({online.pk, second.pk}, 900), ({online.pk}, 450)
+    assert planned(0, is_well=True) == both
+    assert planned(5, is_well=False) == both
+    assert planned(20, is_well=False) == alone
+    assert planned(26, is_well=True) == both
+
+
+def test_next_showing_is_told_of_a_screen_that_shows_anything(
+    campaign: Campaign, online: Screen
+) -> None:
+    second = Screen.objects.create(
+        campaign=campaign, name="Broadway 2", last_seen_at=timezone.now()
+    )
+    mae, grace = approved(campaign), approved(campaign)
+    slots = planning.ensure(online).slots
+    for dark, lit in ((online, second), (second, online)):
+        says(dark, is_drawing=False)
+        says(lit)
+        for one in (mae, grace):
+            planned = showings.next_of(one.pk)
+            assert planned is not None
+            assert planned.screen == lit.name
+            starts = [planning._moment(s.at_ms) for s in slots[lit.pk] if s.key == str(one.pk)]
+            assert planned.at in starts
+
+
+def test_poll_of_a_screen_that_draws_nothing_makes_no_plan(
+    campaign: Campaign, online: Screen, token: str, client: Client
+) -> None:
+    client.cookies[pairing.COOKIE] = token
+    approved(campaign)
+    Screen.objects.update(undrawn_at=timezone.now() - timedelta(minutes=1))
+    here = {"type": "here", "epoch": None, "seq": 0, "version": "1", "width_px": 8, "height_px": 9}
+    for is_planned in (False, True):  # it says that it draws again, and is planned for next time
+        client.post("/screen/acks/", here, content_type="application/json")
+        assert Plan.objects.exists() is is_planned
 
 
 def test_only_the_first_of_two_plans_is_taken(campaign: Campaign, online: Screen) -> None:
