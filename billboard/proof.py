@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
 from typing import Final
 from uuid import UUID
 
@@ -21,11 +22,12 @@ from django.db.models import Min, Q, prefetch_related_objects
 from django.utils import timezone
 
 from billboard.booking_pins import Ledger
-from billboard.models import Play
+from billboard.models import Play, Screen
 from billboard.models.hours import PlayHour, StaleHour
 
 HOUR: Final = timedelta(hours=1)
 MARKS_AT_ONCE: Final = 1000
+PLAYS_AT_ONCE: Final = 10_000
 
 Key = tuple[int, datetime, int, str, int]
 """Of a row: screen, hour, campaign, layout and booking, 0 for none."""
@@ -73,11 +75,9 @@ def begin_anew() -> None:
     with transaction.atomic():
         PlayHour.objects.all().delete()
         StaleHour.objects.all().delete()
-        hours: set[tuple[int, datetime]] = set()
-        moments = Play.objects.order_by().values_list("screen_id", "started_at")
-        for screen, started_at in moments.iterator(chunk_size=10_000):
-            hours.add((screen, hour_of(started_at)))
-        _mark(sorted(hours))
+        hours = _hours_with_plays()
+        while some := list(islice(hours, MARKS_AT_ONCE)):
+            _mark(some)
 
 
 def hours(
@@ -180,6 +180,15 @@ def _mark(hours: list[tuple[int, datetime]]) -> None:
         unique_fields=("screen", "hour_at"),
         update_fields=("touched_at",),
     )
+
+
+def _hours_with_plays() -> Iterator[tuple[int, datetime]]:
+    """In the order in which others mark them, too, and as the index of plays has them."""
+    for screen in Screen.objects.order_by("pk").values_list("pk", flat=True):
+        plays = Play.objects.filter(screen=screen).order_by("started_at")
+        moments = plays.values_list("started_at", flat=True).iterator(chunk_size=PLAYS_AT_ONCE)
+        for hour_at, _ in groupby(map(hour_of, moments)):
+            yield screen, hour_at
 
 
 def _first_from(begin: datetime) -> datetime | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.apps import apps
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -144,6 +147,24 @@ def test_counting_again_changes_nothing(campaign: Campaign, screen: Screen) -> N
     proof.begin_anew()
     assert proof.roll_up() == 1
     assert (figures(proof.hours()), PlayHour.objects.count()) == (before, 1)
+
+
+def test_hours_of_before_are_marked_while_the_plays_of_others_are_read(
+    campaign: Campaign, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, no more than so many are held."""
+    monkeypatch.setattr(proof, "MARKS_AT_ONCE", 2)
+    second, mae = Screen.objects.create(campaign=campaign, name="Broadway 2"), approved(campaign)
+    hours = {(one.pk, n): one for one in (screen, second) for n in range(3)}
+    for (_, n), one in hours.items():
+        play(one, mae, BEGIN + timedelta(hours=n))
+    with CaptureQueriesContext(connection) as queries:
+        proof.begin_anew()
+    found = (re.match(r'(INSERT INTO|SELECT) .*?"billboard_(\w+)"', q["sql"]) for q in queries)
+    told = [(one[1], one[2]) for one in found if one and one[2] in ("stalehour", "play")]
+    reads, marks = ("SELECT", "play"), ("INSERT INTO", "stalehour")
+    assert told == [reads, marks, reads, marks, marks]
+    assert StaleHour.objects.count() == len(hours)
 
 
 def test_what_comes_late_changes_its_own_hour_alone(campaign: Campaign, screen: Screen) -> None:
