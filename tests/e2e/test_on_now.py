@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,6 +46,16 @@ TAKE = """async (widthPx) => {
     const bytes = new Uint8Array(await blob.arrayBuffer());
     return [btoa(String.fromCharCode(...bytes)), on];
 }"""
+
+TIMES = """() => new Promise((told) => {
+    indexedDB.open('diorama-shelf').onsuccess = ({target: {result: database}}) => {
+        database.transaction('items').objectStore('items').getAll().onsuccess = ({target}) => {
+            database.close();
+            told(target.result.map(({times}) => times));
+        };
+    };
+})"""
+"""How often everyone was shown, as the device has it."""
 
 VISIBILITY = """(state) => {
     Object.defineProperty(document, "visibilityState", {value: state, configurable: true});
@@ -167,6 +178,21 @@ def test_picture_taken_amid_a_change_shows_the_change(
     )
     faded, _ = taken(page, 480)
     assert count_red(faded) < 0.2 * count_red(rest)
+
+
+def test_page_that_is_loaded_anew_pictures_nobody_for_the_first_time_again(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    mae = aside(approved, campaign)
+    page = open_screen(layout="hero")
+    page.wait_for_selector(f'html[data-hero="{mae.pk}"]')
+    wait_until(lambda: page.evaluate(TIMES) == [1], within_s=5, what="her showing is counted")
+    told: list[str] = []
+    page.on("request", lambda sent: told.append(sent.headers.get("diorama-capture", "")))
+    page.add_init_script("Math.random = () => 0")  # one of all is due as early as can be
+    with page.expect_request(lambda sent: "glance" in sent.headers.get("diorama-capture", "")):
+        page.reload()
+    assert [one for one in told if "first" in json.loads(one or "{}").get("kind", "")] == []
 
 
 @pytest.fixture

@@ -43,6 +43,17 @@ SHOWN_MS = 5000
 BACK_MS = 60_000
 """Longest wait between two tries is 30 s."""
 
+KEEP = """async () => {
+    localStorage.setItem('diorama.black', 'yes');
+    await caches.open('diorama.shell.1');
+    const opening = indexedDB.open('diorama-shelf');
+    await new Promise((resolve) => { opening.onsuccess = resolve; });
+    opening.result.close();
+}"""
+KEPT = """async () => [localStorage.getItem('diorama.black'), await caches.keys(),
+    (await indexedDB.databases()).map(({name}) => name)]"""
+"""What a screen leaves on its device, whatever it says."""
+
 Open = Callable[..., Page]
 
 
@@ -144,6 +155,21 @@ def test_browser_without_a_key_is_told_what_to_do(
     widths = page.locator("[data-part=letters]").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
     assert widths[0] <= widths[1]
     page.close()
+
+
+def test_browser_that_is_no_screen_deletes_what_it_kept_as_one(
+    campaign: Campaign, browser: Browser, address: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}/screen/")
+    page.wait_for_selector(".has-code")
+    page.evaluate(KEEP)
+    assert page.evaluate(KEPT) == ["yes", ["diorama.shell.1"], ["diorama-shelf"]]
+    page.reload()
+    page.wait_for_selector(".has-code")
+    assert page.evaluate(KEPT) == [None, [], []]
+    context.close()
 
 
 def test_browser_without_hands_is_paired_by_the_letters_it_shows(
