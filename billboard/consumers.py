@@ -17,7 +17,18 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
-from billboard import audience, commands, page, pairing, planning, plays, protocol, reading, writing
+from billboard import (
+    audience,
+    commands,
+    feed,
+    page,
+    pairing,
+    planning,
+    plays,
+    protocol,
+    reading,
+    writing,
+)
 from billboard.audience import Audience
 from billboard.commands import Orders
 from billboard.feed import Place
@@ -121,6 +132,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
                     self.is_here_noted = True
                     await database_sync_to_async(plays.heard)(screen, frame)
             case Pull():
+                await self._heed(screen, frame.place)
                 await self._forward(from_place=frame.place)
             case Acks():
                 await writing.record(screen, frame)
@@ -194,6 +206,11 @@ class ScreenConsumer(AsyncWebsocketConsumer):
                 self.plan_rev = None
             self.plan_due.set()
 
+    async def _heed(self, screen: Screen, place: Place) -> None:
+        """The record may have been put back from a backup while nobody looked."""
+        if place.epoch and place.is_ahead_of(await reading.head(screen.campaign_id)):
+            await database_sync_to_async(feed.heed)(screen, place)
+
     async def _tell_plans_until_closed(self) -> None:
         """Beside all else: a plan takes a while to make, and no recall, nor the word that a screen
         is dark, waits for it."""
@@ -247,6 +264,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         await self._tell_orders(is_called=False)
         head = await reading.head(self.screen.campaign_id)
         if self.place and head != self.place:
+            await self._heed(self.screen, self.place)
             await self._forward()
         elif self.place:
             self.plan_due.set()

@@ -1,23 +1,24 @@
 """5 Feed: one append-only log a campaign. A screen says where it is and is told what came after.
 
 A place is an epoch and a seq. Seqs have no gaps within an epoch; a place from an epoch that is not
-the campaign's is answered with a snapshot of what is approved now; one ahead of its head (a
-database restored from a backup) begins a new epoch first.
+the campaign's is answered with a snapshot of what is approved now. One ahead of its head says that
+the database was put back from a backup, and begins a new epoch (`heed`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
+from django.utils import timezone
 
-from billboard.models import EntryKind, Feed, FeedEntry
+from billboard.models import EntryKind, Feed, FeedEntry, Screen
 from campaign import media, queries
 from campaign.enums import SubmissionState
 from campaign.media import Audience, Picture
@@ -26,6 +27,10 @@ log = structlog.get_logger(__name__)
 
 SEQ_MAX: Final = 2**53 - 1
 """Largest whole number that a screen's JavaScript keeps exact."""
+SEQ_FAR: Final = 2**52
+"""No log comes so far."""
+EPOCH_EVERY: Final = timedelta(hours=1)
+"""A screen begins a new epoch no oftener: each costs all of its campaign's screens a snapshot."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Place:
 
     epoch: UUID | None = None
     seq: int = 0
+
+    def is_ahead_of(self, head: Place) -> bool:
+        """In the same epoch, so that the log is an older one, put back from a backup."""
+        return self.epoch is not None and self.epoch == head.epoch and self.seq > head.seq
 
     def as_json(self) -> dict[str, Any]:
         return {"epoch": str(self.epoch) if self.epoch else None, "seq": self.seq}
@@ -151,8 +160,11 @@ def head(campaign_id: int) -> Place:
 def since(campaign_id: int, place: Place) -> Changes | Snapshot:
     """What a screen at `place` has missed."""
     now = head(campaign_id)
-    if now.epoch and place.epoch == now.epoch and place.seq > now.seq:
-        now = _begin_epoch(campaign_id, now)
+    if place.is_ahead_of(now):
+        # It would pass over anything before its place, and miss what is written up to there. So it
+        # is told all there is, as of a place that it stays ahead with, at every beat.
+        told = _snapshot(campaign_id, now)
+        return replace(told, place=Place(now.epoch, min(max(place.seq + 1, SEQ_FAR), SEQ_MAX)))
     if place.epoch is None or place.epoch != now.epoch:
         return _snapshot(campaign_id, now)
     entries = (
@@ -177,17 +189,26 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
     return Changes(place=now, after=place.seq, changes=changes)
 
 
-def _begin_epoch(campaign_id: int, behind: Place) -> Place:
-    """The log is behind a screen: the record is an older one, put back from a backup.
+def heed(screen: Screen, place: Place) -> None:
+    """Begin a new epoch where a screen is ahead of the log, unless it did so lately.
 
-    Under the same epoch screens would pass over everything up to where they are, recalls too.
+    Under the same epoch others that were away would pass over everything up to where they are,
+    recalls too.
     """
-    log.warning("feed behind a screen, new epoch", campaign=campaign_id, head=behind.seq)
-    assert behind.epoch
-    Feed.objects.filter(campaign_id=campaign_id, epoch=behind.epoch, head=behind.seq).update(
-        epoch=uuid4()
-    )
-    return head(campaign_id)
+    if place.epoch is None or not place.is_ahead_of(head(screen.campaign_id)):
+        return
+    now = timezone.now()
+    seldom = Q(ahead_at=None) | Q(ahead_at__lte=now - EPOCH_EVERY)
+    with transaction.atomic():
+        behind = Feed.objects.filter(
+            campaign=screen.campaign_id, epoch=place.epoch, head__lt=place.seq
+        )
+        if not behind.update(epoch=uuid4()):
+            return
+        if not Screen.objects.filter(seldom, pk=screen.pk).update(ahead_at=now):
+            transaction.set_rollback(True)
+            return
+    log.warning("feed behind a screen, new epoch", screen=screen.pk, place=place.seq)
 
 
 def snapshot(campaign_id: int) -> Snapshot:

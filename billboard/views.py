@@ -250,6 +250,7 @@ def feed_since(request: HttpRequest, screen: Screen) -> HttpResponse:
         place = protocol.place(request.GET.get("epoch"), request.GET.get("seq"))
     except BadFrame:
         return _refused("bad_place", status=400)
+    feed.heed(screen, place)
     news = protocol.dated(feed.since(screen.campaign_id, place).as_json())
     plan = planning.told(screen)
     told = {**news, "watched": screen.is_watched, "plan": plan.as_json() if plan else None}

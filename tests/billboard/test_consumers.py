@@ -123,6 +123,27 @@ async def test_screen_that_was_away_is_told_what_it_missed(campaign: Campaign, t
         ]
 
 
+async def test_screen_that_is_ahead_again_is_told_all_at_every_beat_until_it_may_begin_an_epoch(
+    campaign: Campaign, screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
+    mae = await approve(campaign, plaque="MAE")
+    async with playing(token) as player:
+        first = await player.pull()
+        begun = await player.pull(first["epoch"], 9)
+        assert begun["epoch"] != first["epoch"]
+        again = await player.pull(begun["epoch"], 9)
+        assert (again["epoch"], names(again)) == (begun["epoch"], ["MAE"])
+        await take_down(mae)
+        while names(told := await player.hear("snapshot")):
+            pass
+        assert told["epoch"] == begun["epoch"]
+        await Screen.objects.aupdate(ahead_at=timezone.now() - feed.EPOCH_EVERY)
+        while (told := await player.hear("snapshot"))["epoch"] == begun["epoch"]:
+            pass
+        assert (told["seq"], names(told)) == (2, [])
+
+
 async def test_unknown_epoch_gets_a_snapshot(campaign: Campaign, token: str) -> None:
     await approve(campaign, plaque="MAE")
     async with playing(token) as player:

@@ -8,10 +8,11 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from billboard import feed
 from billboard.feed import Changes, Place, Snapshot
-from billboard.models import EntryKind, Feed, FeedEntry
+from billboard.models import EntryKind, Feed, FeedEntry, Screen
 from campaign import approval, lifecycle, retention
 from campaign.enums import JobOutcome, RejectReason, SubmissionState
 from campaign.models import Campaign, Keepsake, Submission
@@ -165,18 +166,53 @@ def test_strange_place_gets_a_snapshot_of_what_is_approved_now(
     ]
 
 
-def test_place_ahead_of_a_log_put_back_from_a_backup_begins_an_epoch_once(
-    campaign: Campaign,
+def test_screen_ahead_of_a_log_put_back_from_a_backup_begins_an_epoch_once(
+    campaign: Campaign, screen: Screen
 ) -> None:
     """Under the old one a screen would pass over what comes until it is where it was: recalls."""
     approved(campaign, plaque="KEPT")
     head = feed.head(campaign.pk)
     ahead = Place(head.epoch, head.seq + 3)
+    feed.heed(screen, head)
+    assert feed.head(campaign.pk) == head
+    feed.heed(screen, ahead)
     news = feed.since(campaign.pk, ahead)
     assert isinstance(news, Snapshot)
     assert [item.plaque for item in news.items] == ["KEPT"]
     assert (news.place.seq, news.place.epoch == head.epoch) == (head.seq, False)
+    feed.heed(screen, ahead)
     assert feed.since(campaign.pk, ahead).place == feed.head(campaign.pk) == news.place
+
+
+def test_screen_that_is_ahead_for_ever_costs_the_others_nothing_and_shows_nobody_recalled(
+    campaign: Campaign, screen: Screen
+) -> None:
+    second = Screen.objects.create(campaign=campaign, name="Broadway 2")
+    gone = approved(campaign, plaque="GONE")
+    approved(campaign, plaque="KEPT")
+
+    def told(by: Screen, place: Place) -> tuple[Place, list[str]]:
+        feed.heed(by, place)
+        news = feed.since(campaign.pk, place)
+        assert isinstance(news, Snapshot)
+        return news.place, [item.plaque for item in news.items]
+
+    before = feed.head(campaign.pk)
+    told(screen, Place(before.epoch, 9))
+    begun = feed.head(campaign.pk)
+    place, names = told(screen, Place(begun.epoch, 9))
+    assert (place.epoch, set(names)) == (begun.epoch, {"GONE", "KEPT"})
+    recall(gone)
+    later, names = told(screen, place)
+    assert names == ["KEPT"]
+    # The log comes never by where it is: it would miss what is written before.
+    assert later.seq > place.seq > 2**50
+    assert changes(campaign, begun) == [(3, gone.pk, False)]
+    # Another may still say so, and so may this one when an hour is over.
+    assert told(second, Place(begun.epoch, 9))[0].epoch != begun.epoch
+    Screen.objects.filter(pk=screen.pk).update(ahead_at=timezone.now() - feed.EPOCH_EVERY)
+    third = feed.head(campaign.pk)
+    assert told(screen, Place(third.epoch, 9))[0].epoch not in (begun.epoch, third.epoch)
 
 
 def test_snapshot_tells_who_came_again_meanwhile_by_the_later_place(campaign: Campaign) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from playwright.sync_api import Page
 
 from billboard import feed
+from billboard.models import Screen
 from campaign.models import Campaign
 from tests.billboard.machine import Street
 from tests.billboard.player import blank
@@ -75,6 +77,8 @@ def walk(page: Page, campaign: Campaign, *steps: str, breaking: str = "") -> Non
             match step:
                 case "leaves":
                     street.someone_leaves(who=0, leave=recall)
+                case "has just been ahead":
+                    Screen.objects.update(ahead_at=timezone.now())
                 case "clock ahead":
                     street.browser_restarts(days=400)
                 case _:
@@ -121,6 +125,7 @@ def test_backup_put_back_needs_a_new_epoch(
         WELL,
     ]
     walk(page, campaign, *steps)
-    monkeypatch.setattr(feed, "_begin_epoch", lambda pk, behind: behind)
+    walk(page, campaign, "has just been ahead", *steps)
+    monkeypatch.setattr(feed.Place, "is_ahead_of", lambda place, head: False)
     with pytest.raises(AssertionError, match="not those approved"):
         walk(page, campaign, *steps)

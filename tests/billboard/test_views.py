@@ -97,6 +97,15 @@ def test_opening_the_page_changes_nothing(client: Client, screen: Screen, token:
     assert Screen.objects.filter(pk=screen.pk).values().get() == before
 
 
+def test_poll_of_a_screen_ahead_of_the_log_begins_an_epoch(
+    paired: Client, campaign: Campaign
+) -> None:
+    approved(campaign)
+    head = feed.head(campaign.pk)
+    told = paired.get(f"{FEED}?epoch={head.epoch}&seq=9").json()
+    assert (told["type"], told["seq"], told["epoch"] == str(head.epoch)) == ("snapshot", 1, False)
+
+
 @pytest.mark.parametrize("address", [FEED, "/screen/qr.svg"])
 def test_strangers_are_told_nothing(client: Client, campaign: Campaign, address: str) -> None:
     approved(campaign)

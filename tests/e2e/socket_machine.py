@@ -282,6 +282,8 @@ class SocketStreet(RuleBasedStateMachine):
         self.world.server.kill()
         self.world.wire.cut()
         self.world.put_back(self.backup)
+        # Within the hour after another the screen would be told all, but begin no epoch.
+        self.world.aside(Screen.objects.update, ahead_at=None)
         self.world.server.start()
 
     @rule(days=st.sampled_from([-400, -1, 0, 1, 400]))
