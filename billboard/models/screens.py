@@ -182,7 +182,7 @@ class Screen(models.Model):
     token_at = models.DateTimeField(null=True, blank=True, editable=False)
     """Empty: the token came in a link, and is renewed at the first occasion."""
     looked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    """When the crew last saw what is on it: meanwhile it tells more often (on_now.py)."""
+    """When the crew last saw what is on it: meanwhile it tells more often (tiles.py)."""
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     confirmed_epoch = models.UUIDField(null=True, blank=True, editable=False)
     confirmed_seq = models.PositiveBigIntegerField(default=0, editable=False)

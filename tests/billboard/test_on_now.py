@@ -16,8 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from billboard import captures, on_now, pairing
+from billboard import captures, pairing
 from billboard.models import Capture, CaptureKind, Play, Screen, ScreenCommand
+from billboard.tiles import _names
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved, recall
 from tests.billboard.test_captures import drawn
@@ -198,8 +199,8 @@ def test_page_of_one_screen_names_those_who_were_new(desk: Client, campaign: Cam
 
 def test_many_names_are_counted() -> None:
     names: list[Any] = [f"N{n}" for n in range(6)]
-    assert on_now._names(names) == "N0, N1, N2, N3 and 2 more"
-    assert on_now._names(["A", "A", "B"]) == "A, B"
+    assert _names(names) == "N0, N1, N2, N3 and 2 more"
+    assert _names(["A", "A", "B"]) == "A, B"
 
 
 @pytest.mark.parametrize(
