@@ -217,8 +217,9 @@ def snapshot(campaign_id: int) -> Snapshot:
 
 
 def _snapshot(campaign_id: int, place: Place) -> Snapshot:
+    # First who, then where: whoever comes in between is in the next frame, none here has no place.
+    figurines = list(queries.on_show(campaign_id).select_related("submission__campaign"))
     seqs = _added(campaign_id, place)
-    figurines = queries.on_show(campaign_id).select_related("submission__campaign")
     return Snapshot(place, tuple(_item(f, seq=seqs.get(f.submission_id, 0)) for f in figurines))
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -224,6 +225,21 @@ def test_snapshot_tells_who_came_again_meanwhile_by_the_later_place(campaign: Ca
     approval.approve(submission, actor=lifecycle.SYSTEM)
     (item,) = feed._snapshot(campaign.pk, before).items
     assert (before.seq, item.seq) == (1, 3)
+
+
+def test_snapshot_tells_nobody_without_their_place(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approved(campaign, plaque="FIRST")
+    added = feed._added
+
+    def meanwhile(*given: Any) -> dict[uuid.UUID, int]:
+        found = added(*given)
+        approved(campaign, plaque="MEANWHILE")
+        return found
+
+    monkeypatch.setattr(feed, "_added", meanwhile)
+    assert [item.seq for item in feed.snapshot(campaign.pk).items] == [1]
 
 
 def test_feed_without_entries_has_no_epoch_and_an_empty_snapshot(campaign: Campaign) -> None:
