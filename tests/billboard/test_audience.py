@@ -96,12 +96,13 @@ async def test_layer_that_refused_is_asked_again_by_the_beat(
 async def test_nudge_that_fails_leaves_no_ear_deaf(
     campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ScreenConsumer, "beat_s", 600)
+    async def beats_no_more(_: ScreenConsumer) -> None:
+        """It would come to help."""
+
+    monkeypatch.setattr(ScreenConsumer, "_beat", beats_no_more)
     await approve(campaign)
     async with playing(token) as player:
         await player.pull()
-        # The first beat has come, and the next does not come to help.
-        await player.hear("beat")
         failed = asyncio.Event()
 
         async def fails(*_: object) -> News:
