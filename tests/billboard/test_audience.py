@@ -91,6 +91,7 @@ async def test_layer_that_refused_is_asked_again_by_the_beat(
         async with asyncio.timeout(5):
             while subscriptions() != (1, 1):
                 await player.hear("beat")
+        assert next(refusals, None) is None, "it was never refused"
 
 
 async def test_nudge_that_fails_leaves_no_ear_deaf(

@@ -210,7 +210,8 @@ def test_name_of_any_script_is_in_the_middle_of_its_plate(
     """As it is drawn: accents reach over capitals, and many scripts under the line."""
     for plaque in ("MAE", "ÉLOÏSE", "ليلى", "ДАРЬЯ"):
         aside(approved, campaign, plaque=plaque)
-    page = open_screen(layout=Layout.MOSAIC4)
+    # As large as it hangs, where a pixel is little, and with no drift between look and picture.
+    page = open_screen(size=(1920, 1080), layout=Layout.MOSAIC4, drift_px=0)
     taken(page, 4)
     pixels = settled(page)
     faults = []
