@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from billboard import commands, nudges, page, pairing, planning, plays, protocol
+from billboard import commands, nudges, page, pairing, planning, plays, protocol, reading
 from billboard.consumers import ScreenConsumer
 from billboard.models import CommandKind, CommandState, Play, Screen, ScreenCommand
 from billboard.protocol import Acks
@@ -285,6 +286,9 @@ async def test_call_whose_read_took_long_says_nothing_older_than_the_beat(
         return found
 
     monkeypatch.setattr(commands, "of_all", slow)
+    # In a thread of its own: the beat's other reads would wait behind it.
+    thread = ThreadPoolExecutor(1)
+    monkeypatch.setattr(reading, "_orders", reading.Shared(thread))
     async with playing(token) as player:
         await player.hear("orders")
         await database_sync_to_async(commands.tell)([screen])
@@ -294,6 +298,7 @@ async def test_call_whose_read_took_long_says_nothing_older_than_the_beat(
         goes_on.set()
         for _ in range(3):
             assert (await player.hear("orders", "beat"))["type"] == "beat"
+    thread.shutdown()
 
 
 @pytest.mark.django_db(transaction=True)
