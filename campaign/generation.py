@@ -174,7 +174,10 @@ def _work(maker: Engine, held: Claim) -> None:
             )
         except Exception as error:
             made = error
-        _end(held, made, started=started)
+        try:
+            _end(held, made, started=started)
+        finally:
+            _leave_lost_device(made)
 
 
 def _work_together(maker: Batching, claims: Sequence[Claim]) -> None:
@@ -187,16 +190,21 @@ def _work_together(maker: Batching, claims: Sequence[Claim]) -> None:
         except Exception as error:
             _end(held, error, started=started)
     outcomes: Sequence[list[Candidate] | Exception]
-    is_lost = False
     try:
         outcomes = maker.generate_many([order for _, order in orders])
     except Exception as error:
         outcomes = [error] * len(orders)
-        is_lost = isinstance(error, DeviceLost)
-    for (held, _), made in zip(orders, outcomes, strict=True):
-        _end(held, made, started=started)
-    if is_lost:
-        # Every next job would fail within a moment, until the queue is empty.
+    try:
+        for (held, _), made in zip(orders, outcomes, strict=True):
+            _end(held, made, started=started)
+    finally:
+        _leave_lost_device(*outcomes)
+
+
+def _leave_lost_device(*outcomes: list[Candidate] | Exception) -> None:
+    """End this process where its GPU answers no more, even if no outcome could be written: every
+    next job would fail within a moment, until the queue is empty."""
+    if any(isinstance(made, DeviceLost) for made in outcomes):
         log.critical("the GPU answers no more, this worker ends itself")
         os._exit(leases.HUNG_STATUS)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -7,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from campaign import generation, leases, retention, tasks, workers
@@ -17,7 +19,14 @@ from campaign.models import Campaign, Figurine, GenerationJob, Submission
 from figurine.engines import Engine, Progress, silent
 from figurine.engines.base import Order
 from figurine.engines.hosted.ledger import Ledger, Loose
-from figurine.errors import Cancelled, FigurineError, MissingModel, NoFaceInFigurine, OutOfMemory
+from figurine.errors import (
+    Cancelled,
+    DeviceLost,
+    FigurineError,
+    MissingModel,
+    NoFaceInFigurine,
+    OutOfMemory,
+)
 from figurine.types import Candidate, Face, Recipe, Selfie
 from tests import shelf
 from tests.campaign.test_workers import KLEIN
@@ -182,6 +191,36 @@ def test_trouble_of_all_is_everybodys(waiting: list[Submission], easel: Easel) -
         pass
     assert [main(one).outcome for one in waiting] == ["failed"] * 3
     assert states(waiting) == [S.QUEUED] * 3  # sculpt's is on its way
+
+
+class Exited(BaseException):
+    """Instead of the end of this process."""
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("is_written", [True, False])
+def test_worker_whose_device_is_lost_ends_itself(
+    waiting: list[Submission],
+    easel: Easel,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    is_written: bool,
+) -> None:
+    def leave(status: int) -> None:
+        raise Exited(status)
+
+    def break_off(*_: object, **__: object) -> None:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(os, "_exit", leave)
+    if not is_written:
+        monkeypatch.setattr(generation, "_failed", break_off)
+    easel.size, easel.breaks = size, DeviceLost()
+    with pytest.raises(Exited) as left:
+        generation.run_ready(("klein",))
+    assert (left.value.args, easel.passes) == ((leases.HUNG_STATUS,), [size])
+    told = ["device_lost" if is_written else ""] * size + [""] * (3 - size)
+    assert [main(one).error_code for one in waiting] == told
 
 
 def test_what_was_in_hand_when_it_broke_is_tried_alone(
