@@ -25,11 +25,11 @@ from campaign.enums import IN_WORK, JobOutcome, JobRole, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone
 from campaign.leases import Claim
 from campaign.models import Figurine, GenerationJob, Submission
-from figurine import engines
+from figurine import engines, marks
 from figurine.engines import Engine
 from figurine.engines.base import Batching, Limited, Order
 from figurine.engines.hosted.ledger import Billed
-from figurine.errors import Cancelled, DeviceLost, FigurineError
+from figurine.errors import Cancelled, DeviceLost, FigurineError, NoFaceInFigurine
 from figurine.types import Candidate, Recipe
 
 log = structlog.get_logger(__name__)
@@ -228,9 +228,15 @@ def _end(held: Claim, made: list[Candidate] | Exception, *, started: float) -> N
         try:
             if isinstance(made, Exception):
                 raise made
+            if marks.NO_FACE_IN_FIGURINE in made[0].marks:
+                raise NoFaceInFigurine
             _store(held, made)
         except Cancelled:
             log.info("generation stopped", job=held.job_id)
+        except NoFaceInFigurine as error:
+            # For good: it has tried other seeds by itself. Sculpt's has a face, so nothing of this
+            # is kept, and what is in review stands.
+            _failed(held, code=error.code, permanent=True)
         except FigurineError as error:
             _failed(held, code=error.code, permanent=error.permanent)
         except SelfieGone as error:

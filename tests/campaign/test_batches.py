@@ -22,9 +22,9 @@ from figurine.engines.hosted.ledger import Ledger, Loose
 from figurine.errors import (
     Cancelled,
     DeviceLost,
+    EngineBroke,
     FigurineError,
     MissingModel,
-    NoFaceInFigurine,
     OutOfMemory,
 )
 from figurine.types import Candidate, Face, Recipe, Selfie
@@ -155,10 +155,10 @@ def test_worker_serves_its_own_engine_alone(waiting: list[Submission], easel: Ea
 
 
 def test_each_has_an_outcome_of_its_own(waiting: list[Submission], easel: Easel) -> None:
-    easel.trouble = {1: NoFaceInFigurine()}
+    easel.trouble = {1: EngineBroke()}
     generation.run_ready(("klein",))
     assert states(waiting) == [S.REVIEW, S.QUEUED, S.REVIEW]
-    assert (main(waiting[1]).error_code, main(waiting[1]).attempt) == ("no_face_in_figurine", 1)
+    assert (main(waiting[1]).error_code, main(waiting[1]).attempt) == ("engine_broke", 1)
 
 
 def test_erased_in_mid_pass_is_stopped_and_the_others_go_on(

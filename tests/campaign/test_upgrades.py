@@ -34,6 +34,7 @@ from campaign.errors import IllegalTransition, IntakeError
 from campaign.leases import Claim
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, EngineWorker, GenerationJob, Submission
+from figurine import marks
 from figurine.errors import Cancelled
 from figurine.types import Candidate, Recipe
 from tests import shelf
@@ -59,10 +60,10 @@ def queued(painted: Campaign) -> Submission:
     return shelf.put(painted, S.QUEUED)
 
 
-def candidate(recipe: Recipe, shade: int = 200) -> Candidate:
-    still = np.full((9, 7, 3), shade, np.uint8)
+def candidate(recipe: Recipe, mark: str = "odd") -> Candidate:
+    still = np.full((9, 7, 3), 200, np.uint8)
     cutout = np.dstack([still, np.full((9, 7), 255, np.uint8)])
-    return Candidate(still, cutout, recipe, 1, f"{recipe.engine}.1", likeness=0.5, marks=("odd",))
+    return Candidate(still, cutout, recipe, 1, f"{recipe.engine}.1", likeness=0.5, marks=(mark,))
 
 
 def hold(engine: str) -> Claim:
@@ -78,6 +79,12 @@ def finish(claim: Claim) -> None:
 
 def make(engine: str) -> None:
     finish(hold(engine))
+
+
+def bring(claim: Claim, mark: str) -> None:
+    """As a worker does with what its engine has made and marked."""
+    recipe = Recipe("klein", "soldier", "painted")
+    generation._end(claim, [candidate(recipe, mark)], started=0.0)
 
 
 def fail(claim: Claim, code: str = "no_face") -> None:
@@ -414,6 +421,49 @@ def test_engine_that_fails_after_sculpt_is_done(queued: Submission) -> None:
     assert queries.status(queued).sentence == ""
 
 
+def test_picture_without_a_face_never_takes_the_place_of_sculpts(queued: Submission) -> None:
+    make("sculpt")
+    bring(hold("klein"), marks.NO_FACE_IN_FIGURINE)
+    assert (now(queued).state, chosen(queued), pictures(queued)) == (
+        *(S.REVIEW, (STAND_IN, "sculpt")),
+        1,
+    )
+    words = "klein failed (no_face_in_figurine): sculpt's goes to review"
+    assert moves(queued)[-1] == (S.REVIEW, "fallback", words)
+    assert queued.jobs.get(role=MAIN).error_code == "no_face_in_figurine"
+
+
+def test_picture_without_a_face_gives_way_to_the_second_engine(painted: Campaign) -> None:
+    queued = put_with_hosted(painted)
+    bring(hold("klein"), marks.NO_FACE_IN_FIGURINE)
+    assert open_jobs(queued) == [(STAND_IN, "sculpt"), (MAIN, "hosted")]
+
+
+def test_late_picture_without_a_face_is_dropped_with_its_files(standing: Submission) -> None:
+    before = (list(standing.figurines.values()), storages["private"].listdir("figurines")[1])
+    bring(hold("klein"), marks.NO_FACE_IN_FIGURINE)
+    there = now(standing)
+    assert (there.state, there.state_since_at) == (S.REVIEW, standing.state_since_at)
+    assert (list(there.figurines.values()), storages["private"].listdir("figurines")[1]) == before
+    assert open_jobs(there) == []
+
+
+def test_picture_without_a_face_and_nothing_else_is_a_failure_with_its_code(
+    queued: Submission,
+) -> None:
+    fail(hold("sculpt"))
+    bring(hold("klein"), marks.NO_FACE_IN_FIGURINE)
+    there = now(queued)
+    assert (there.state, there.reason, pictures(there)) == (S.FAILED, "no_face_in_figurine", 0)
+    assert queries.may_retry(there)
+
+
+def test_unlike_picture_is_taken_and_marked(standing: Submission) -> None:
+    bring(hold("klein"), marks.UNLIKE)
+    assert (chosen(standing), pictures(standing)) == ((MAIN, "klein"), 1)
+    assert standing.figurines.get(is_chosen=True).marks == [marks.UNLIKE]
+
+
 def test_sculpts_failure_alone_is_no_failure(queued: Submission) -> None:
     fail(hold("sculpt"))
     assert (now(queued).state, open_jobs(queued)) == (S.GENERATING, [(MAIN, "klein")])
@@ -541,7 +591,17 @@ def test_retry_beside_work_in_hand_is_still_being_made(queued: Submission) -> No
 HOW: Final = (
     *("hold main", "hold beside", "done main", "done beside", "fail main", "fail beside"),
     *("later main", "later beside", "lapse", "patience", "klein away", "klein back"),
-    *("approve", "reject", "undo", "recall", "reroll", "retry", "erase", "purge selfie"),
+    *(
+        "faceless main",
+        "approve",
+        "reject",
+        "undo",
+        "recall",
+        "reroll",
+        "retry",
+        "erase",
+        "purge selfie",
+    ),
 )
 
 
@@ -558,7 +618,7 @@ class Shop:
         before = now(self.submission)
         standing = self._chosen() if before.state in _DECIDED else None
         word, _, role = how.partition(" ")
-        if word in ("hold", "done", "fail", "later"):
+        if word in ("hold", "done", "fail", "faceless", "later"):
             self._work(word, role)
         else:
             self._act(how)
@@ -587,6 +647,8 @@ class Shop:
                 finish(claim)
             except Cancelled:
                 self.held[role] = claim
+        elif word == "faceless":
+            bring(claim, marks.NO_FACE_IN_FIGURINE)
         else:
             generation._failed(claim, code="engine_broke", permanent=word == "fail")
 
@@ -633,6 +695,7 @@ class Shop:
             assert jobs == []
         if there.state in (S.REVIEW, S.APPROVED):
             chosen(there)
+            assert marks.NO_FACE_IN_FIGURINE not in there.figurines.get(is_chosen=True).marks
         hidden = there.figurines.filter(is_chosen=False).exclude(still="")
         assert hidden.count() <= (1 if there.state in IN_WORK else 0)
         if there.state == S.FAILED:
