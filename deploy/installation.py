@@ -156,7 +156,7 @@ async def _start(
 
     environment = _environment(var, listening, broker)
     painters = _painters(environment, var)
-    environment = without_key(environment)
+    environment = without_cards(without_key(environment))
 
     # 0. What the engines beyond sculpt need, before anything runs without it
     if painters:
@@ -234,18 +234,29 @@ async def _start(
 
 def _painters(environment: Mapping[str, str], var: VarFolder) -> list[Program]:
     """Workers of the engines beyond sculpt that the operator asked for. Raises StartFailure."""
+    found = [
+        programs.gpu_worker(index, environment=without_key(environment), var=var.path)
+        for index in range(_gpus(environment))
+    ]
+    if _setting(KEY, environment):
+        found.append(programs.hosted_worker(environment=without_cards(environment)))
+    return found
+
+
+def _gpus(environment: Mapping[str, str]) -> int:
+    """How many the operator gives to painters. Raises StartFailure."""
     gpus = _setting("DIORAMA_GPU_WORKERS", environment) or "0"
     if not gpus.isdecimal():
         raise StartFailure(
             ExitCode.USAGE, f"DIORAMA_GPU_WORKERS is how many GPUs to use, not {gpus!r}."
         )
-    found = [
-        programs.gpu_worker(index, environment=without_key(environment), var=var.path)
-        for index in range(int(gpus))
-    ]
-    if _setting(KEY, environment):
-        found.append(programs.hosted_worker(environment=environment))
-    return found
+    return int(gpus)
+
+
+def without_cards(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same for whoever is no GPU worker: sculpt would take the card that a painter fills."""
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if _gpus(environment) else {}
+    return {**environment, **hidden}
 
 
 def without_key(environment: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import tomllib
 from importlib.util import find_spec
 
 from deploy import programs, pulse
+from figurine.engines.sculpt import backend
 from tests.deploy.conftest import ROOT
 
 FOLDER = ROOT / "deploy/gpu"
@@ -56,6 +57,14 @@ def test_image_has_the_projects_torch_before_the_pins_without_their_needs() -> N
     ]
     pins = (ROOT / "requirements/gpu.txt").read_text()
     assert not re.search(r"^torch==", pins, re.MULTILINE), "torch comes first, by itself"
+
+
+def test_image_traces_poses_with_the_llvm_that_mitsuba_takes() -> None:
+    installed = next(rest for rest in told("RUN") if rest.startswith("apt-get update"))
+    (version,) = re.findall(r"\blibllvm(\d+)\b", installed)
+    assert f"libLLVM-{version}.so" in backend._LIBRARIES
+    (environment,) = told("ENV")[1:]
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility " in environment
 
 
 def test_image_has_a_cuda_base_and_names_no_package_registry() -> None:

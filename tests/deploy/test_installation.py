@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from deploy import pulse
+from deploy import installation, pulse
+from deploy.broker import Broker
 from deploy.exits import ExitCode, StartFailure
-from deploy.installation import Listening, _painters, stop_signals, without_key
+from deploy.installation import Listening, _painters, stop_signals, without_cards, without_key
+from deploy.supervisor import Program
 from deploy.var_folder import VarFolder, open_var
 
 
@@ -142,3 +146,53 @@ def test_each_gpu_worker_sees_one_card_and_is_watched(
         words = " ".join(program.command)
         assert "-Q gpu -c 1 -P solo" in words
         assert f"--hostname {program.name}@%h" in words
+
+
+def test_painters_have_their_cards_for_themselves(var: VarFolder) -> None:
+    asked = {"DIORAMA_GPU_WORKERS": "1", "DIORAMA_FAL_KEY": "k", "CUDA_VISIBLE_DEVICES": "3"}
+    gpu, hosted = _painters(asked, var)
+    seen = [program.environment["CUDA_VISIBLE_DEVICES"] for program in (gpu, hosted)]
+    assert seen == ["3", ""]
+    assert without_cards(asked) == {**asked, "CUDA_VISIBLE_DEVICES": ""}
+    for without in ({}, {"DIORAMA_GPU_WORKERS": "0"}):
+        alone = {**without, "CUDA_VISIBLE_DEVICES": "3"}
+        assert without_cards(alone) == alone  # sculpt's are its own then
+        assert without_cards(without) == without
+
+
+class Listed(Exception):
+    """The rest does not start."""
+
+
+class Lister:
+    """A supervisor that notes whom it is asked to run, up to the doorbell."""
+
+    def __init__(self) -> None:
+        self.asked: list[Program] = []
+
+    async def run_once(self, program: Program) -> Any:
+        self.asked.append(program)
+        return type("Run", (), {"status": 0})
+
+    def start(self, program: Program) -> Any:
+        self.asked.append(program)
+        raise Listed
+
+
+class Silent:
+    def step(self, text: str, *, took_s: float) -> None: ...
+
+
+@pytest.mark.parametrize(("workers", "card"), [("1", ""), ("0", "3")])
+def test_whoever_paints_nothing_sees_no_painters_card(
+    var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch, workers: str, card: str
+) -> None:
+    monkeypatch.setenv("DIORAMA_GPU_WORKERS", workers)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    listening = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
+    lister: Any = Lister()
+    console: Any = Silent()
+    with pytest.raises(Listed):
+        asyncio.run(installation._start(var, listening, Broker(var), lister, console))
+    seen = {one.name: one.environment["CUDA_VISIBLE_DEVICES"] for one in lister.asked}
+    assert seen == ({"check": card} if workers == "1" else {}) | {"valkey": card}

@@ -15,6 +15,17 @@ from figurine.engines.sculpt import backend
 _ASK = "from figurine.engines.sculpt.backend import mitsuba; print(mitsuba().variant())"
 
 
+_BESIDE_A_MODEL = """
+from figurine.engines.sculpt import backend
+backend._gpus = lambda: 1
+assert backend.fastest() == "cuda_ad_rgb"
+from figurine.engines.klein import KleinEngine
+from figurine.engines.workshop import Workshop
+KleinEngine(Workshop())._sculpt()
+print(backend.mitsuba().variant())
+"""
+
+
 _FREE = """
 from figurine.engines.sculpt.backend import give_back, mitsuba
 from tests.bench.memory import status_mb
@@ -37,6 +48,13 @@ print(before - status_mb("VmRSS"))
 )
 def test_variant_is_the_one_asked_for_or_the_plain_one(given: dict[str, str], variant: str) -> None:
     assert _asked(given).stdout.split() == [variant]
+
+
+def test_painter_on_a_gpu_has_its_poses_traced_on_the_cpu() -> None:
+    told = _asked({"DRJIT_LIBLLVM_PATH": ""}, code=_BESIDE_A_MODEL)
+    assert told.stdout.split() == ["scalar_rgb"], told.stderr
+    named = {"DRJIT_LIBLLVM_PATH": "", "SCULPT_VARIANT": "scalar_spectral"}
+    assert _asked(named, code=_BESIDE_A_MODEL).stdout.split() == ["scalar_spectral"]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")

@@ -321,8 +321,9 @@ class KleinEngine:
 
     def _sculpt(self) -> Engine:
         if self._sculptor is None:
-            from figurine.engines.sculpt import SculptEngine  # noqa: PLC0415 - heavy
+            from figurine.engines.sculpt import SculptEngine, backend  # noqa: PLC0415 - heavy
 
+            backend.keep_to_cpu()
             self._sculptor = SculptEngine()
         return self._sculptor
 

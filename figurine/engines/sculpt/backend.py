@@ -43,8 +43,19 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+_keeps_to_cpu = False
+
+
+def keep_to_cpu() -> None:
+    """Leave the GPU to whoever paints on it in this process: beside a model, scenes of the path
+    tracer would take memory that passes were measured by. Asked for before mitsuba is; what
+    `SCULPT_VARIANT` names is taken all the same."""
+    global _keeps_to_cpu
+    _keeps_to_cpu = True
+
+
 def fastest() -> str:
-    if _gpus():
+    if not _keeps_to_cpu and _gpus():
         return "cuda_ad_rgb"
     return "llvm_ad_rgb" if _llvm() else "scalar_rgb"
 
