@@ -29,6 +29,7 @@ from billboard import (
     proof_admin,  # noqa: F401 - registers itself
     said,
 )
+from billboard.feed import Place
 from billboard.models import Screen, Wall
 
 NOTHING: Final = "\N{EN DASH}"
@@ -85,16 +86,19 @@ class ScreenAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Screen, form: Any, change: bool) -> None:
         """What was changed and no more: a command may come meanwhile."""
+        campaigns = {obj.campaign_id}
         if change:
             now = Screen.objects.select_for_update(no_key=True).get(pk=obj.pk)
             for field in Screen._meta.concrete_fields:
                 if field.name not in form.changed_data:
                     setattr(obj, field.attname, getattr(now, field.attname))
             # By its layout, its wall or its switch others are next, on the others too.
-            planning.outdate({now.campaign_id, obj.campaign_id})
+            campaigns.add(now.campaign_id)
+            planning.outdate(campaigns)
         super().save_model(request, obj, form, change)
         if {"wall", "campaign"} & set(form.changed_data):
-            bookings.walls_changed(obj.campaign_id)
+            for campaign_id in campaigns:
+                bookings.walls_changed(campaign_id)
         if change:
             commands.tell([obj])  # its layout changes where it is
         else:
@@ -142,8 +146,8 @@ class ScreenAdmin(ModelAdmin):
         head = feed.head(obj.campaign_id)
         if obj.confirmed_epoch != head.epoch:
             return str(_("not yet there"))
-        behind = head.seq - obj.confirmed_seq
-        return str(_("%d behind") % behind) if behind > 0 else str(_("up to date"))
+        behind = feed.lines_after(obj.campaign_id, Place(head.epoch, obj.confirmed_seq))
+        return str(_("%d behind") % behind) if behind else str(_("up to date"))
 
     @display(description=_("Last play"))
     def last_play(self, obj: Screen) -> str:

@@ -118,7 +118,7 @@ class Audience:
         for listener in self.listeners:
             if listener.is_reading:
                 self._begin(listener.read_on())  # What it reads may be older than this nudge.
-            elif listener.place and listener.place.seq < head:
+            elif listener.place and listener.place.seq != head:  # ahead, too: in an older epoch
                 behind[listener.place].append(listener)
         for place, listeners in behind.items():
             news = await reading.news(self.campaign_id, place)

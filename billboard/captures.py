@@ -112,7 +112,9 @@ def _seen(one: Any) -> Seen:
 def keep(screen: Screen, told: Told, picture: bytes) -> Capture:
     """Store one, and delete those that it takes the place of. Raises Refused."""
     # 1. Before the work: not too often.
-    latest = Capture.objects.filter(screen=screen, kind=told.kind, at__gt=timezone.now() - APART)
+    now = timezone.now()
+    # Not those of the time to come: the clock was set back.
+    latest = Capture.objects.filter(screen=screen, kind=told.kind, at__range=(now - APART, now))
     if latest.exists():
         raise Refused("too_often", status=429)
     if len(picture) > BYTES_MOST[told.kind]:

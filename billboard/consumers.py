@@ -131,6 +131,9 @@ class ScreenConsumer(AsyncWebsocketConsumer):
                 if not self.is_here_noted:  # at most one write a beat
                     self.is_here_noted = True
                     await database_sync_to_async(plays.heard)(screen, frame)
+                # It asked for all there is, and is where no such answer would be taken in.
+                if frame.place != self.place and await self._heed(screen, frame.place):
+                    await self._forward(from_place=frame.place)
             case Pull():
                 await self._heed(screen, frame.place)
                 await self._forward(from_place=frame.place)
@@ -206,10 +209,12 @@ class ScreenConsumer(AsyncWebsocketConsumer):
                 self.plan_rev = None
             self.plan_due.set()
 
-    async def _heed(self, screen: Screen, place: Place) -> None:
-        """The record may have been put back from a backup while nobody looked."""
-        if place.epoch and place.is_ahead_of(await reading.head(screen.campaign_id)):
-            await database_sync_to_async(feed.heed)(screen, place)
+    async def _heed(self, screen: Screen, place: Place) -> bool:
+        """Whether the record was put back from a backup since a screen was there."""
+        if not place.epoch or not await reading.is_lost(screen.campaign_id, place):
+            return False
+        await database_sync_to_async(feed.heed)(screen, place)
+        return True
 
     async def _tell_plans_until_closed(self) -> None:
         """Beside all else: a plan takes a while to make, and no recall, nor the word that a screen
@@ -264,7 +269,8 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         await self._tell_orders(is_called=False)
         head = await reading.head(self.screen.campaign_id)
         if self.place and head != self.place:
-            await self._heed(self.screen, self.place)
+            if await self._heed(self.screen, self.place):
+                head = await reading.head(self.screen.campaign_id)
             await self._forward()
         elif self.place:
             self.plan_due.set()
@@ -294,6 +300,8 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         await self._send(reading.text(frame))
 
     async def _send(self, text: str) -> None:
+        if self.screen is None:
+            return  # hung up on, while this was read
         try:
             await self.send(text_data=text)
         except Exception as error:  # whatever the server raises for a socket that is gone

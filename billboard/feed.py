@@ -1,12 +1,14 @@
 """5 Feed: one append-only log a campaign. A screen says where it is and is told what came after.
 
-A place is an epoch and a seq. Seqs have no gaps within an epoch; a place from an epoch that is not
-the campaign's is answered with a snapshot of what is approved now. One ahead of its head says that
-the database was put back from a backup, and begins a new epoch (`heed`).
+A place is an epoch and a seq. A place from an epoch that is not the campaign's is answered with a
+snapshot of what is approved now. So is one that no line of the log has: it says that the database
+was put back from a backup, and begins a new epoch (`heed`). Seqs grow by steps of any size, so that
+lines written anew after that do not take the places of those that were lost.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -15,7 +17,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from billboard.models import EntryKind, Feed, FeedEntry, Screen
@@ -29,6 +31,9 @@ SEQ_MAX: Final = 2**53 - 1
 """Largest whole number that a screen's JavaScript keeps exact."""
 SEQ_FAR: Final = 2**52
 """No log comes so far."""
+STEP_MOST: Final = 2**22
+"""From one seq to the next. So a line takes a place that was lost once in two million times, and a
+log has room for two billion."""
 EPOCH_EVERY: Final = timedelta(hours=1)
 """A screen begins a new epoch no oftener: each costs all of its campaign's screens a snapshot."""
 
@@ -134,12 +139,13 @@ def append(
     """Write the next line of the log. Call it inside the transaction that it must stand with.
 
     The update locks the feed's row until that transaction ends, so places are given out one after
-    the other and a rolled back one is given out again: no gaps, no doubles.
+    the other, in the order of commits.
     """
+    step = random.randint(1, STEP_MOST)  # noqa: S311  # apart, not secret
     with transaction.atomic():
-        if not Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + 1):
+        if not Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + step):
             Feed.objects.get_or_create(campaign_id=campaign_id)
-            Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + 1)
+            Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + step)
         feed = Feed.objects.get(campaign_id=campaign_id)
         return FeedEntry.objects.create(
             campaign_id=campaign_id,
@@ -157,6 +163,25 @@ def head(campaign_id: int) -> Place:
     return Place(feed.epoch, feed.head) if feed else Place()
 
 
+def is_lost(campaign_id: int, place: Place) -> bool:
+    """Whether the place is of this epoch, but of a log that was put back from a backup since."""
+    now = head(campaign_id)
+    if place.epoch is None or place.epoch != now.epoch or place.seq in (0, now.seq):
+        return False
+    return place.is_ahead_of(now) or not _lines(campaign_id, place).exists()
+
+
+def lines_after(campaign_id: int, place: Place) -> int:
+    """How many have been written in the place's epoch since."""
+    lines = FeedEntry.objects.filter(Q(epoch=place.epoch), campaign_id=campaign_id)
+    return lines.filter(seq__gt=place.seq).count()
+
+
+def _lines(campaign_id: int, place: Place) -> QuerySet[FeedEntry]:
+    """The line at this place, if there is one."""
+    return FeedEntry.objects.filter(Q(epoch=place.epoch), campaign_id=campaign_id, seq=place.seq)
+
+
 def since(campaign_id: int, place: Place) -> Changes | Snapshot:
     """What a screen at `place` has missed."""
     now = head(campaign_id)
@@ -167,14 +192,17 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
         return replace(told, place=Place(now.epoch, min(max(place.seq + 1, SEQ_FAR), SEQ_MAX)))
     if place.epoch is None or place.epoch != now.epoch:
         return _snapshot(campaign_id, now)
-    entries = (
+    entries = list(
         FeedEntry.objects.filter(
-            campaign_id=campaign_id, epoch=now.epoch, seq__gt=place.seq, seq__lte=now.seq
+            campaign_id=campaign_id, epoch=now.epoch, seq__gte=place.seq, seq__lte=now.seq
         )
         .select_related("figurine__submission__campaign")
         .prefetch_related("figurine__keepsakes")
         .order_by("seq")
     )
+    # Its own line is there, or else what it was told are not the lines before these.
+    if place.seq and (not entries or entries.pop(0).seq != place.seq):
+        return _snapshot(campaign_id, now)
     # A dict keeps the place of a key's first writing; the last word belongs at its own place.
     last: dict[UUID, FeedEntry] = {}
     for entry in entries:
@@ -190,25 +218,25 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
 
 
 def heed(screen: Screen, place: Place) -> None:
-    """Begin a new epoch where a screen is ahead of the log, unless it did so lately.
+    """Begin a new epoch where a screen's place is lost, unless it did so lately.
 
-    Under the same epoch others that were away would pass over everything up to where they are,
-    recalls too.
+    By itself the screen would be told all there is. Under the new epoch all others are, too, and
+    nothing that any of them still has to say is taken for a word about lines written anew.
     """
-    if place.epoch is None or not place.is_ahead_of(head(screen.campaign_id)):
+    if place.epoch is None or not is_lost(screen.campaign_id, place):
         return
     now = timezone.now()
     seldom = Q(ahead_at=None) | Q(ahead_at__lte=now - EPOCH_EVERY)
     with transaction.atomic():
-        behind = Feed.objects.filter(
-            campaign=screen.campaign_id, epoch=place.epoch, head__lt=place.seq
-        )
-        if not behind.update(epoch=uuid4()):
-            return
+        # The screen before the feed, as captures.py locks them.
         if not Screen.objects.filter(seldom, pk=screen.pk).update(ahead_at=now):
+            return
+        # From nothing: each place of an epoch but the first has a line.
+        put_back = Feed.objects.filter(campaign=screen.campaign_id, epoch=place.epoch)
+        if not put_back.update(epoch=uuid4(), head=0):
             transaction.set_rollback(True)
             return
-    log.warning("feed behind a screen, new epoch", screen=screen.pk, place=place.seq)
+    log.warning("feed put back, new epoch", screen=screen.pk, place=place.seq)
 
 
 def snapshot(campaign_id: int) -> Snapshot:

@@ -191,7 +191,8 @@ def outlooks() -> list[showings.Outlook]:
 
 def _is_stale(made: Made, screen: Screen, now: datetime) -> bool:
     return (
-        now - made.made_at > REMAKE
+        # Before or after: the clock may have been set back.
+        abs(now - made.made_at) > REMAKE
         or screen.pk not in made.slots
         or made.rules != _rules(screen.campaign)
         or made.place != feed.head(screen.campaign_id)
@@ -244,6 +245,7 @@ def _make(asking: Screen, before: Made | None, now: datetime) -> None:
     shown = {entry.key for entry in entries if entry.times}
     is_same = (
         before is not None
+        and before.made_at - now < REMAKE  # else its slots are of a clock that was set back
         and (before.rules, set(before.slots)) == (rules, set(screens))
         and all(len({before.slots[pk] for pk in unit.members}) == 1 for unit in units)
         and before.booked == booked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 END_LATE: Final = timedelta(seconds=5)
 """A play whose end was not heard is taken to be over this long after its slot."""
 SHOWINGS_MAX: Final = 50
+KEEP_ACKS: Final = timedelta(days=30)
+SWEEP_MOST: Final = 20_000
+"""At once: with hundreds of screens a day brings some hundred thousand."""
 
 
 def heard(screen: Screen, here: Here) -> None:
@@ -57,6 +60,7 @@ def record_all(told: Sequence[tuple[Screen, Acks]]) -> None:
             commands.record(screen, ended)
         done: list[tuple[Screen, Done]] = []
         changed: list[Play] = []
+        begun: list[Play] = []
         for screen, acks in told:
             for ack in acks.acks:
                 if isinstance(ack, Obeyed):
@@ -68,8 +72,9 @@ def record_all(told: Sequence[tuple[Screen, Acks]]) -> None:
                 if any(s.pk == screen.pk and d.submission == ack.submission for s, d in done):
                     changed += _record_done(done)
                     done = []
-                changed += _record_shown(screen, ack)
+                changed += _record_shown(screen, ack, begun)
         changed += _record_done(done)
+        _count(begun)
         if changed:
             proof.mark(changed)
 
@@ -90,8 +95,18 @@ def showings(submission_id: UUID) -> list[Showing]:
     ]
 
 
-def _record_shown(screen: Screen, shown: Shown) -> list[Play]:
-    """What it changed: that play, or nothing."""
+def sweep() -> int:
+    """Delete what screens confirmed long ago, oldest first; proof of play is not among it. Returns
+    how many."""
+    old = Ack.objects.filter(at__lt=timezone.now() - KEEP_ACKS).order_by("pk")
+    gone, _ = Ack.objects.filter(
+        pk__in=list(old.values_list("pk", flat=True)[:SWEEP_MOST])
+    ).delete()
+    return gone
+
+
+def _record_shown(screen: Screen, shown: Shown, begun: list[Play]) -> list[Play]:
+    """What it changed: that play, or nothing. A play that was not known is put to `begun`."""
     was_offered = FeedEntry.objects.filter(
         campaign_id=screen.campaign_id,
         submission_id=shown.submission,
@@ -123,21 +138,27 @@ def _record_shown(screen: Screen, shown: Shown) -> list[Play]:
         else 0
     )
     if is_new:
-        _count(play)
+        begun.append(play)
     if not is_new and not ended:
         return []
     signals.shown.send(sender=Play, submission_id=shown.submission)
     return [play]
 
 
-def _count(play: Play) -> None:
-    tally, is_new = Tally.objects.get_or_create(
-        submission_id=play.submission_id, defaults={"times": 1, "last_at": play.started_at}
-    )
-    if not is_new:
-        Tally.objects.filter(pk=tally.pk).update(
-            times=F("times") + 1, last_at=Greatest(F("last_at"), play.started_at)
+def _count(begun: Sequence[Play]) -> None:
+    """Always in the same order: other processes count the same people at the same moment, and two
+    that each have the row that the other waits for would lose one of their transactions."""
+    moments: dict[UUID, list[datetime]] = {}
+    for play in begun:
+        moments.setdefault(play.submission_id, []).append(play.started_at)
+    for submission, at in sorted(moments.items()):
+        tally, is_new = Tally.objects.get_or_create(
+            submission_id=submission, defaults={"times": len(at), "last_at": max(at)}
         )
+        if not is_new:
+            Tally.objects.filter(pk=tally.pk).update(
+                times=F("times") + len(at), last_at=Greatest(F("last_at"), max(at))
+            )
 
 
 def _record_done(told: Sequence[tuple[Screen, Done]]) -> list[Play]:
@@ -187,7 +208,8 @@ def _end_open_plays(dark: Sequence[tuple[Screen, UUID]]) -> list[Play]:
             continue
         if play.started_at <= now - slots[play.screen_id] - END_LATE:
             continue
-        play.duration_ms = int((now - play.started_at) / timedelta(milliseconds=1))
+        # Another's clock, or this one before it was set back, may have been ahead.
+        play.duration_ms = max(0, int((now - play.started_at) / timedelta(milliseconds=1)))
         play.save(update_fields=["duration_ms"])
         signals.shown.send(sender=Play, submission_id=play.submission_id)
         over.append(play)

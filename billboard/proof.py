@@ -66,8 +66,12 @@ def roll_up(*, within_s: float = math.inf) -> int:
 
 def mark_since(campaign_id: int, moment: datetime) -> None:
     """Have a campaign's hours from that moment on counted anew: what is booked is another."""
-    rows = PlayHour.objects.filter(campaign=campaign_id, hour_at__gte=hour_of(moment))
-    _mark(sorted(set(rows.values_list("screen_id", "hour_at"))))
+    since = hour_of(moment)
+    rows = PlayHour.objects.filter(campaign=campaign_id, hour_at__gte=since)
+    # Marked ones once more: one may be counted just now, by what was booked before.
+    stale = StaleHour.objects.filter(hour_at__gte=since)
+    hours = {*rows.values_list("screen_id", "hour_at"), *stale.values_list("screen_id", "hour_at")}
+    _mark(sorted(hours))
 
 
 def begin_anew() -> None:

@@ -87,6 +87,7 @@ class News:
 
 _news: Shared[News] = Shared(_ahead)
 _heads: Shared[Place] = Shared(_ahead)
+_lost: Shared[bool] = Shared(_ahead)
 _plans: Shared[Made] = Shared()
 _orders: Shared[dict[int, tuple[Screen, Orders]]] = Shared(_ahead)
 
@@ -99,6 +100,11 @@ async def news(campaign_id: int, place: Place) -> News:
         return News(said.place, text(protocol.dated(said.as_json())))
 
     return await _news.read((campaign_id, place), read)
+
+
+async def is_lost(campaign_id: int, place: Place) -> bool:
+    """feed.is_lost, for all sockets that are at the same place."""
+    return await _lost.read((campaign_id, place), lambda: feed.is_lost(campaign_id, place))
 
 
 async def head(campaign_id: int) -> Place:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from billboard import bookings, captures, codes, commands, feed, nudges, proof
+from billboard import bookings, captures, codes, commands, feed, nudges, plays, proof
 from billboard.models import EntryKind, Screen, Wall
 from campaign.enums import KeepsakeKind, SubmissionState
 from campaign.signals import keepsake_made, tidying, transitioned
@@ -64,6 +64,11 @@ def tidy_codes(**_: object) -> None:
 @receiver(tidying, dispatch_uid="billboard.receivers.tidy_commands")
 def tidy_commands(**_: object) -> None:
     commands.sweep()
+
+
+@receiver(tidying, dispatch_uid="billboard.receivers.tidy_acks")
+def tidy_acks(**_: object) -> None:
+    plays.sweep()
 
 
 @receiver(tidying, dispatch_uid="billboard.receivers.tidy_hours")

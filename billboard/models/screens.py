@@ -187,7 +187,7 @@ class Screen(models.Model):
     confirmed_epoch = models.UUIDField(null=True, blank=True, editable=False)
     confirmed_seq = models.PositiveBigIntegerField(default=0, editable=False)
     ahead_at = models.DateTimeField(null=True, editable=False)
-    """When it was ahead of the log and began a new epoch (feed.py)."""
+    """When its place was lost and it began a new epoch (feed.py)."""
     version = models.CharField(max_length=40, blank=True, editable=False)
     width_px = models.PositiveIntegerField(null=True, blank=True, editable=False)
     height_px = models.PositiveIntegerField(null=True, blank=True, editable=False)

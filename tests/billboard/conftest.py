@@ -5,11 +5,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
-from billboard import pairing
+from billboard import feed, pairing
 from billboard.models import Screen
 from campaign.models import Campaign
 from tests.billboard.player import blank
 from tests.browser import chromium
+
+
+@pytest.fixture(autouse=True)
+def places_go_by_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that tests can name them."""
+    monkeypatch.setattr(feed, "STEP_MOST", 1)
 
 
 @pytest.fixture

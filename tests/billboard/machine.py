@@ -32,7 +32,7 @@ from hypothesis.stateful import (
 )
 from playwright.sync_api import Page
 
-from billboard import feed, pairing, planning
+from billboard import feed, pairing, planning, protocol
 from billboard.models import Ack, EntryKind, FeedEntry, Play, Screen
 from campaign import approval, lifecycle, retention
 from campaign.enums import SubmissionState
@@ -49,11 +49,11 @@ async (breaking) => {
       .map((byte) => byte.toString(16).padStart(2, "0")).join("");
   window.player = {
     // What outlives the browser.
-    kept: {place: {epoch: null, seq: 0}, items: [], clock: undefined}, unsaid: [], skewMs: 0,
+    kept: {items: [], clock: undefined}, unsaid: [], skewMs: 0,
     start() {
       this.clock = new Clock({known: this.kept.clock, wall: () => Date.now() + this.skewMs});
       this.feed = new Feed({now: () => this.clock.now()});
-      this.feed.restore(this.kept.place, this.kept.items);
+      this.feed.restore(this.kept.items);
       if (breaking === "deaf") this.feed.isBehind = () => false;
       this.history = new Map();
       this.hero = null;
@@ -63,8 +63,7 @@ async (breaking) => {
       this.turn();
     },
     keep() {
-      this.kept = {place: this.feed.place, items: [...this.feed.items.values()],
-                   clock: this.clock.known};
+      this.kept = {items: [...this.feed.items.values()], clock: this.clock.known};
     },
     wanted() { return this.isFresh ? this.feed.place : {epoch: null, seq: 0}; },
     take(frame) {
@@ -261,8 +260,12 @@ class Street(RuleBasedStateMachine):
         for _ in range(4):
             beat = feed.head(self.campaign.pk).as_json()
             self.page.evaluate("(at) => player.clock.hear(at)", _now())
-            if self.page.evaluate("(b) => player.feed.isBehind(b) || !player.isFresh", beat) or (
-                self.page.evaluate("player.feed.place.seq") > beat["seq"]
+            at = self.page.evaluate("player.feed.place")
+            place = protocol.place(at["epoch"], str(at["seq"]))
+            if (
+                self.page.evaluate("(b) => player.feed.isBehind(b) || !player.isFresh", beat)
+                # With each beat the server hears where the screen is.
+                or feed.is_lost(self.campaign.pk, place)
             ):
                 self.screen_asks()
                 self.answer_arrives(len(self.under_way) - 1, False)

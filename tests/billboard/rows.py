@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cache
 
 from django.core.files.base import ContentFile
+from django.db import connection
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
@@ -60,3 +61,10 @@ def picture(colour: str) -> bytes:
     out = io.BytesIO()
     image.save(out, "WEBP", lossless=True)
     return out.getvalue()
+
+
+def is_somebody_waiting() -> bool:
+    """Whether a transaction waits for another's rows, on PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -30,7 +32,8 @@ from billboard.protocol import Acks, Shown
 from billboard.slots import Pin
 from campaign import lifecycle, retention
 from campaign.models import Campaign, Submission
-from tests.billboard.rows import approved, in_review, recall
+from tests.billboard.rows import approved, in_review, is_somebody_waiting, recall
+from tests.stack import wait_until
 
 K = CommandKind
 pytestmark = pytest.mark.django_db
@@ -424,6 +427,64 @@ def test_screen_of_a_wall_stands_for_the_whole_wall(campaign: Campaign, online: 
     kinds = {pk: "pin" in {slot.kind for slot in slots} for pk, slots in made.slots.items()}
     assert kinds == {online.pk: False, left.pk: True, right.pk: True}
     assert made.slots[left.pk] == made.slots[right.pk]
+
+
+def test_hours_follow_a_screen_that_goes_to_another_campaign(
+    campaign: Campaign, other_campaign: Campaign, screen: Screen, admin_client: Client
+) -> None:
+    wall = Wall.objects.create(campaign=campaign, name="Times Square")
+    beside = Screen.objects.create(campaign=campaign, name="North 2", wall=wall)
+    Screen.objects.filter(pk=screen.pk).update(wall=wall)
+    mae, at = approved(campaign), timezone.now() - timedelta(hours=3)
+    assert mae.figurine
+    shown = Shown(uuid4(), mae.pk, mae.figurine.pk, 1, at, 8000, "hero")
+    plays.record(beside, Acks(1, (shown,)))
+    book(mae, screen, since_at=at - timedelta(hours=1))
+    proof.roll_up()
+    assert PlayHour.objects.get().booking is not None
+    address = reverse("admin:billboard_screen_change", args=[beside.pk])
+    form = admin_client.get(address).context["adminform"].form
+    said = {name: value for name, value in form.initial.items() if value is not None}
+    said |= {"campaign": other_campaign.pk, "wall": "", "words": "[]"}
+    assert admin_client.post(address, said).status_code == 302
+    proof.roll_up()
+    assert PlayHour.objects.get().booking is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_hour_that_is_being_counted_when_something_is_booked_is_counted_again(
+    campaign: Campaign, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mae, at = approved(campaign), timezone.now()
+    assert mae.figurine
+    shown = Shown(uuid4(), mae.pk, mae.figurine.pk, 1, at, 8000, "hero")
+    plays.record(screen, Acks(1, (shown,)))
+    count, failures = proof.count, list[BaseException]()
+    threads: list[threading.Thread] = []
+
+    def book_it() -> None:
+        try:
+            book(mae, screen, since_at=at - timedelta(hours=1))
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    def counts_while_somebody_books(*given: Any) -> list[PlayHour]:
+        found = count(*given)
+        threads.append(threading.Thread(target=book_it))
+        threads[0].start()
+        if connection.vendor == "postgresql":  # SQLite's one writer lets nobody in between
+            wait_until(is_somebody_waiting, within_s=10, what="the booking waits for the hour")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(proof, "count", counts_while_somebody_books)
+        proof.roll_up()
+    threads[0].join()
+    assert failures == []
+    proof.roll_up()
+    assert [row.booking is not None for row in PlayHour.objects.all()] == [True]
 
 
 def test_hours_follow_a_wall_that_changes(

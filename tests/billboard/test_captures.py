@@ -284,6 +284,12 @@ def test_only_so_often(campaign: Campaign, send: Send) -> None:
     assert send().status_code == 204
 
 
+def test_clock_that_was_set_back_keeps_no_picture_out(campaign: Campaign, send: Send) -> None:
+    assert send().status_code == 204
+    Capture.objects.update(at=timezone.now() + timedelta(hours=1))
+    assert send(is_soon=True).status_code == 204
+
+
 def test_stored_picture_is_drawn_anew(campaign: Campaign, send: Send) -> None:
     image = Image.new("RGB", SIZE, "#c79d6c")
     exif = Image.Exif()

@@ -437,7 +437,7 @@ def test_feed_goes_on_from_what_was_kept_and_takes_down_what_was_recalled_meanwh
 ) -> None:
     body = """
         const feed = new m.Feed();
-        feed.restore({epoch: 'e', seq: 3}, g[0]);
+        feed.restore(g[0]);
         const news = feed.apply({type: 'snapshot', epoch: 'e', seq: 4, items: g[0].slice(1)});
         return [news.removed, news.added, feed.place.seq];
     """

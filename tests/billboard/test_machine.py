@@ -21,6 +21,7 @@ from tests.billboard.rows import recall
 from tests.browser import chromium
 from tests.exhaustive import EXHAUSTIVE
 
+STEP_MOST = feed.STEP_MOST
 EXAMPLES, STEPS = (400, 60) if EXHAUSTIVE else (8, 25)
 
 
@@ -28,6 +29,11 @@ EXAMPLES, STEPS = (400, 60) if EXHAUSTIVE else (8, 25)
 def page() -> Iterator[Page]:
     with chromium() as browser:
         yield blank(browser)
+
+
+@pytest.fixture(autouse=True)
+def places_are_as_they_are(monkeypatch: pytest.MonkeyPatch, places_go_by_ones: None) -> None:
+    monkeypatch.setattr(feed, "STEP_MOST", STEP_MOST)
 
 
 def live(page: Page, campaign: Campaign, *, breaking: str = "", examples: int = EXAMPLES) -> None:
@@ -79,6 +85,8 @@ def walk(page: Page, campaign: Campaign, *steps: str, breaking: str = "") -> Non
                     street.someone_leaves(who=0, leave=recall)
                 case "has just been ahead":
                     Screen.objects.update(ahead_at=timezone.now())
+                case "starts":
+                    street.browser_restarts(days=0)
                 case "clock ahead":
                     street.browser_restarts(days=400)
                 case _:
@@ -109,23 +117,32 @@ def test_each_promise_can_be_broken(
         walk(page, campaign, *steps, breaking=breaking)
 
 
-def test_backup_put_back_needs_a_new_epoch(
-    page: Page, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+AHEAD = (COMES, WELL, "backup_is_made", COMES, COMES, WELL, "backup_is_put_back", "leaves", WELL)
+"""As many lines as the screen knows have not been written anew when it asks."""
+PASSED = (COMES, WELL, "backup_is_made", COMES, WELL, "backup_is_put_back", "leaves", COMES, WELL)
+LEVEL = (COMES, WELL, "backup_is_made", COMES, WELL, "backup_is_put_back", "leaves", WELL)
+
+
+@pytest.mark.parametrize("steps", [AHEAD, PASSED, LEVEL], ids=["ahead", "passed", "level"])
+def test_screen_that_starts_after_a_backup_was_put_back_shows_what_there_is(
+    page: Page, campaign: Campaign, steps: tuple[str, ...]
 ) -> None:
-    """Else a screen passes over what comes until it is where it was, recalls too."""
-    steps = [
-        COMES,
-        WELL,
-        "backup_is_made",
-        COMES,
-        COMES,
-        WELL,
-        "backup_is_put_back",
-        "leaves",
-        WELL,
-    ]
+    at = steps.index("backup_is_put_back") + 1
+    walk(page, campaign, *steps[:at], "starts", *steps[at:])
+    walk(page, campaign, *steps[:-1], "starts", *steps[-1:])
+    walk(page, campaign, "has just been ahead", *steps[:at], "starts", *steps[at:])
+
+
+@pytest.mark.parametrize("steps", [AHEAD, PASSED, LEVEL], ids=["ahead", "passed", "level"])
+def test_backup_put_back_is_known(
+    page: Page, campaign: Campaign, monkeypatch: pytest.MonkeyPatch, steps: tuple[str, ...]
+) -> None:
+    """Else a screen passes over what was written meanwhile, recalls too."""
     walk(page, campaign, *steps)
     walk(page, campaign, "has just been ahead", *steps)
+    # Places that are given out again, and nobody who looks whether one is lost.
+    monkeypatch.setattr(feed, "STEP_MOST", 1)
+    monkeypatch.setattr(feed, "heed", lambda screen, place: None)
     monkeypatch.setattr(feed.Place, "is_ahead_of", lambda place, head: False)
     with pytest.raises(AssertionError, match="not those approved"):
         walk(page, campaign, *steps)

@@ -309,3 +309,19 @@ def test_first_page_tells_the_crew_whether_the_promise_holds(
     [line] = admin_client.get("/admin/").context["promises"]
     assert line.words == "Does not hold: no screen shows anything"
     assert line.expected == "\N{EN DASH}"  # no time is promised where nobody could be shown
+
+
+def test_plan_from_before_the_clock_was_set_back_is_made_anew(
+    campaign: Campaign, online: Screen
+) -> None:
+    approved(campaign)
+    planning.ensure(online)
+    row, hour_ms = Plan.objects.get(), 3_600_000
+    slots = {
+        key: [[at + hour_ms, end + hour_ms, *rest] for at, end, *rest in some]
+        for key, some in row.slots.items()
+    }
+    Plan.objects.update(made_at=row.made_at + timedelta(hours=1), slots=slots)
+    planning._read.clear()
+    first = planning.frame(planning.ensure(online), online).slots[0]
+    assert first.at_ms <= 1000 * timezone.now().timestamp()

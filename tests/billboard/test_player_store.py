@@ -25,6 +25,22 @@ def test_outbox_keeps_what_was_not_confirmed(page: Page) -> None:
     }
 
 
+def test_outbox_says_again_what_brought_no_word_for_three_beats(page: Page) -> None:
+    body = """
+        const box = new m.Outbox();
+        box.add({ack: 'dark', i: 0});
+        const first = box.next();
+        box.beat();
+        box.add({ack: 'dark', i: 1});
+        const second = box.next();
+        const left = [box.next()];
+        for (let beats = 0; beats < 3; beats += 1) { box.beat(); left.push(box.next()); }
+        box.confirm(second.n);
+        return left.map((frame) => frame && frame.acks.map(({i}) => i));
+    """
+    assert run(page, "outbox", body) == [None, None, None, [0]]
+
+
 def test_outbox_sends_a_play_that_ended_meanwhile_once(page: Page) -> None:
     body = """
         const box = new m.Outbox();

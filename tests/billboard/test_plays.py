@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,14 +10,16 @@ from uuid import UUID, uuid4
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
+from django.db import connection
 from django.utils import timezone
 
 from billboard import feed, plays
 from billboard.feed import Place
-from billboard.models import Ack, Play, Screen, Wall
+from billboard.models import Ack, Play, Screen, Tally, Wall
 from billboard.protocol import Acks, Done, Here, Shown, Vitals
 from campaign import progress, queries, showings
 from campaign.models import Campaign, Submission
+from campaign.signals import tidying
 from tests.billboard.rows import approved, in_review, recall
 
 PLAY = UUID(int=7)
@@ -234,3 +237,57 @@ def test_who_goes_dark_and_comes_again_in_one_frame_has_an_ended_and_an_open_pla
     ended = dict(Play.objects.values_list("play_id", "duration_ms"))
     assert ended[PLAY] is not None
     assert ended[again] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_count_the_same_people_wait_for_each_other_and_lose_nothing(
+    campaign: Campaign,
+) -> None:
+    people = [approved(campaign, plaque=f"P{n}") for n in range(6)]
+    screens = [Screen.objects.create(campaign=campaign, name=f"S{n}") for n in range(2)]
+    together, failures, times = threading.Barrier(2), list[BaseException](), 12
+
+    def tell(screen: Screen, order: list[Submission]) -> None:
+        try:
+            for _ in range(times):
+                together.wait(30)
+                plays.record(screen, Acks(1, tuple(shown(p, play_id=uuid4()) for p in order)))
+        except BaseException as error:
+            failures.append(error)
+            together.abort()
+        finally:
+            connection.close()
+
+    orders = zip(screens, (people, people[::-1]), strict=True)
+    threads = [threading.Thread(target=tell, args=given) for given in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert set(Tally.objects.values_list("times", flat=True)) == {2 * times}
+
+
+def test_going_dark_before_a_play_began_by_another_clock_ends_it_at_once(
+    campaign: Campaign, screen: Screen
+) -> None:
+    submission = approved(campaign)
+    record(screen, shown(submission))
+    Play.objects.update(started_at=timezone.now() + timedelta(seconds=3))
+    recall(submission)
+    record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
+    assert Play.objects.get().duration_ms == 0
+
+
+def test_what_screens_confirmed_long_ago_is_swept_and_plays_stay(
+    campaign: Campaign, screen: Screen
+) -> None:
+    submission = approved(campaign)
+    record(screen, Done(False, submission.pk, feed.head(campaign.pk)), shown(submission))
+    recall(submission)
+    record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
+    first = Ack.objects.earliest("pk")
+    Ack.objects.filter(pk=first.pk).update(at=timezone.now() - plays.KEEP_ACKS - timedelta(hours=1))
+    tidying.send(sender=None)
+    assert (Ack.objects.filter(pk=first.pk).exists(), Ack.objects.count()) == (False, 1)
+    assert Play.objects.count() == 1

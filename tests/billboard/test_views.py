@@ -103,7 +103,7 @@ def test_poll_of_a_screen_ahead_of_the_log_begins_an_epoch(
     approved(campaign)
     head = feed.head(campaign.pk)
     told = paired.get(f"{FEED}?epoch={head.epoch}&seq=9").json()
-    assert (told["type"], told["seq"], told["epoch"] == str(head.epoch)) == ("snapshot", 1, False)
+    assert (told["type"], told["seq"], told["epoch"] == str(head.epoch)) == ("snapshot", 0, False)
 
 
 @pytest.mark.parametrize("address", [FEED, "/screen/qr.svg"])

@@ -202,19 +202,12 @@ class SocketStreet(RuleBasedStateMachine):
     def count(self) -> int:
         return Submission.objects.filter(campaign=self.campaign).count()
 
-    @property
-    def may_write(self) -> bool:
-        """A record that was put back is known as an older one while it is behind the screen."""
-        assert self.page
-        place, at = feed.head(self.campaign.pk), self.at()
-        return bool(at["epoch"] != str(place.epoch) or at["seq"] != place.seq + 1)
-
-    @precondition(lambda self: self.count < PEOPLE_MOST and self.may_write)
+    @precondition(lambda self: self.count < PEOPLE_MOST)
     @rule()
     def someone_comes(self) -> None:
         self.world.aside(approved, self.campaign, plaque=f"P{self.count}")
 
-    @precondition(lambda self: self.approved and self.may_write)
+    @precondition(lambda self: self.approved)
     @rule(
         who=st.integers(0, PEOPLE_MOST),
         leave=st.sampled_from([recall, lambda one: retention.erase(one, actor=lifecycle.SYSTEM)]),
@@ -223,7 +216,7 @@ class SocketStreet(RuleBasedStateMachine):
         people = self.people(SubmissionState.APPROVED)
         self.world.aside(leave, people[who % len(people)])
 
-    @precondition(lambda self: self.people(SubmissionState.RECALLED) and self.may_write)
+    @precondition(lambda self: self.people(SubmissionState.RECALLED))
     @rule(who=st.integers(0, PEOPLE_MOST))
     def someone_comes_again(self, who: int) -> None:
         people = self.people(SubmissionState.RECALLED)
@@ -255,6 +248,7 @@ class SocketStreet(RuleBasedStateMachine):
 
     # --- machines ---------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.world.server.is_up())
     @rule()
     def server_is_killed(self) -> None:
         """What is under way is lost; another one is up some seconds later."""
@@ -275,7 +269,7 @@ class SocketStreet(RuleBasedStateMachine):
             self.backup.close()
         self.backup = self.world.backup()
 
-    @precondition(lambda self: self.backup)
+    @precondition(lambda self: self.backup and self.world.server.is_up())
     @rule()
     def backup_is_put_back(self) -> None:
         assert self.backup

@@ -159,11 +159,13 @@ def test_each_promise_can_be_broken(world: World) -> None:
 
 
 @only
-def test_backup_put_back_needs_a_new_epoch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a screen passes over what comes until it is where it was, recalls too."""
+def test_backup_put_back_is_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a screen passes over what was written meanwhile, recalls too."""
     put_back = ["backup_is_put_back", "is up", "leaves", WELL]
     steps = [COMES, WELL, "backup_is_made", COMES, COMES, WELL, *put_back]
     took_s = walk(world, *steps)
+    starts = ["network_goes", *put_back[:2], "network_comes", "page_is_loaded_anew", *put_back[2:]]
+    walk(world, *steps[:-4], *starts)
     world.server.kill()
     monkeypatch.setitem(world.server.environment, "QUICK_EPOCHS", "kept")
     with pytest.raises(AssertionError, match="not where the record is"):

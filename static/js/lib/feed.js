@@ -33,9 +33,10 @@ export class Feed {
     this.#now = now;
   }
 
-  /** Goes on from what the device kept. @param {Place} place @param {Item[]} items */
-  restore(place, items) {
-    this.place = place;
+  /** Goes on from what the device kept. Where the feed was is not taken up: the record may have been
+   * put back from a backup since, and the snapshot that comes first says where it is.
+   * @param {Item[]} items */
+  restore(items) {
     this.items = new Map(items.map((item) => [item.submission, item]));
   }
 

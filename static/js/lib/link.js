@@ -145,6 +145,7 @@ export class Link {
     if (frame.type === "beat") {
       this.say({ type: "here", ...this.#here() });
       this.#told = 0;
+      this.#outbox.beat();
       if (this.#isPosting) this.#tellByHttp().catch(() => {});
       else this.flush();
     }

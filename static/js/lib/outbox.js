@@ -24,6 +24,8 @@ export class Outbox {
   /** @type {Map<number, Entry[]>} */
   #underway = new Map();
   #n = 0;
+  /** How many frames had left at each of the last beats. */
+  #sentByBeat = [0, 0, 0];
   #id = 0;
   #most;
   #perFrame = ACKS_PER_FRAME;
@@ -85,10 +87,24 @@ export class Outbox {
     this.#drop(entries, "the server refuses it");
   }
 
+  /** A heartbeat went by. What three of them brought no word about waits again: the record was out of
+   * reach, and a repeat is known. */
+  beat() {
+    const late = this.#sentByBeat.shift() ?? 0;
+    this.#sentByBeat.push(this.#n);
+    this.#takeBack(([n]) => n <= late);
+  }
+
   /** The way was cut: all that was not confirmed waits again, in its order. */
   takeBack() {
-    this.#waiting = [...this.#underway.values(), this.#waiting].flat();
-    this.#underway.clear();
+    this.#takeBack(() => true);
+  }
+
+  /** @param {(frame: [number, Entry[]]) => boolean} which */
+  #takeBack(which) {
+    const frames = [...this.#underway].filter(which);
+    frames.forEach(([n]) => this.#underway.delete(n));
+    this.#waiting = [...frames.map(([, entries]) => entries), this.#waiting].flat();
   }
 
   /** What is held is worth less than what was shown. */

@@ -292,8 +292,8 @@ async function takeUp() {
   outbox.restore(entries);
   orders.resume();
   endings.forEach((ending) => outbox.add(ending));
-  const { place, items } = await shelf.load(clock.now());
-  if (place) feed.restore(place, items);
+  const { items } = await shelf.load(clock.now());
+  feed.restore(items);
   // What was kept is not all there is, and its addresses are old: begins with a snapshot.
   link.pull({ epoch: null, seq: 0 });
 }
