@@ -13,8 +13,10 @@ const LIST = new URL("shell.json", PAGE).href;
 const VERSION = "Diorama-Shell";
 const UNPAIRED = "Diorama-Unpaired";
 
-/** How long the page may take before the one that is held is shown. */
+/** How long the page's answer may take to begin before the one that is held is shown. */
 const ANSWER_MS = 3000;
+/** The same where none is held. */
+const ONLY_ANSWER_MS = 60_000;
 /** How long a new shell may take to come before the old one is shown once more. */
 const FILL_MS = 15_000;
 
@@ -47,8 +49,7 @@ self.addEventListener("fetch", (event) => {
  * @param {Request} request */
 async function page(request) {
   const shell = await current();
-  const signal = AbortSignal.timeout(shell ? ANSWER_MS : 60_000);
-  const answer = await fetch(request, { signal }).catch(() => null);
+  const answer = await begun(request, shell ? ANSWER_MS : ONLY_ANSWER_MS);
   if (answer?.headers.has(UNPAIRED)) {
     await wipe();
     return answer;
@@ -57,7 +58,9 @@ async function page(request) {
   // A gateway's error page, or a hotel's: no server of ours.
   if (!version) return (await shell?.match(PAGE)) ?? answer ?? Response.error();
   const held = shell && (await versionOf(shell));
-  if (held === null || held === version) return answer;
+  if (held === null) return answer;
+  // What is held is whole; the rest of the answer may never come.
+  if (held === version) return (await shell?.match(PAGE)) ?? answer;
   // Another screen's: not even for want of a better one.
   if (screenOf(held) !== screenOf(version)) {
     await wipe();
@@ -66,6 +69,17 @@ async function page(request) {
   await Promise.race([fill().catch(() => {}), late(FILL_MS)]);
   // Whole, whichever it is: the new one, or the old one until the new one is complete.
   return (await (await current())?.match(PAGE)) ?? answer;
+}
+
+/** The answer once its headers are there; null where they are not in time. Its body may take longer: cut
+ * off, half a page would stand there for good.
+ * @param {Request} request @param {number} ms */
+async function begun(request, ms) {
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), ms);
+  const answer = await fetch(request, { signal: giveUp.signal }).catch(() => null);
+  clearTimeout(timer);
+  return answer;
 }
 
 /** @param {Request} request */
