@@ -170,6 +170,40 @@ def test_lighter_part_is_cut_where_one_must_be(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
+    ("strips", "expected"),
+    [
+        ([], [0, 100]),
+        ([[40, 44]], [44, 100]),
+        ([[60, 64], [20, 22]], [22, 60]),
+        ([[-5, 2], [98, 130]], [2, 98]),
+        ([[-5, 130]], [0, 100]),
+    ],
+)
+def test_longest_part_beside_seams(
+    page: Page, strips: list[list[int]], expected: list[int]
+) -> None:
+    assert run(page, "seams", "return m.longest(100, g[0]);", strips) == expected
+
+
+@pytest.mark.parametrize(
+    ("strips", "headline", "bottom"),
+    [
+        ([], [0, 70], 90),
+        ([[74, 76]], [0, 74], 98),  # below the seam, in the middle of what is left
+        ([[84, 86]], [0, 64], 84),  # no room below: above it
+        ([[28, 30]], [30, 70], 90),  # a headline of more than half its height is large still
+        ([[35, 37]], [0, 70], 90),
+    ],
+)
+def test_small_print_is_under_no_seam_and_the_headline_if_it_stays_large(
+    page: Page, strips: list[list[int]], headline: list[int], bottom: int
+) -> None:
+    body = "return m.stack({height: 100, print: 20, foot: 10}, g[0]);"
+    found = run(page, "seams", body, strips)
+    assert found == {"headline": headline, "bottom": bottom}
+
+
+@pytest.mark.parametrize(
     ("rotation", "expected"),
     [
         (0, "translate(-960px, 0px)"),

@@ -252,41 +252,55 @@ def test_turned_screen_shows_the_picture_upright_to_whoever_stands_before_it(
     assert page.evaluate(FAULTS, drawn[rotation]) == []
 
 
-CUTS = """() => {
-    const [columns, rows] = [3, 3], bezel = 12, cuts = [];
-    const look = (selector, across, from, to) => {
-        for (const box of document.querySelectorAll(selector)) {
-            const {left, top, width, height} = box.getBoundingClientRect();
-            const middle = left + width / 2;
-            for (let i = 1; i < columns; i += 1) {
-                const x = i * innerWidth / columns;
-                if (middle - width * across / 2 < x + bezel / 2 - 0.5
-                    && middle + width * across / 2 > x - bezel / 2 + 0.5) cuts.push(selector);
-            }
-            for (let i = 1; i < rows; i += 1) {
-                const y = i * innerHeight / rows;
-                if (top + height * from < y + bezel / 2 - 0.5
-                    && top + height * to > y - bezel / 2 + 0.5) cuts.push(selector);
-            }
-        }
+CUTS = """([columns, rows, bezel]) => {
+    const seams = (count, length) => Array.from({length: count - 1}, (_, i) => {
+        const middle = (i + 1) * length / count;
+        return [middle - bezel / 2 + 0.5, middle + bezel / 2 - 0.5];
+    });
+    const [across, down] = [seams(columns, innerWidth), seams(rows, innerHeight)];
+    const cuts = [];
+    const look = (what, {left, right, top, bottom}) => {
+        if (across.some(([from, to]) => left < to && right > from)
+            || down.some(([from, to]) => top < to && bottom > from)) cuts.push(what);
     };
-    look('.enlist .qr', 1, 0, 1);
-    look('.place .figure', 0.26, 0.09, 0.3); // a pawn's head
+    const part = (box, {across, from, to}) => {
+        const {left, right, top, width, height} = box.getBoundingClientRect();
+        const rim = width * (1 - across) / 2;
+        const down = {top: top + height * from, bottom: top + height * to};
+        return {left: left + rim, right: right - rim, ...down};
+    };
+    for (const code of document.querySelectorAll('.enlist .qr'))
+        look('the code', part(code, {across: 1, from: 0, to: 1}));
+    for (const figure of document.querySelectorAll('.place .figure'))
+        look('a face', part(figure, {across: 0.26, from: 0.09, to: 0.3})); // a pawn's head
+    for (const text of document.querySelectorAll('.strapline, .count, .disclosure, .caption,'
+            + ' .card[data-state=on] .name span')) {
+        const lines = document.createRange();
+        lines.selectNodeContents(text);
+        // Letters are not as high as their line.
+        for (const {left, right, top, bottom, height} of lines.getClientRects()) {
+            const rim = height / 6;
+            look(text.textContent, {left, right, top: top + rim, bottom: bottom - rim});
+        }
+    }
     return cuts;
 }"""
 
 
-@pytest.mark.parametrize("layout", ["hero", "mosaic9"])
-def test_no_seam_of_a_wall_cuts_the_code_or_a_face(
-    campaign: Campaign, open_screen: Open, aside: Aside, layout: str
+@pytest.mark.parametrize(
+    ("layout", "panels"),
+    [("hero", (2, 2)), ("hero", (3, 3)), ("mosaic9", (3, 3)), ("diptych", (3, 3))],
+)
+def test_no_seam_of_a_wall_cuts_the_code_a_face_a_name_or_small_print(
+    campaign: Campaign, open_screen: Open, aside: Aside, layout: str, panels: tuple[int, int]
 ) -> None:
-    for _ in range(PLACES[layout]):
-        aside(approved, campaign)
-    wall = {"panels_across": 3, "panels_down": 3, "bezel_px": 12}
-    page = open_screen(layout=layout, **wall)
+    for n in range(PLACES[layout] + 3):
+        aside(approved, campaign, plaque=NAMES[n % len(NAMES)])
+    wall = {"panels_across": panels[0], "panels_down": panels[1], "bezel_px": 12}
+    page = open_screen(layout=layout, words=LANGUAGES, **wall)
     taken(page, PLACES[layout])
     decode(settled(page))
-    assert page.evaluate(CUTS) == []
+    assert page.evaluate(CUTS, [*panels, 12]) == []
     assert page.evaluate(FAULTS, [0, 0, 0, 0]) == []
 
 

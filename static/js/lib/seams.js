@@ -11,6 +11,9 @@ const SCALE_LEAST = 0.8;
 const SCALE_STEP = 0.02;
 /** Places that are tried along each side. */
 const TRIES = 40;
+/** A headline steps out of a seam's way while it keeps so much of its room: large letters are read
+ * over a seam. */
+export const HEADLINE_LEAST = 0.55;
 
 /**
  * The strips that are hidden along one side of a wall.
@@ -49,6 +52,50 @@ export function clear(parts, size, { across, down }) {
     if (least === 0) break;
   }
   return best;
+}
+
+/**
+ * The longest part of a length that no strip hides; of equal ones the first.
+ * @param {number} length
+ * @param {[number, number][]} strips
+ * @returns {[number, number]} from where to where
+ */
+export function longest(length, strips) {
+  return stretches(length, strips).reduce((best, each) =>
+    each[1] - each[0] > (best[1] - best[0]) * 1.001 ? each : best,
+  );
+}
+
+/**
+ * Where a headline and the small print below it stand in a column: the print as low as no seam cuts
+ * it, the headline in what is clear above, or over a seam where that would make it much smaller.
+ * @param {{height: number, print: number, foot: number}} column `print` is the height of the small
+ *   print, `foot` what is left free below it where there is room
+ * @param {[number, number][]} strips
+ * @returns {{headline: [number, number], bottom: number}} from the top; where the print ends
+ */
+export function stack({ height, print, foot }, strips) {
+  const clear = stretches(height, strips);
+  const under = clear.findLast(([from, to]) => to - from >= print) ?? [0, height];
+  // Where there is no room for that, in the middle of what there is.
+  const bottom = Math.max((under[0] + under[1] + print) / 2, Math.min(under[1], height - foot));
+  const above = bottom - print;
+  const [from, to] = longest(above, strips);
+  return { headline: to - from >= HEADLINE_LEAST * above ? [from, to] : [0, above], bottom };
+}
+
+/** Never none: where all is hidden, all of it. @param {number} length
+ * @param {[number, number][]} strips @returns {[number, number][]} */
+function stretches(length, strips) {
+  /** @type {[number, number][]} */
+  const found = [];
+  let from = 0;
+  for (const [low, high] of [...strips].sort(([one], [other]) => one - other)) {
+    if (low > from && from < length) found.push([from, Math.min(low, length)]);
+    from = Math.max(from, high);
+  }
+  if (from < length) found.push([from, length]);
+  return found.length > 0 ? found : [[0, length]];
 }
 
 /**

@@ -4,6 +4,8 @@ import { DESIGNS, layoutOf, shapeOf } from "../lib/layouts.js";
 import { drift, insets, spanned, upright, veil } from "../lib/mount.js";
 import { clear, seams } from "../lib/seams.js";
 
+/** @typedef {{across: [number, number][], down: [number, number][]}} Strips from where to where */
+
 /** A pixel of drift lasts a minute and more; an hour's brightness begins at most this late. */
 const TEND_MS = 15_000;
 
@@ -71,18 +73,23 @@ export class Canvas {
     }
     if (layout === null || layout === this.#said.layout) return;
     this.#said.layout = layout;
-    const before = this.#layout.name;
-    this.#layout = this.#fit();
-    if (this.#layout.name !== before) this.#onChange();
+    this.#change();
   }
 
   /** @param {number} places that an "auto" layout is to have at least */
   divide(places) {
     if (this.#places === places) return;
     this.#places = places;
-    const before = this.#layout.name;
+    this.#change();
+  }
+
+  /** Into another layout, if it is one. */
+  #change() {
+    const { shape } = document.documentElement.dataset;
+    const { layout } = this.#said;
+    if (layoutOf(layout, /** @type {any} */ (shape), 0, this.#places).name === this.#layout.name) return;
     this.#layout = this.#fit();
-    if (this.#layout.name !== before) this.#onChange();
+    this.#onChange();
   }
 
   #fit() {
@@ -125,43 +132,60 @@ export class Canvas {
   /**
    * Moves the picture aside of the seams between panels.
    * @param {{box: HTMLElement, across?: number, down?: [number, number], weight: number}[]} parts
-   *   what should not be cut: `across` of a box in its middle, `down` from there to there, 0..1
+   *   what should not be cut: `across` of a box in its middle, 0 where it makes way by itself;
+   *   `down` from there to there, 0..1
    */
   clear(parts) {
-    const { panels, bezelPx, wall } = this.#said;
-    if (bezelPx === 0 && !wall) return;
-    const [width, height] = [this.#stage.clientWidth, this.#stage.clientHeight];
-    const bezel = bezelPx / devicePixelRatio;
-    const { offsetLeft, offsetTop } = this.#stage;
-    const hidden = (/** @type {number} */ count, /** @type {number} */ length, /** @type {number} */ off) =>
-      seams(count, length, bezel).map(([a, b]) => /** @type {[number, number]} */ ([a - off, b - off]));
-    const scale = wall ? this.#canvas.clientWidth / wall.width : 1;
-    const between = (/** @type {[number, number][]} */ strips, /** @type {number} */ off) =>
-      strips.map(([a, b]) => /** @type {[number, number]} */ ([a * scale - off, b * scale - off]));
-    const found = clear(
-      parts.map(({ box, across = 1, down = [0, 1], weight }) => {
+    const hidden = this.#hidden();
+    if (hidden.across.length + hidden.down.length === 0) return;
+    this.#aside = clear(
+      parts.map(({ box, across = 1, down: [from, to] = [0, 1], weight }) => {
         const { left, top, width, height } = within(box, this.#stage);
-        const [from, to] = down;
+        const sides = { left: left + (width * (1 - across)) / 2, right: left + (width * (1 + across)) / 2 };
         return {
-          left: left + (width * (1 - across)) / 2,
-          right: left + (width * (1 + across)) / 2,
+          ...(across > 0 ? sides : { left: Infinity, right: -Infinity }),
           top: top + height * from,
           bottom: top + height * to,
           weight,
         };
       }),
-      { width, height },
-      {
-        across: wall
-          ? between(wall.across, offsetLeft)
-          : hidden(panels[0], this.#canvas.clientWidth, offsetLeft),
-        down: wall
-          ? between(wall.down, offsetTop)
-          : hidden(panels[1], this.#canvas.clientHeight, offsetTop),
-      },
+      { width: this.#stage.clientWidth, height: this.#stage.clientHeight },
+      hidden,
     );
-    this.#aside = found;
     this.#tend();
+  }
+
+  /**
+   * Where seams run through a box, wherever the drift takes it, once the picture is moved aside.
+   * @param {HTMLElement} box
+   * @returns {Strips} in parts of its width and height, 0..1
+   */
+  cuts(box) {
+    const hidden = this.#hidden();
+    if (hidden.across.length + hidden.down.length === 0) return hidden;
+    const { left, top, width, height } = within(box, this.#stage);
+    const { scale, x, y } = this.#aside;
+    return {
+      across: along(hidden.across, (at) => ((at - x) / scale - left) / width),
+      down: along(hidden.down, (at) => ((at - y) / scale - top) / height),
+    };
+  }
+
+  /** What bezels hide of the stage, and what the drift may take under them. @returns {Strips} */
+  #hidden() {
+    const { panels, bezelPx, wall, driftPx } = this.#said;
+    if (bezelPx === 0 && !wall) return { across: [], down: [] };
+    const { clientWidth: width, clientHeight: height } = this.#canvas;
+    const scale = wall ? width / wall.width : 1;
+    const spare = driftPx / devicePixelRatio;
+    const bezel = bezelPx / devicePixelRatio;
+    const strips = wall
+      ? { across: along(wall.across, (at) => at * scale), down: along(wall.down, (at) => at * scale) }
+      : { across: seams(panels[0], width, bezel), down: seams(panels[1], height, bezel) };
+    const { offsetLeft, offsetTop } = this.#stage;
+    const on = (/** @type {[number, number][]} */ all, /** @type {number} */ off) =>
+      all.map(([a, b]) => /** @type {[number, number]} */ ([a - off - spare, b - off + spare]));
+    return { across: on(strips.across, offsetLeft), down: on(strips.down, offsetTop) };
   }
 
   /** Looks at the clock. */
@@ -197,6 +221,11 @@ function within(box, stage) {
     width: inner.width,
     height: inner.height,
   };
+}
+
+/** @param {[number, number][]} strips @param {(at: number) => number} to */
+function along(strips, to) {
+  return strips.map(([a, b]) => /** @type {[number, number]} */ ([to(a), to(b)]));
 }
 
 /** @param {HTMLElement} box @param {{width: number, height: number, transform: string}} how */

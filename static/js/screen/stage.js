@@ -9,6 +9,7 @@ import {
   shelve,
   spread,
 } from "../lib/layouts.js";
+import { narrow, stepAside } from "./aside.js";
 import { Canvas } from "./canvas.js";
 import { Cards, element, erase, figure, firstFrame, fit, settleFilm } from "./card.js";
 import { Words } from "./words.js";
@@ -29,24 +30,20 @@ const GAP = 0.26;
 /** A large and a small card as screen_card.css draws them, in rem; others are these, zoomed. */
 const LARGE = { width: 8.36, height: 9.84 };
 const SMALL = { width: 2.4, height: 3.42 };
-/** Of a blister, where faces are, and of a plate, where most names are: no seam should cut them. */
-const FACE = { across: 0.4, down: /** @type {[number, number]} */ ([0.02, 0.45]), weight: 10 };
-const NAME = { across: 0.5, weight: 4 };
-
 export class Stage {
   /** Called when the layout becomes another. @type {(layout: Layout) => void} */
   onLayout = () => {};
   #places = element("[data-part=places]");
   #shelf = element("[data-part=shelf]");
   #cards = new Cards();
-  #words = new Words();
   /** @type {Map<HTMLElement, HTMLElement>} the cards that are on, by place */
   #on = new Map();
   /** @type {Map<string, HTMLElement>} small cards by submission */
   #small = new Map();
-  /** @type {Rect[]} where those stand */
+  /** @type {(Rect & {name: [number, number]})[]} where those stand, and their name on its plate */
   #cells = [];
   #canvas = new Canvas(() => this.#settle());
+  #words = new Words((box) => this.#canvas.cuts(box));
   #settled = "";
 
   constructor() {
@@ -204,10 +201,11 @@ export class Stage {
     }
     cards.forEach((card, i) => {
       this.#putAt(card, i);
-      if (card.isConnected) return;
-      card.dataset.state = "on";
-      element(".box", this.#shelf).append(card);
-      this.#small.set(card.dataset.submission ?? "", card);
+      if (!card.isConnected) {
+        card.dataset.state = "on";
+        element(".box", this.#shelf).append(card);
+        this.#small.set(card.dataset.submission ?? "", card);
+      }
       this.#cards.arrange(card);
     });
   }
@@ -219,6 +217,7 @@ export class Stage {
     if (!cell) return;
     card.style.setProperty("--x", `${cell.left}px`);
     card.style.setProperty("--y", `${cell.top}px`);
+    narrow(card, cell.name);
   }
 
   // --- where all stand ------------------------------------------------------------------------
@@ -231,13 +230,10 @@ export class Stage {
     if (isNew) this.#furnish(layout);
     this.#spread(layout);
     this.#shelve(layout);
+    const lines = stepAside(this.#canvas);
+    this.#cells.forEach((cell, i) => (cell.name = lines[i]));
+    for (const card of this.#small.values()) this.#putAt(card, Number(card.dataset.cell));
     this.#arrangeAll();
-    this.#canvas.clear([
-      { box: element(".qr"), weight: 100 },
-      ...all(".place .is-idle .blister").map((box) => ({ box, ...FACE })),
-      ...all(".place .is-idle .name").map((box) => ({ box, ...NAME })),
-      ...all(".shelf .is-idle .blister").map((box) => ({ box, ...FACE, weight: 2 })),
-    ]);
     if (isNew) this.onLayout(layout);
   }
 
@@ -315,12 +311,12 @@ export class Stage {
       top: top / scale,
       width: width / scale,
       height: height / scale,
+      name: /** @type {[number, number]} */ ([0, 1]),
     }));
     this.#shelf.style.setProperty("--width", `${first.width / scale}px`);
     this.#shelf.style.setProperty("--height", `${first.height / scale}px`);
     const idle = this.#shelf.querySelectorAll(".is-idle");
     idle.forEach((card, i) => card instanceof HTMLElement && this.#putAt(card, i));
-    for (const card of this.#small.values()) this.#putAt(card, Number(card.dataset.cell));
   }
 
   /** @param {number} i */
@@ -374,9 +370,4 @@ function remPx() {
 function inner(box) {
   const { paddingLeft, paddingRight } = getComputedStyle(box);
   return box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
-}
-
-/** @param {string} selector */
-function all(selector) {
-  return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
 }

@@ -1,6 +1,7 @@
 // What stands beside the figurines: the campaign's words, in each language in its turn, and the count.
 
 import { arrange } from "../lib/headline.js";
+import { inset, settleColumn } from "./aside.js";
 
 /** How long a language stays: long enough to read it twice. */
 const TURN_MS = 12_000;
@@ -12,8 +13,11 @@ const ENDING = /^\p{Script=Hiragana}+$/u;
 export class Words {
   #told = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-language]"));
   #turn = 0;
+  #cuts;
 
-  constructor() {
+  /** @param {import("./aside.js").Cuts} cuts */
+  constructor(cuts) {
+    this.#cuts = cuts;
     lines().forEach(split);
     const languages = new Set([...this.#told].map(({ dataset }) => dataset.language)).size;
     this.#tell(0);
@@ -28,8 +32,10 @@ export class Words {
     }
   }
 
-  /** Sets every line of words as large as its box holds. */
+  /** Sets every line of words as large as its box holds, beside the seams. */
   arrange() {
+    for (const column of all(".language")) settleColumn(column, this.#cuts);
+    for (const line of all(".disclosure, .caption")) inset(line, this.#cuts);
     lines().forEach(arrangeLine);
   }
 
@@ -51,6 +57,11 @@ export class Words {
 /** The headline and the words at the code, in every language. */
 function lines() {
   return /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-part=line]")]);
+}
+
+/** @param {string} selector */
+function all(selector) {
+  return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
 }
 
 /** @param {HTMLElement} within */
