@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.billboard.player import ABC, changes, item, moving, now_moving, run, snapshot
+from tests.billboard.player import ABC, blank, changes, item, moving, now_moving, run, snapshot
 
 PLAYER = """
     const {Feed} = await import('/js/lib/feed.js');
@@ -324,3 +325,49 @@ def test_late_picture_is_left_out_for_a_while(page: Page) -> None:
     """
     frames = [snapshot(3, ABC[2]), changes(3, 5, ABC[0] | {"seq": 4}, ABC[1] | {"seq": 5})]
     assert run(page, "../screen/player", PLAYER + HASTY + body, *frames) is True
+
+
+# --- a start --------------------------------------------------------------------------------------
+COLD = """
+    stage.lay = async (cards) => () => shown.push(...cards.map(({item}) => item.submission));
+    stage.layout.places = 1;
+    feed.restore(g[0]);
+    player.restore();
+    Object.assign(globalThis, {player, stage, shown, take});
+"""
+
+
+@pytest.fixture
+def young_page(page: Page) -> Iterator[Page]:
+    """A page that has just begun, and whose time goes by when it is told to."""
+    assert page.context.browser
+    young = blank(page.context.browser)
+    young.clock.install()
+    young.reload()
+    yield young
+    young.context.close()
+
+
+def test_failed_tries_do_not_show_who_may_have_been_recalled_while_it_was_off(
+    young_page: Page,
+) -> None:
+    play(young_page, COLD, ABC)
+    for _ in range(5):
+        young_page.evaluate("() => { player.release(); stage.onLayout(stage.layout); }")
+        young_page.clock.run_for(5_000)
+    assert young_page.evaluate("[shown, player.hero]") == [[], None]
+    young_page.evaluate("(frame) => { take(frame); }", snapshot(4, *ABC[:2]))
+    young_page.wait_for_function("() => player.hero !== null")
+    assert young_page.evaluate("player.hero") == "B"
+    assert "C" not in young_page.evaluate("shown")
+
+
+def test_start_without_any_network_plays_what_is_kept_after_half_a_minute(
+    young_page: Page,
+) -> None:
+    play(young_page, COLD, ABC)
+    young_page.evaluate("() => player.release()")
+    young_page.clock.run_for(29_000)
+    assert young_page.evaluate("player.hero") is None
+    young_page.clock.run_for(2_000)
+    young_page.wait_for_function("() => player.hero !== null")

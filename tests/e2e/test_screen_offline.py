@@ -31,6 +31,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 RED = (160, 40, 60)
 BACK_MS = 60_000
 """Longest wait between two tries is 30 s."""
+COLD_MS = 45_000
+"""A start waits for a server for 30 s."""
 
 SEEN = """
     globalThis.seen = [];
@@ -188,7 +190,7 @@ def test_browser_killed_and_started_without_a_server_plays_and_tells_its_plays_o
     kiosk.kill()
     # 2. It comes back to nothing, and plays.
     page = kiosk.start(f"{address}/screen/")
-    page.wait_for_selector('html[data-hero]:not([data-hero=""])', timeout=15_000)
+    page.wait_for_selector('html[data-hero]:not([data-hero=""])', timeout=COLD_MS)
     assert red(page) > 5000
     assert page.locator(".qr").evaluate("qr => qr.complete && qr.naturalWidth > 0")
     assert page.evaluate("document.fonts.ready.then((fonts) => fonts.size > 0)")
@@ -210,7 +212,7 @@ def test_browser_killed_and_started_without_a_server_plays_and_tells_its_plays_o
         [ids, str(both[0].pk), both[0].figurines.get().pk],
     )
     page.reload()
-    page.wait_for_selector('html[data-hero]:not([data-hero=""])', timeout=15_000)
+    page.wait_for_selector('html[data-hero]:not([data-hero=""])', timeout=COLD_MS)
     with web(port=port):
         page.wait_for_selector('html[data-socket="open"]', timeout=BACK_MS)
         wait_until(
@@ -248,6 +250,24 @@ def test_screen_that_was_off_never_draws_who_was_recalled_meanwhile(
         assert [key for key in page.evaluate(ON_DISK) if str(gone.pk) in key] == []
         assert str(gone.pk) not in page.evaluate("seen")
         assert red(page) == 0
+
+
+def test_screen_that_comes_up_before_its_network_does_not_draw_them_either(
+    campaign: Campaign, key: str, kiosk: Kiosk, aside: Aside
+) -> None:
+    port = free_port()
+    gone = aside(approved, campaign, plaque="GONE")
+    stays = aside(approved, campaign, plaque="STAYS")
+    with web(port=port) as address:
+        page = kiosk.pair(address, key)
+        held(page, [gone, stays], files=2)
+        kiosk.kill()
+        aside(recall, gone)
+    page = kiosk.start(f"{address}/screen/")
+    page.wait_for_event("requestfailed", lambda failed: "/screen/feed.json" in failed.url)
+    with web(port=port):
+        on(page, stays, within_ms=20_000)
+        assert str(gone.pk) not in page.evaluate("seen")
 
 
 def test_dark_is_told_when_nothing_of_it_is_left_on_the_device(
@@ -331,7 +351,7 @@ def test_new_words_replace_the_shell_whole_and_hold_without_a_server(
     kiosk.kill()
     page = kiosk.start(f"{address}/screen/")
     expect(page.locator("h1")).to_have_text("Fall in, recruits!")
-    on(page, mae, within_ms=15_000)
+    on(page, mae, within_ms=COLD_MS)
     assert cached > 20
 
 

@@ -13,9 +13,9 @@ import { AGAIN_MS, Turns } from "./turns.js";
 const AHEAD = 8;
 /** On coming back, how long to wait for what was missed before the next change of picture. */
 const HOLD_MS = 3000;
-/** The same at a cold start, where what the device kept may have been recalled meanwhile. It ends
- * with the server's answer, or as soon as it is known that there is none. */
-const COLD_HOLD_MS = 10_000;
+/** At a cold start, where what the device kept may have been recalled while it was off: until the
+ * server answers, or until the page is so old. Networks come up later than browsers do. */
+const COLD_HOLD_MS = 30_000;
 
 export class Player {
   #feed;
@@ -36,6 +36,8 @@ export class Player {
   #turn = 0;
   #shelfTurn = 0;
   #heldUntilMs = 0;
+  /** No failed try ends this hold. */
+  #coldUntilMs = 0;
   /** How many places the plan asks for. */
   #divideInto = 1;
   #isResting = false;
@@ -128,13 +130,13 @@ export class Player {
 
   /** The feed holds what the device kept: draws nothing of it until the server has spoken. */
   restore() {
-    this.#heldUntilMs = performance.now() + COLD_HOLD_MS;
+    this.#heldUntilMs = this.#coldUntilMs = COLD_HOLD_MS;
     this.#advance();
   }
 
-  /** There is no server to wait for. */
+  /** There is no server to wait for just now. At a cold start one may come with the network. */
   release() {
-    this.#heldUntilMs = 0;
+    this.#heldUntilMs = this.#coldUntilMs;
     if (this.#on.empty !== -1) this.#advance();
   }
 
@@ -158,7 +160,7 @@ export class Player {
 
   /** Removals first, in the same task: no frame is drawn between. @param {import("../lib/feed.js").News} news */
   take({ removed, added, moving }) {
-    this.#heldUntilMs = 0;
+    this.#heldUntilMs = this.#coldUntilMs = 0;
     this.#takeDown(removed).then(() => this.#tellDark(removed));
     this.#stage.tally(this.#feed.items.size);
     if (this.#turns.due() !== -1) this.#advance();
@@ -364,7 +366,7 @@ export class Player {
 
   async #layShelf() {
     const turn = (this.#shelfTurn += 1);
-    if (this.#turns.isStill) return;
+    if (this.#turns.isStill || performance.now() < this.#coldUntilMs) return;
     const { small, steps } = this.#layout;
     const count = small.columns * small.rows;
     const items = steps
