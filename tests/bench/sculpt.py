@@ -35,7 +35,7 @@ from tests.photos import PORTRAITS
 
 SIZES_PX: Final = {"still, 1080 x 1350": 1080, "preview, 540 x 675": 540}
 _SETTLED: Final = 40
-"""Figurines after which a worker keeps all it ever will: four finishes, each met often."""
+"""Figurines after which a worker keeps all it ever will: every finish, each met often."""
 _WINDOW: Final = 20
 """Figurines whose median is taken: faces and finishes differ by 6 % of the memory."""
 
@@ -81,7 +81,7 @@ def measure(kit: str, finish: str, *, runs: int, row: int) -> dict[str, Any]:
         for name, width_px in SIZES_PX.items()
     }
     spans["floor"] = floor(photos[0], kit, runs)
-    recipes = [replace(recipe, finish=name) for name in list(kits.load(kit).finishes)[:4]]
+    recipes = [replace(recipe, finish=name) for name in kits.load(kit).finishes]
     memory = []
     for seed in range(row):
         engine.generate(selfies[seed % len(selfies)], recipes[seed % len(recipes)], seeds=[seed])

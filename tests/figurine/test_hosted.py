@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from figurine import engines, marks, recipes
+from figurine import engines, kits, marks, recipes
 from figurine.decode import decode
 from figurine.engines.base import Limited, Progress, silent
 from figurine.engines.hosted import endpoints
@@ -277,6 +277,14 @@ def test_selfie_without_a_face_or_with_a_crowd_is_not_sent(
     with pytest.raises(BigSquad):
         make(hosted, replace(selfie, faces=selfie.faces * 7))
     assert server.calls == []
+
+
+def test_warm_up_has_poses_ready(hosted: HostedEngine) -> None:
+    hosted.warm_up()
+    ready = hosted._sculpt()._moulds
+    assert {(kit, "painted", 540) for kit in kits.names()} <= {
+        (kit, finish, width_px) for kit, _, finish, width_px in ready
+    }
 
 
 def test_engine_without_a_key_says_so_at_once(selfie: Selfie) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from figurine import engines, marks
+from figurine import engines, kits, marks
 from figurine.engines import klein as klein_engine
 from figurine.engines.base import Batching, Engine, Limited, Order, Progress, silent
 from figurine.engines.klein import KleinEngine, engine_version, frame, gate, prompts
@@ -22,6 +22,7 @@ from figurine.engines.klein.painter import Commission, Step
 from figurine.engines.klein.pipeline import PeoplePipeline
 from figurine.engines.klein.sdxl import SdxlPainter
 from figurine.engines.klein.sitters import Sitter
+from figurine.engines.sculpt import SculptEngine
 from figurine.engines.workshop import Workshop
 from figurine.errors import (
     Cancelled,
@@ -81,7 +82,7 @@ def painter(pipeline: PeoplePipeline, embeddings: prompts.Embeddings) -> Crowded
 
 
 @pytest.fixture
-def klein(painter: Crowded, sculptor: Engine) -> KleinEngine:
+def klein(painter: Crowded, sculptor: SculptEngine) -> KleinEngine:
     engine = KleinEngine(Workshop(batch=4), painter)
     engine._sculptor = sculptor  # its moulds are kept from test to test
     return engine
@@ -280,6 +281,17 @@ def test_warm_up_finds_how_many_fit(klein: KleinEngine, painter: Crowded) -> Non
     painter.room = 0
     with pytest.raises(OutOfMemory):
         klein.warm_up()
+
+
+def test_warm_up_has_poses_ready_before_memory_is_measured(painter: Crowded) -> None:
+    klein = KleinEngine(Workshop(batch=4), painter)
+    painter.room = 0
+    with pytest.raises(OutOfMemory):
+        klein.warm_up()
+    ready = klein._sculpt()._moulds
+    assert {(kit, finish, width_px) for kit, _, finish, width_px in ready} == {
+        (kit, "painted", 540) for kit in kits.names()
+    }
 
 
 def test_warm_up_of_compiled_passes_runs_each_size(klein: KleinEngine, painter: Crowded) -> None:

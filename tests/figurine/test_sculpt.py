@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from figurine.decode import decode
+from figurine.engines import sculpt
 from figurine.engines.sculpt import (
     SculptEngine,
     coating,
@@ -213,13 +214,44 @@ def test_unknown_pose_is_refused(engine: SculptEngine, selfie: Selfie) -> None:
         engine.generate(selfie, recipe(pose="kneeling"), seeds=[1])
 
 
-def test_moulds_kept_are_few_and_make_the_same(
-    engine: SculptEngine, selfie: Selfie, made: Candidate
+def test_mould_that_went_makes_the_same_when_it_is_made_anew(
+    engine: SculptEngine, selfie: Selfie, made: Candidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for finish in load("soldier").finishes:
-        engine.generate(selfie, recipe(finish, spp=1), seeds=[1])
+    monkeypatch.setattr(sculpt, "_KEPT_BYTES", 0)
+    engine.generate(selfie, recipe("bronze", spp=1), seeds=[1])
+    assert [key[2] for key in engine._moulds] == ["bronze"]
     (again,) = engine.generate(selfie, recipe(), seeds=[1])
     assert again.still.tobytes() == made.still.tobytes()
+
+
+def test_moulds_of_every_look_are_kept_as_sketches(engine: SculptEngine) -> None:
+    """Those of a kit in a pose are alike in size, but where skin is bare it has a plate too."""
+    soldier = load("soldier")
+    held = {
+        finish.face: engine._mould(soldier, finish, 540).bytes
+        for finish in (soldier.finish("painted"), soldier.finish("army-green"))
+    }
+    looks = [
+        finish.face
+        for kit in map(load, names())
+        for _ in range(max(1, len(kit.poses)))
+        for finish in kit.finishes.values()
+    ]
+    assert len(looks) == 24
+    whole = sum(held[face] for face in looks)
+    assert 0.8 * sculpt._KEPT_BYTES < whole <= sculpt._KEPT_BYTES
+
+
+def test_moulds_beyond_what_memory_is_for_them_go_the_oldest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, soldier = SculptEngine(), load("soldier")
+    first, *others = (soldier.finish(name) for name in ("marble", "bronze", "glow"))
+    size = engine._mould(soldier, first, 270).bytes
+    monkeypatch.setattr(sculpt, "_KEPT_BYTES", round(2.5 * size))
+    for finish in (others[0], first, others[1]):
+        engine._mould(soldier, finish, 270)
+    assert [key[2] for key in engine._moulds] == ["marble", "glow"]
 
 
 def test_glowing_figurine_lights_a_dim_room(engine: SculptEngine, selfie: Selfie) -> None:

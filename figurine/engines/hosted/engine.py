@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from figurine import decode, faces
-from figurine.engines.base import Engine, Progress, silent
+from figurine.engines.base import Progress, silent
 from figurine.engines.hosted import desk, endpoints, wire, wish
 from figurine.engines.hosted.desk import Ask, Desk, Pace
 from figurine.engines.hosted.endpoints import Endpoint
@@ -36,6 +36,7 @@ from figurine.errors import (
 from figurine.types import Candidate, Floats, Pixels, Recipe, Selfie
 
 if TYPE_CHECKING:
+    from figurine.engines.sculpt import SculptEngine
     from figurine.likeness import Recogniser
 
 _MOST_FACES: Final = 6
@@ -59,7 +60,7 @@ class _Tools:
     """What is loaded once and shared by every job's engine."""
 
     queue: Queue | None
-    sculptor: Engine | None = None
+    sculptor: SculptEngine | None = None
     recogniser: Recogniser | None = None
     has_looked: bool = False
     posing: threading.Lock = field(default_factory=threading.Lock)
@@ -134,7 +135,7 @@ class HostedEngine:
         """Load what poses and compares. Raises MissingModel, and ProviderUnpaid without a key."""
         self._queue()
         faces.warm_up()
-        self._sculpt()
+        references.warm_up(self._sculpt())
         self._recognise()
 
     def generate(
@@ -320,7 +321,7 @@ class HostedEngine:
             raise ProviderUnpaid("there is no key for the hosted engine")
         return self._tools.queue
 
-    def _sculpt(self) -> Engine:
+    def _sculpt(self) -> SculptEngine:
         if self._tools.sculptor is None:
             from figurine.engines.sculpt import SculptEngine  # noqa: PLC0415 - heavy
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Protocol, cast, get_args
 
 from figurine import faces
-from figurine.engines.base import Engine, Order, Progress, silent
+from figurine.engines.base import Order, Progress, silent
 from figurine.engines.klein import frame, gate, order, prompts, references
 from figurine.engines.klein.gate import Trial
 from figurine.engines.klein.order import Wish
@@ -32,6 +32,7 @@ from figurine.errors import (
 from figurine.types import Candidate, Recipe, Selfie
 
 if TYPE_CHECKING:
+    from figurine.engines.sculpt import SculptEngine
     from figurine.likeness import Recogniser
 
 _MOST_FACES: Final = 6
@@ -89,7 +90,7 @@ class KleinEngine:
         self._model = "klein" if painter else ""
         self._passes: defaultdict[str, Passes] = defaultdict(lambda: Passes(workshop.batch))
         """By model: what memory allows of one says nothing of another."""
-        self._sculptor: Engine | None = None
+        self._sculptor: SculptEngine | None = None
 
     def capacity(self) -> int:
         return self._passes[self._model].size
@@ -112,10 +113,11 @@ class KleinEngine:
         return posing + painting * (_CPU_SLOWNESS if self._is_on_cpu() else 1.0)
 
     def warm_up(self) -> None:
-        """Load klein and the recogniser, and run a pass of each size; where passes are compiled, of
-        each frame too. Raises MissingModel, and OutOfMemory where not even one picture fits."""
+        """Load what poses, klein and the recogniser, and run a pass of each size; where passes are
+        compiled, of each frame too. Raises MissingModel, and OutOfMemory where not even one picture
+        fits."""
         faces.warm_up()
-        self._sculpt()
+        references.warm_up(self._sculpt())
         self._look()
         for name in get_args(order.Frame):
             painter = self._painter(Wish("klein", name, "two", 1, 0.0))
@@ -319,7 +321,7 @@ class KleinEngine:
             self._identifier = likeness.Recogniser.load(path, device=self._workshop.device)
         return self._identifier
 
-    def _sculpt(self) -> Engine:
+    def _sculpt(self) -> SculptEngine:
         if self._sculptor is None:
             from figurine.engines.sculpt import SculptEngine, backend  # noqa: PLC0415 - heavy
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
@@ -19,6 +19,9 @@ from figurine.engines.base import Engine, Progress
 from figurine.engines.klein import frame
 from figurine.engines.klein.painter import References
 from figurine.types import Box, Face, Pixels, Recipe, Selfie
+
+if TYPE_CHECKING:
+    from figurine.engines.sculpt import SculptEngine
 
 SELFIE_PX: Final = 512
 """Side of the selfie's reference: a quarter of a square frame's tokens."""
@@ -78,6 +81,11 @@ def sit(
         rough=render.cutout[..., 3],
         sculpt_version=render.engine_version,
     )
+
+
+def warm_up(sculptor: SculptEngine) -> None:
+    """Have ready what poses are sketched with. Raises MissingModel."""
+    sculptor.warm_up(width_px=_POSE_WIDTH_PX)
 
 
 def crop(pixels: Pixels, face: Face) -> Pixels:

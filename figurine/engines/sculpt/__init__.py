@@ -31,8 +31,9 @@ _SPP = 6
 """Well spread and denoised they leave less grain than 12 of chance: an error of 4.1 of 255 against
 4.4. 8 do as well; 12 would leave 3.5, for half a second more."""
 _DEFAULT_WIDTH_PX = 1080
-_KEPT = 4
-"""Moulds kept in memory, of 60 to 100 MB each at full size."""
+_KEPT_BYTES = 320_000_000
+"""Of moulds kept in memory. At full size one has 44 MB, 62 where skin is bare: every look of one
+kit in one pose. As a sketch it has 11 or 16: every look of all kits, 290 MB."""
 _TROOPS_KEPT = 1
 """Squads without faces kept in memory."""
 _HEAD_FROM = 0.98
@@ -46,6 +47,19 @@ class _Mould:
     plates: compose.Plates
     body: Any
 
+    @property
+    def bytes(self) -> int:
+        plates = self.plates
+        pictures = (plates.light, plates.alpha, plates.skin, plates.backdrop)
+        held = sum(picture.nbytes for picture in pictures if picture is not None)
+        corners, triangles = self.body.vertex_count(), self.body.face_count()
+        return int(held + corners * _CORNER_BYTES + triangles * _TRIANGLE_BYTES)
+
+
+_CORNER_BYTES = (3 + 3 + 2) * 4
+"""Place, normal and texture's place, as `meshes.mesh` has them."""
+_TRIANGLE_BYTES = 3 * 4
+
 
 class SculptEngine:
     name = "sculpt"
@@ -56,12 +70,12 @@ class SculptEngine:
         """The least recently used one first."""
         self._troops: dict[tuple[str, str, str, int, int], squad.Troop] = {}
 
-    def warm_up(self) -> None:
-        """Load the first finishes of every kit, as many as are kept. Raises MissingModel."""
+    def warm_up(self, *, width_px: int = _DEFAULT_WIDTH_PX) -> None:
+        """Load what figurines of this width are made with, and the first finish of every kit.
+        Raises MissingModel."""
         for name in kits.names():
             kit = kits.load(name)
-            for finish in list(kit.finishes.values())[: _KEPT // len(kits.names()) or 1]:
-                self._mould(kit, finish, _DEFAULT_WIDTH_PX)
+            self._mould(kit, next(iter(kit.finishes.values())), width_px)
 
     def generate(
         self,
@@ -319,8 +333,6 @@ class SculptEngine:
         key = (kit.name, kit.pose, finish.name, width_px)
         mould = self._moulds.pop(key, None)
         if mould is None:
-            while len(self._moulds) >= _KEPT:
-                del self._moulds[next(iter(self._moulds))]
             whole = body.load(kit.baked("body.xz"))
             plates = compose.load_plates(kit, finish, width_px=width_px)
             box = compose.crop_box(kit, plates.size_px)
@@ -331,6 +343,9 @@ class SculptEngine:
                 plates=plates,
                 body=meshes.body_shape(thin, finish),
             )
+            room = _KEPT_BYTES - mould.bytes
+            while self._moulds and sum(each.bytes for each in self._moulds.values()) > room:
+                del self._moulds[next(iter(self._moulds))]
         self._moulds[key] = mould
         return mould
 
