@@ -2,8 +2,9 @@
 //
 // A shell is one version of the page and of every file it loads, in one cache. It is fetched as a
 // whole, each file checked against the digest that the server gave with the version, and it counts
-// once the page lies in it, which is put there last: an old shell never mixes with new files. This
-// file itself knows no version and changes rarely. Pictures of people never pass through here.
+// once the page lies in it, which is put there last: an old shell never mixes with new files. A new
+// one waits for the next load of the page. This file itself knows no version and changes rarely.
+// Pictures of people never pass through here.
 
 const PREFIX = "diorama.shell.";
 const SHELF = "diorama-shelf"; // static/js/lib/shelf.js
@@ -48,27 +49,38 @@ self.addEventListener("fetch", (event) => {
 /** Network first. What the server says of this screen holds; without it, the shell.
  * @param {Request} request */
 async function page(request) {
-  const shell = await current();
-  const answer = await begun(request, shell ? ANSWER_MS : ONLY_ANSWER_MS);
+  const newest = (await whole()).at(-1);
+  const answer = await begun(request, newest ? ANSWER_MS : ONLY_ANSWER_MS);
   if (answer?.headers.has(UNPAIRED)) {
     await wipe();
     return answer;
   }
   const version = answer?.ok && answer.headers.get(VERSION);
   // A gateway's error page, or a hotel's: no server of ours.
-  if (!version) return (await shell?.match(PAGE)) ?? answer ?? Response.error();
-  const held = shell && (await versionOf(shell));
-  if (held === null) return answer;
-  // What is held is whole; the rest of the answer may never come.
-  if (held === version) return (await shell?.match(PAGE)) ?? answer;
+  if (!version) return (await choose()) ?? answer ?? Response.error();
+  if (!newest) return answer;
+  const held = newest.slice(PREFIX.length);
   // Another screen's: not even for want of a better one.
   if (screenOf(held) !== screenOf(version)) {
     await wipe();
     return answer;
   }
-  await Promise.race([fill().catch(() => {}), late(FILL_MS)]);
-  // Whole, whichever it is: the new one, or the old one until the new one is complete.
-  return (await (await current())?.match(PAGE)) ?? answer;
+  if (held !== version) await Promise.race([fill().catch(() => {}), late(FILL_MS)]);
+  // Whole, whichever it is: the new one, or the old one until the new one is complete. Where it is the
+  // server's own, the rest of the answer may still never come.
+  return (await choose()) ?? answer;
+}
+
+/** The page of the newest shell. Older ones go: from now on this is the oldest, whose files the page
+ * gets, whatever comes meanwhile and however often this worker is ended. */
+async function choose() {
+  const newest = (await whole()).at(-1);
+  if (!newest) return null;
+  for (const name of await shells()) {
+    if (name === newest) break;
+    await caches.delete(name);
+  }
+  return (await (await caches.open(newest)).match(PAGE)) ?? null;
 }
 
 /** The answer once its headers are there; null where they are not in time. Its body may take longer: cut
@@ -84,7 +96,8 @@ async function begun(request, ms) {
 
 /** @param {Request} request */
 async function file(request) {
-  const shell = await current();
+  const [oldest] = await whole();
+  const shell = oldest === undefined ? null : await caches.open(oldest);
   return (await shell?.match(request.url)) ?? fetch(request);
 }
 
@@ -101,9 +114,14 @@ async function fetchShell() {
   if (list.status === 403 && list.headers.has(UNPAIRED)) return wipe();
   if (!list.ok) throw new Error(`shell: ${list.status}`);
   const { version, files } = await list.json();
-  const held = await current();
-  if (held && (await versionOf(held)) === version) return;
   const name = PREFIX + version;
+  const held = await whole();
+  if (held.includes(name)) {
+    // The server went back to it: those that came after are wanted no more.
+    const later = held.slice(held.indexOf(name) + 1);
+    await Promise.all(later.map((other) => caches.delete(other)));
+    return;
+  }
   await caches.delete(name); // Begun once and not completed.
   const cache = await caches.open(name);
   try {
@@ -121,23 +139,15 @@ async function fetchShell() {
     await caches.delete(name);
     throw error;
   }
-  for (const other of await shells()) {
-    if (other !== name) await caches.delete(other);
-  }
 }
 
-/** The shell that is whole; the latest, should a crash have left two. */
-async function current() {
-  for (const name of (await shells()).reverse()) {
-    const cache = await caches.open(name);
-    if (await cache.match(PAGE)) return cache;
+/** Names of the shells that are whole, the oldest first. */
+async function whole() {
+  const found = [];
+  for (const name of await shells()) {
+    if (await (await caches.open(name)).match(PAGE)) found.push(name);
   }
-  return null;
-}
-
-/** @param {Cache} shell */
-async function versionOf(shell) {
-  return (await shell.match(PAGE))?.headers.get(VERSION) ?? null;
+  return found;
 }
 
 /** Which screen a version is made for. @param {string} version */
@@ -145,6 +155,7 @@ function screenOf(version) {
   return version.split("-")[0];
 }
 
+/** The oldest first, as the browser lists them. */
 async function shells() {
   return (await caches.keys()).filter((name) => name.startsWith(PREFIX));
 }
