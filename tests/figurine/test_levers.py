@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
+from types import ModuleType
 
 import pytest
 import torch
@@ -67,6 +69,70 @@ def test_fp8_without_its_library_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchao.quantization", None)
     with pytest.raises(MissingModel, match="pip install torchao"):
+        levers.pull(pipeline, ["fp8"])
+
+
+class PerTensor: ...
+
+
+class PerRow: ...
+
+
+@dataclass(frozen=True)
+class Float8:
+    """torchao's configuration, with its own default."""
+
+    granularity: object = field(default_factory=PerTensor)
+
+
+class Torchao(ModuleType):
+    """As much of torchao.quantization as the lever asks for. Quantises nothing, or refuses."""
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        super().__init__("torchao.quantization")
+        self.Float8DynamicActivationFloat8WeightConfig = Float8
+        self.PerRow = PerRow
+        self.refusal = refusal
+        self.asked: list[tuple[torch.nn.Module, Float8]] = []
+
+    def quantize_(self, module: torch.nn.Module, config: Float8) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.asked.append((module, config))
+
+
+def test_fp8_has_a_scale_a_row_so_that_nobody_of_a_pass_sees_another(
+    pipeline: PeoplePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torchao = Torchao()
+    monkeypatch.setitem(sys.modules, "torchao.quantization", torchao)
+    assert levers.pull(pipeline, ["compile", "fp8"]) == ("fp8", "compile")
+    ((module, config),) = torchao.asked
+    assert module is pipeline.transformer
+    assert isinstance(config.granularity, PerRow)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        AssertionError("only supported on CUDA>=8.9"),
+        RuntimeError("torch._scaled_mm is not here"),
+    ],
+)
+def test_fp8_on_a_card_that_cannot_is_told(
+    pipeline: PeoplePipeline, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchao.quantization", Torchao(refusal))
+    with pytest.raises(MissingModel, match=f"'fp8' cannot be pulled here: {refusal}"):
+        levers.pull(pipeline, ["fp8"])
+
+
+def test_fp8_without_memory_is_no_missing_lever(
+    pipeline: PeoplePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = torch.OutOfMemoryError("CUDA out of memory")
+    monkeypatch.setitem(sys.modules, "torchao.quantization", Torchao(full))
+    with pytest.raises(torch.OutOfMemoryError):
         levers.pull(pipeline, ["fp8"])
 
 

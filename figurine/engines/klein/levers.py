@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from figurine.engines.klein.passes import is_full
 from figurine.errors import MissingModel
 
 _ATTENTION: Final = "attention="
@@ -21,7 +22,7 @@ def pull(pipeline: Any, names: Sequence[str]) -> tuple[str, ...]:
     "compile": repeated blocks are compiled, once for every size of a pass, so its sizes are fixed.
     "attention=NAME": diffusers' backend of this name; none that would be fetched.
     "fp8": weights and activations of the transformer's linear layers in 8 bits, by torchao, on
-    cards of compute capability 8.9 and up.
+    cards of compute capability 8.9 and up; scaled by row, so that nobody of a pass sees another.
     "vae-tiling": pictures are decoded in tiles, for cards with little memory.
     "channels-last": the decoder's convolutions in the layout that tensor cores want.
 
@@ -66,11 +67,20 @@ def _fp8(pipeline: Any) -> None:
     try:
         from torchao.quantization import (  # noqa: PLC0415 - few have it
             Float8DynamicActivationFloat8WeightConfig,
+            PerRow,
             quantize_,
         )
     except ImportError as error:
         raise MissingModel("lever 'fp8' needs torchao: pip install torchao") from error
-    quantize_(pipeline.transformer, Float8DynamicActivationFloat8WeightConfig())
+    try:
+        # A scale a row, which is one token of one person's: by itself it is one a tensor, and who
+        # else is in a pass would decide how finely everybody is drawn.
+        config = Float8DynamicActivationFloat8WeightConfig(granularity=PerRow())
+        quantize_(pipeline.transformer, config)
+    except (AssertionError, RuntimeError) as error:  # how torchao says it, card and dtype alike
+        if isinstance(error, RuntimeError) and is_full(error):
+            raise
+        raise MissingModel(f"lever 'fp8' cannot be pulled here: {error}") from error
 
 
 def _tile(pipeline: Any) -> None:
