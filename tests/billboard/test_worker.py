@@ -18,8 +18,8 @@ from tests.stack import wait_until
 WORKER: Final = settings.BASE_DIR / "static" / "js" / "screen" / "worker.js"
 SCREEN, LIST, SCRIPT = "/screen/", "/screen/shell.json", "/screen/part.js"
 HELD: Final = """async () => {
-    const names = await caches.keys();
-    const pages = await Promise.all(names.map(async (n) => (await caches.open(n)).match('/screen/')));
+    const pageOf = async (name) => (await caches.open(name)).match('/screen/');
+    const pages = await Promise.all((await caches.keys()).map(pageOf));
     return pages.flatMap((page) => page?.headers.get('Diorama-Shell') ?? []);
 }"""
 FILL: Final = """async () => {

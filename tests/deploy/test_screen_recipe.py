@@ -6,17 +6,24 @@ import configparser
 import os
 import re
 import shutil
+import signal
 import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import sync_playwright
 
+from deploy.screen.watch import answers
 from tests.deploy.conftest import ROOT, wait_for
-from tests.stack import free_port
 
 HERE = ROOT / "deploy" / "screen"
 KIOSK = HERE / "kiosk"
+SILENT_S = 20
+"""Instead of three minutes; a slow machine must have started its browser by then."""
 
 
 def kiosk(
@@ -75,32 +82,113 @@ def test_power_cut_leaves_no_question_and_no_lock(tmp_path: Path, browser: Path)
     assert not (profile / "SingletonLock").is_symlink()
 
 
-def test_real_browser_takes_all_of_the_flags(tmp_path: Path) -> None:
+class Blank(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing of it."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A server whose every page is empty."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Blank) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def real(tmp_path: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The machine's own browser, as the recipe starts it, once its page answers."""
     name = next(filter(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    port, log = free_port(), tmp_path / "log"
-    here = f"--headless=new --no-sandbox --disable-gpu --remote-debugging-port={port}"
-    with log.open("w") as out:
+    with (tmp_path / "log").open("w") as log:
         started = subprocess.Popen(
-            [str(KIOSK), "http://127.0.0.1:9"],
+            [str(KIOSK), address],
             env=os.environ
             | {
                 "DIORAMA_PROFILE": str(tmp_path / "profile"),
                 "DIORAMA_BROWSER": name,
-                "DIORAMA_BROWSER_FLAGS": here,
+                "DIORAMA_BROWSER_FLAGS": "--headless=new --no-sandbox --disable-gpu",
+                "DIORAMA_SILENT_S": str(SILENT_S),
             },
-            stderr=out,
+            stderr=log,
         )
     try:
-        wait_for(lambda: "DevTools listening" in log.read_text(), within_s=30)
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
-            (page,) = chromium.contexts[0].pages
-            assert page.url in ("http://127.0.0.1:9/screen/", "chrome-error://chromewebdata/")
-            assert page.evaluate("devicePixelRatio") == 1
+        wait_for(lambda: answers(tmp_path / "profile", 5), within_s=SILENT_S)
+        yield started
     finally:
         started.terminate()
         started.wait(10)
+
+
+def port_of(profile: Path) -> int:
+    return int((profile / "DevToolsActivePort").read_text().splitlines()[0])
+
+
+def test_real_browser_takes_all_of_the_flags(
+    tmp_path: Path, address: str, real: subprocess.Popen[bytes]
+) -> None:
+    port = port_of(tmp_path / "profile")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+        (page,) = chromium.contexts[0].pages
+        assert page.url == f"{address}/screen/"
+        assert page.evaluate("devicePixelRatio") == 1
     assert (tmp_path / "profile" / "Default").is_dir()
+
+
+def test_debugging_port_is_open_to_this_machine_only(
+    tmp_path: Path, real: subprocess.Popen[bytes]
+) -> None:
+    port = port_of(tmp_path / "profile")
+    listening = [
+        one for one in psutil.Process(real.pid).net_connections() if one.status == "LISTEN"
+    ]
+    assert [one.laddr.ip for one in listening if one.laddr.port == port] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGSTOP], ids=["crashed", "hangs"])
+def test_browser_whose_page_answers_no_more_is_ended(
+    tmp_path: Path, real: subprocess.Popen[bytes], how: signal.Signals
+) -> None:
+    pages = [
+        process
+        for process in psutil.Process(real.pid).children(recursive=True)
+        if "--type=renderer" in process.cmdline()
+    ]
+    assert pages
+    for page in pages:
+        page.send_signal(how)
+    assert not answers(tmp_path / "profile", 2)
+    assert real.poll() is None
+    real.wait(3 * SILENT_S)
+    said = (tmp_path / "log").read_text()
+    assert f"watch: no answer for {SILENT_S} s, the browser is ended" in said
+
+
+def test_kiosk_without_python_shows_the_screen_and_says_what_is_missing(
+    tmp_path: Path, browser: Path
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("dirname", "mkdir", "readlink", "rm", "sed"):
+        (tools / tool).symlink_to(shutil.which(tool) or "")
+    done = kiosk(
+        "https://diorama.example",
+        folder=tmp_path,
+        DIORAMA_BROWSER=str(browser),
+        PATH=str(tools),
+    )
+    assert (done.returncode, done.stderr) == (
+        0,
+        "kiosk: there is no python3: nobody sees a page that hangs\n",
+    )
+    assert done.stdout.endswith("https://diorama.example/screen/\n")
 
 
 def test_service_starts_what_is_here_and_always_again() -> None:
@@ -113,4 +201,5 @@ def test_service_starts_what_is_here_and_always_again() -> None:
     assert service["EnvironmentFile"] == "/etc/diorama-screen"
     guide = (HERE / "README.md").read_text()
     asked = set(re.findall(r"DIORAMA_[A-Z_]+", guide)) | {"DIORAMA_PROFILE"}
-    assert asked <= set(re.findall(r"DIORAMA_[A-Z_]+", KIOSK.read_text()))
+    read = KIOSK.read_text() + (HERE / "watch.py").read_text()
+    assert asked <= set(re.findall(r"DIORAMA_[A-Z_]+", read))
