@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -64,15 +66,39 @@ def paint() -> None:
 
 @shared_task
 def order() -> None:
-    """Have figurines painted elsewhere, one a thread, until nothing is ready."""
+    """Have figurines painted elsewhere, one a thread, until nothing is ready.
+
+    Between two of them it does what `let_go` is for, whose bell nobody hears while there is always
+    another.
+    """
     while generation.run_ready(("hosted",)):
-        pass
+        _let_go_between()
 
 
 @shared_task
 def let_go() -> None:
     """Have the provider drop pictures that nobody waits for any more."""
     hosted.drop_abandoned(generation.drop)
+
+
+_letting_go = threading.Lock()
+"""One thread of a worker at a time: while a provider answers slowly, the others paint."""
+_let_go_at_s = float("-inf")
+"""time.monotonic() when it was last done between two orders."""
+
+
+def _let_go_between() -> None:
+    """The same, every LET_GO_BELL_S at most."""
+    global _let_go_at_s
+    if time.monotonic() < _let_go_at_s + LET_GO_BELL_S:
+        return
+    if not _letting_go.acquire(blocking=False):
+        return
+    try:
+        let_go()
+    finally:
+        _let_go_at_s = time.monotonic()
+        _letting_go.release()
 
 
 @shared_task

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -68,6 +70,62 @@ def over(job: GenerationJob, outcome: JobOutcome = JobOutcome.CANCELLED) -> None
 
 def row() -> HostedRequest:
     return HostedRequest.objects.get()
+
+
+def test_requests_are_dropped_between_orders_however_many_wait(
+    server: QueueServer, maker: HostedEngine, job: GenerationJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders, dropped_at_s = iter(range(7, -1, -1)), []
+    now_s = 100.0
+    drop = hosted.drop_abandoned
+
+    def run_ready(names: object) -> int:
+        nonlocal now_s
+        now_s += 2.0
+        return next(orders)
+
+    def note(how: Callable[[str, str], bool]) -> int:
+        dropped_at_s.append(now_s)
+        return drop(how)
+
+    monkeypatch.setattr(generation, "run_ready", run_ready)
+    monkeypatch.setattr(hosted, "drop_abandoned", note)
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: now_s))
+    monkeypatch.setattr(tasks, "_let_go_at_s", float("-inf"))
+    out(server, maker, job)
+    over(job)
+    tasks.order()
+    assert server.asked["r-1"].is_cancelled
+    assert dropped_at_s == [102.0, 108.0, 114.0]  # the first moments after 5 s more
+
+
+def test_worker_s_other_threads_go_on_while_one_drops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One order each, during whose drop the other thread's ends."""
+    orders = {"first": iter([1, 0]), "second": iter([1, 0])}
+    ends: list[str] = []
+
+    def run_ready(names: object) -> int:
+        return next(orders[threading.current_thread().name])
+
+    def drop(how: Callable[[str, str], bool]) -> int:
+        second.start()
+        second.join(10)
+        ends.append("dropped")
+        return 0
+
+    def work() -> None:
+        tasks.order()
+        ends.append(threading.current_thread().name)
+
+    monkeypatch.setattr(generation, "run_ready", run_ready)
+    monkeypatch.setattr(hosted, "drop_abandoned", drop)
+    monkeypatch.setattr(tasks, "_let_go_at_s", float("-inf"))
+    first, second = (threading.Thread(target=work, name=name) for name in orders)
+    first.start()
+    first.join(10)
+    assert ends == ["second", "dropped", "first"]
 
 
 @pytest.mark.parametrize("outcome", [JobOutcome.CANCELLED, JobOutcome.FAILED, JobOutcome.DONE])
