@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from billboard import pairing
-from billboard.models import Layout, Play, Screen
+from billboard import commands, pairing
+from billboard.models import CommandKind, Layout, Play, Screen
 from campaign.models import Campaign
 from tests.billboard.rows import approved, recall
 from tests.browser import chromium
@@ -328,6 +328,42 @@ def test_recall_empties_its_cell_in_one_frame(
     frames = page.evaluate("() => globalThis.seen")
     assert {tuple(frame) for frame in frames} == {("4", True, 4), ("5", False, 3)}
     assert page.locator(".place[data-is=empty]").count() == 1
+
+
+HOLD = """() => {
+    const start = document.startViewTransition.bind(document);
+    document.startViewTransition = (change) => {
+        const made = start(change);
+        made.ready.then(() => setTimeout(() => {
+            document.getAnimations().forEach((each) => each.pause());
+            document.documentElement.dataset.held = '';
+        }));
+        return made;
+    };
+}"""
+MOVING = """() => [...new Set(document.getAnimations()
+    .filter(({effect}) => effect.pseudoElement?.startsWith('::view-transition'))
+    .flatMap(({effect}) => effect.getKeyframes().flatMap(Object.keys)))]
+    .filter((each) => !['offset', 'computedOffset', 'easing', 'composite'].includes(each)).sort()"""
+
+
+def test_change_of_layout_moves_by_transform_and_opacity_and_ends_with_a_recall(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    """Held in its middle, it shows the page of before; whoever is recalled is not to stay in it."""
+    people = [aside(approved, campaign, plaque=f"N{n}") for n in range(4)]
+    page = open_screen(layout=Layout.HERO)
+    taken(page, 1)
+    page.evaluate(HOLD)
+    screen = Screen.objects.get()
+    aside(commands.ask, [screen], CommandKind.LAYOUT, value=Layout.MOSAIC4)
+    page.wait_for_selector("html[data-held]", timeout=SHOWN_MS)
+    assert page.evaluate(MOVING) == ["mixBlendMode", "opacity", "transform"]
+    on = page.locator("html").get_attribute("data-hero")
+    assert page.locator("html:active-view-transition").count() == 1
+    aside(recall, next(one for one in people if str(one.pk) == on))
+    page.wait_for_selector(f'.card[data-submission="{on}"]', state="detached", timeout=SHOWN_MS)
+    assert page.locator("html:active-view-transition").count() == 0
 
 
 def test_every_cell_of_a_mosaic_is_a_play_and_says_how_it_was_placed(

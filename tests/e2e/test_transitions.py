@@ -10,17 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 
-from billboard import pairing
-from billboard.models import Screen
+from billboard import commands, pairing
+from billboard.models import CommandKind, Screen
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved, recall
 from tests.browser import chromium
 from tests.e2e.conftest import Aside
-from tests.e2e.frames import COLOURS, SIZE, Film, Judge, learn
+from tests.e2e.frames import COLOURS, SIZE, Film, Judge, learn, of_colour, settled
 from tests.stack import free_port, wait_until
 from tests.web import web
 
@@ -127,6 +130,47 @@ def test_no_frame_of_many_changes_is_blank_torn_or_empty(
     print(f"{film.count} frames, {len(film.wrong) - len(bad)} of the empty box after a recall")
     assert film.count >= 5 * TRANSITIONS
     assert bad == []
+
+
+@dataclass(frozen=True)
+class Peopled:
+    """Knows how much of somebody there is on a settled screen."""
+
+    least: int
+
+    def verdict(self, frame: NDArray[np.uint8]) -> str | None:
+        """blank, empty, or None."""
+        if not 25 < frame.mean() < 225 or frame.std() < 12:
+            return "blank"
+        return "empty" if drawn(frame) < self.least else None
+
+
+def drawn(frame: NDArray[np.uint8]) -> int:
+    """How many pixels are somebody's."""
+    return sum(int(of_colour(frame, rgb).sum()) for rgb in COLOURS)
+
+
+def test_no_frame_of_a_change_of_layout_is_blank_or_without_anybody(
+    campaign: Campaign, key: str, page: Page, aside: Aside
+) -> None:
+    Campaign.objects.update(slot_s=60)  # no other change
+    for n in range(4):
+        aside(approved, campaign, plaque=f"N{n}", colour=colour(n))
+    screen = Screen.objects.get()
+    with web() as address:
+        page.goto(f"{address}/screen/#key={key}")
+        page.wait_for_selector('.place[data-is="taken"]')
+        hero = drawn(settled(page))
+        film = Film(page, Peopled(least=hero // 8))
+        film.start()
+        for layout, places in (("mosaic4", 4), ("hero", 1), ("diptych", 2)):
+            aside(commands.ask, [screen], CommandKind.LAYOUT, value=layout)
+            page.wait_for_selector(f'.place:nth-child({places})[data-is="taken"]')
+            page.wait_for_selector(f".place:nth-child({places + 1})", state="detached")
+            settled(page)
+        film.stop()
+    assert film.count >= 30
+    assert film.wrong == []
 
 
 FAULTS = {

@@ -3,6 +3,7 @@
 import { DESIGNS, layoutOf, shapeOf } from "../lib/layouts.js";
 import { drift, insets, spanned, upright, veil } from "../lib/mount.js";
 import { clear, seams } from "../lib/seams.js";
+import { cut, dissolve } from "./dissolve.js";
 
 /** @typedef {{across: [number, number][], down: [number, number][]}} Strips from where to where */
 
@@ -64,6 +65,7 @@ export class Canvas {
   /** What the crew wants for now. Nothing goes black in between.
    * @param {import("../lib/orders.js").State} state */
   obey({ isBlanked, brightness, layout }) {
+    if (isBlanked) cut();
     document.documentElement.toggleAttribute("data-blanked", isBlanked);
     if (brightness !== this.#ordered) {
       this.#ordered = brightness;
@@ -88,8 +90,10 @@ export class Canvas {
     const { shape } = document.documentElement.dataset;
     const { layout } = this.#said;
     if (layoutOf(layout, /** @type {any} */ (shape), 0, this.#places).name === this.#layout.name) return;
-    this.#layout = this.#fit();
-    this.#onChange();
+    dissolve(() => {
+      this.#layout = this.#fit();
+      this.#onChange();
+    });
   }
 
   #fit() {

@@ -12,6 +12,7 @@ import {
 import { narrow, stepAside } from "./aside.js";
 import { Canvas } from "./canvas.js";
 import { Cards, element, erase, figure, firstFrame, fit, settleFilm } from "./card.js";
+import { cut } from "./dissolve.js";
 import { Words } from "./words.js";
 
 /**
@@ -161,6 +162,7 @@ export class Stage {
 
   /** Takes someone off the screen now: by the next frame nothing of theirs is drawn. @param {string} submission */
   remove(submission) {
+    cut();
     for (const [place, card] of this.#on) {
       if (card.dataset.submission === submission) this.#vacate(place);
     }
@@ -245,8 +247,9 @@ export class Stage {
         if (card instanceof HTMLElement) erase(card);
       }
     });
-    for (const place of this.#places.children) {
-      const isCell = kind === "mosaic";
+    const isCell = kind === "mosaic";
+    for (const [i, place] of /** @type {HTMLElement[]} */ ([...this.#places.children]).entries()) {
+      place.style.viewTransitionName = `place-${i}`;
       place.classList.toggle("cell", isCell);
       place.classList.toggle("hero", !isCell);
       place.firstElementChild?.firstElementChild?.classList.toggle("is-small", isCell);

@@ -12,8 +12,8 @@ import { Skips } from "../lib/skips.js";
 const LEAD_MS = 80;
 /** Until the next try when no picture could be had. */
 export const AGAIN_MS = 2000;
-/** Between two when empty places are filled: one after another, never all at once. */
-const FILL_MS = 400;
+/** Between two when empty places are filled: one after another, as dominoes fall, and soon all. */
+const FILL_MS = 120;
 
 export class Turns {
   #feed;
