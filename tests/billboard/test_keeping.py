@@ -29,7 +29,11 @@ def page(browser: Browser) -> Iterator[Page]:
 SHELF = """
     const owed = new (await import('/js/lib/owed.js')).Owed(localStorage);
     const quota = {estimate: async () => ({quota: 1e12}), persist: async () => true};
-    const open = (owner = 'us', more = {}) => m.Shelf.open({owner, owed, quota, ...more});
+    const open = async (owner = 'us', more = {}) => {
+        const shelf = new m.Shelf({owner, owed, quota, ...more});
+        await shelf.open();
+        return shelf;
+    };
     const place = {epoch: 'e', seq: 9};
     const keep = (shelf, item, bytes = 10, kind = 'picture') =>
         shelf.drawer(kind).keep(item, new Blob([new Uint8Array(bytes)]), {aspect: 0.8});
@@ -247,11 +251,33 @@ def test_full_disk_costs_pictures_ahead_and_nothing_else(page: Page) -> None:
     assert shelf(page, body, many) == [True, True, 1, False, False]
 
 
+def test_disk_that_takes_its_time_after_a_power_cut_keeps_what_it_holds(page: Page) -> None:
+    page.clock.install()
+    body = """
+        await (await open()).follow(place, g[0]);
+        const opened = IDBFactory.prototype.open;
+        const released = new Promise((resolve) => { globalThis.release = resolve; });
+        IDBFactory.prototype.open = function (...given) {
+            const late = {};
+            released.then(() => {
+                const real = opened.apply(this, given);
+                real.onsuccess = () => { late.result = real.result; late.onsuccess(); };
+            });
+            return late;
+        };
+        globalThis.found = open().then(names);
+    """
+    shelf(page, body, ABC)
+    page.clock.run_for(15_000)
+    assert page.evaluate("() => { release(); return found; }") == ["A", "B", "C"]
+
+
 # --- spool ----------------------------------------------------------------------------------------
 SPOOL = """
     const {Outbox} = await import('/js/lib/outbox.js');
     const start = async (owner = 'us') => {
-        const spool = await m.Spool.open({owner});
+        const spool = new m.Spool({owner});
+        await spool.open();
         const {entries, endings} = await spool.load();
         const box = new Outbox({store: spool});
         box.restore(entries);

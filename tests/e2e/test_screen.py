@@ -127,6 +127,28 @@ def test_key_in_the_address_pairs_the_browser_and_leaves_the_address(
     expect(page.locator(".stage")).to_contain_text("Diorama Company")
 
 
+HUNG = """
+    IDBFactory.prototype.open = () => ({});
+    const usual = setTimeout;
+    globalThis.setTimeout = (call, ms, ...more) => (ms >= 5000 ? 0 : usual(call, ms, ...more));
+    const state = {isPaused: false, isBlanked: false, brightness: null, layout: 'mosaic4'};
+    localStorage.setItem('diorama.orders', JSON.stringify({state}));
+"""
+"""A disk that never answers, and nobody who gives it up; and what the crew had asked for."""
+
+
+def test_stage_stands_as_the_crew_wants_it_while_the_disk_hangs(
+    campaign: Campaign, key: str, open_screen: Open
+) -> None:
+    page = open_screen(key)
+    page.add_init_script(HUNG)
+    page.reload()
+    page.wait_for_selector('html[data-layout="mosaic"]')
+    expect(page.locator(".place .card.is-idle")).to_have_count(4)
+    expect(page.locator(".place .card.is-idle").first).to_be_visible()
+    assert page.locator("html").get_attribute("data-socket") == "polling"
+
+
 def test_link_of_another_screen_opened_on_a_screen_makes_it_that_one(
     campaign: Campaign, key: str, open_screen: Open, address: str
 ) -> None:

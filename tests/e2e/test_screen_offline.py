@@ -203,7 +203,8 @@ def test_browser_killed_and_started_without_a_server_plays_and_tells_its_plays_o
         """async ([ids, submission, figurine]) => {
             const {Spool} = await import(document.querySelector('script[type=module]').src
                 .replace('screen/main.js', 'lib/spool.js'));
-            const spool = await Spool.open({owner: document.body.dataset.screen});
+            const spool = new Spool({owner: document.body.dataset.screen});
+            await spool.open();
             ids.forEach((play_id, i) => spool.add(1000 + i, {ack: 'shown', play_id, submission,
                 figurine, seq: 1, started_at: new Date(Date.now() - 9e7 + 3000 * i).toISOString(),
                 duration_ms: 3000}));

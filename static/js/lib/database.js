@@ -2,6 +2,9 @@
 
 /** A disk that does not answer must not hold up what is drawn. */
 const ANSWER_MS = 5000;
+/** The same for opening and for the first reading, which follow a power cut: the browser may have much
+ * to put in order, and what does not open is thrown away. */
+export const OPEN_MS = 20_000;
 
 /**
  * Opens a database and lets go of it when somebody deletes it. Rejects where there is none, as in
@@ -13,21 +16,20 @@ const ANSWER_MS = 5000;
 export function openDatabase(name, make) {
   const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => make(request.result);
-  return inTime(
-    answered(request).then((database) => {
-      database.onversionchange = () => database.close();
-      return database;
-    }),
-  );
+  return answered(request, OPEN_MS).then((database) => {
+    database.onversionchange = () => database.close();
+    return database;
+  });
 }
 
-/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
-export function answered(request) {
+/** @template T @param {IDBRequest<T>} request @param {number} [ms] @returns {Promise<T>} */
+export function answered(request, ms = ANSWER_MS) {
   return inTime(
     new Promise((resolve, reject) => {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     }),
+    ms,
   );
 }
 
@@ -38,14 +40,15 @@ export function committed(transaction) {
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error ?? new Error("aborted"));
     }),
+    ANSWER_MS,
   );
 }
 
-/** @template T @param {Promise<T>} promise @returns {Promise<T>} */
-function inTime(promise) {
+/** @template T @param {Promise<T>} promise @param {number} ms @returns {Promise<T>} */
+function inTime(promise, ms) {
   let timer = 0;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the disk does not answer")), ANSWER_MS);
+    timer = setTimeout(() => reject(new Error("the disk does not answer")), ms);
   });
   return Promise.race([promise, /** @type {Promise<never>} */ (late)]).finally(() =>
     clearTimeout(timer),

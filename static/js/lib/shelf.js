@@ -1,7 +1,7 @@
 // What a screen keeps on its device, so that it plays without a network: the feed's place, its last
 // items, their pictures and, as far as there is room, their clips. What is taken down is deleted.
 
-import { answered, committed, openDatabase } from "./database.js";
+import { answered, committed, OPEN_MS, openDatabase } from "./database.js";
 import { Owed } from "./owed.js";
 
 /**
@@ -24,7 +24,8 @@ const NEARLY = 0.9;
 /** Given up when the disk is full before the browser said so. */
 const GIVE_UP = 0.25;
 
-/** Every method but `open` and `load` is safe to call without waiting; nothing here rejects. */
+/** Holds nothing until it is opened. Every method but `open` and `load` is safe to call without waiting;
+ * nothing here rejects. */
 export class Shelf {
   /** @type {IDBDatabase | null} */
   #database = null;
@@ -37,31 +38,31 @@ export class Shelf {
   /** Without a database: nothing of before is left either. */
   #isEmpty = false;
 
-  /** @param {Owed} owed */
-  constructor(owed) {
+  #owner;
+  #quota;
+
+  /** @param {{owner: string, owed?: Owed, quota?: StorageManager}} world
+   *   what another `owner` left behind is deleted */
+  constructor({ owner, owed = new Owed(localStorage), quota = navigator.storage }) {
+    this.#owner = owner;
     this.#owed = owed;
+    this.#quota = quota;
   }
 
-  /**
-   * Opens it and carries out the deletions that are owed, before anything of it is given out. Where
-   * that fails, all of it is thrown away.
-   * @param {{owner: string, owed?: Owed, quota?: StorageManager}} world
-   *   what another `owner` left behind is deleted
-   */
-  static async open({ owner, owed = new Owed(localStorage), quota = navigator.storage }) {
-    const shelf = new Shelf(owed);
+  /** Carries out the deletions that are owed, before anything of it is given out. Where that fails, all
+   * of it is thrown away. */
+  async open() {
     try {
-      shelf.#database = await openDatabase(NAME, makeStores);
-      await shelf.#takeOver(owner);
-      const estimate = await quota?.estimate?.();
-      if (estimate?.quota) shelf.#budgetBytes = Math.min(BYTES_MOST, estimate.quota * SHARE);
-      quota?.persist?.().catch(() => {});
+      this.#database = await openDatabase(NAME, makeStores);
+      await this.#takeOver();
+      const estimate = await this.#quota?.estimate?.();
+      if (estimate?.quota) this.#budgetBytes = Math.min(BYTES_MOST, estimate.quota * SHARE);
+      this.#quota?.persist?.().catch(() => {});
     } catch (error) {
       console.error("nothing is kept on this device", error);
-      shelf.#database = null;
-      shelf.#isEmpty = await wipe();
+      this.#database = null;
+      this.#isEmpty = await wipe();
     }
-    return shelf;
   }
 
   /** Where the feed was and what may still be shown; whose day is over is deleted.
@@ -179,14 +180,13 @@ export class Shelf {
     }
   }
 
-  /** @param {string} owner */
-  async #takeOver(owner) {
+  async #takeOver() {
     const database = /** @type {IDBDatabase} */ (this.#database);
     const meta = database.transaction("meta").objectStore("meta");
-    if ((await answered(meta.get("owner"))) !== owner) {
+    if ((await answered(meta.get("owner"), OPEN_MS)) !== this.#owner) {
       await clear(database);
       const transaction = this.#write(["meta"]);
-      transaction.objectStore("meta").put(owner, "owner");
+      transaction.objectStore("meta").put(this.#owner, "owner");
       await committed(transaction);
     }
     const owed = this.#owed.all;
@@ -196,8 +196,8 @@ export class Shelf {
     }
     const reading = database.transaction(["items", "files"]);
     const [cards, files] = await Promise.all([
-      answered(reading.objectStore("items").getAll()),
-      answered(reading.objectStore("files").getAll()),
+      answered(reading.objectStore("items").getAll(), OPEN_MS),
+      answered(reading.objectStore("files").getAll(), OPEN_MS),
     ]);
     for (const { submission, times, item } of cards) this.#cards.set(submission, { times, item });
     for (const file of files) this.#held.set(file.key, heldOf(file));

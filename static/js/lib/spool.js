@@ -18,23 +18,20 @@ export class Spool {
   #owner;
   #hasComplained = false;
 
-  /** @param {string} owner whose plays these are; another's were never this screen's to tell */
-  constructor(owner) {
+  /** @param {{owner: string}} whose plays these are; another's were never this screen's to tell */
+  constructor({ owner }) {
     this.#owner = owner;
   }
 
-  /** @param {{owner: string}} whose */
-  static async open({ owner }) {
-    const spool = new Spool(owner);
+  async open() {
     try {
-      spool.#database = await openDatabase(NAME, (database) => {
+      this.#database = await openDatabase(NAME, (database) => {
         database.createObjectStore("acks");
         database.createObjectStore("open");
       });
     } catch (error) {
-      spool.#complain(error);
+      this.#complain(error);
     }
-    return spool;
   }
 
   /** All that waited, oldest first, and the ends of the plays that were on when the browser ended.

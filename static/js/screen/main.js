@@ -40,7 +40,8 @@ const { feedUrl, acksUrl, workerUrl, renewUrl, capturesUrl } = document.body.dat
 const playable = document.createElement("video").canPlayType('video/mp4; codecs="avc1.640028"') ? "mp4" : "webm";
 
 const clock = new Clock({ known: clockKnown() });
-const [shelf, spool] = await Promise.all([Shelf.open({ owner }), Spool.open({ owner })]);
+const shelf = new Shelf({ owner });
+const spool = new Spool({ owner });
 const feed = new Feed({ now: () => clock.now() });
 const outbox = new Outbox({ store: spool });
 const renewal = new Renewal({
@@ -139,7 +140,8 @@ const link = new Link({
   onAway: () => player.release(),
 });
 
-// In the same breath as the stage was made: dark or black from the first frame on.
+// In the same breath as the stage was made, and before a disk is waited for that may hang: dark or black
+// from the first frame on.
 orders.restore();
 
 /** @param {any} frame */
@@ -288,6 +290,7 @@ async function stayAwake() {
 /** Goes on where the device was: plays that were not told, and figurines once nothing speaks against
  * them. */
 async function takeUp() {
+  await Promise.all([shelf.open(), spool.open()]);
   const { entries, endings } = await spool.load();
   outbox.restore(entries);
   orders.resume();
