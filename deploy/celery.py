@@ -128,8 +128,11 @@ def engine_of(name: str) -> str:
 def _warm_up(heart: Heart) -> None:
     """Raises SystemExit: a signal's handler can end its worker in no other way."""
     from campaign import generation, workers  # noqa: PLC0415 - Django must be set up first
+    from deploy import checks  # noqa: PLC0415 - likewise
 
     try:
+        if heart.engine == "klein":  # where `make run` starts none, nobody has looked yet
+            checks.require_models()
         with workers.at_work(f"warming up {heart.engine}", limit_s=WARM_UP_LIMIT_S):
             engine = generation.engine(heart.engine)
             engine.warm_up()

@@ -92,15 +92,30 @@ def check_engines(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
         seen = {worker.engine for worker in workers.snapshot()}
     except DatabaseError:  # not migrated yet
         return []
+    found = [one for campaign in campaigns for one in _unserved(campaign, seen)]
+    if settings.GPU_WORKERS > 0:
+        found += _lacking(campaigns)
+    return found
+
+
+def require_models() -> None:
+    """Look for the models beside klein's own that campaigns want of a GPU's worker. Raises
+    MissingModel in words that name the command for each; asks nothing where there are no tables."""
+    try:
+        campaigns = list(Campaign.objects.all())
+    except DatabaseError:
+        return
+    if found := _lacking(campaigns):
+        raise MissingModel(" ".join(message.msg for message in found))
+
+
+def _lacking(campaigns: Iterable[Campaign]) -> list[CheckMessage]:
     models = {
         str(campaign.engine_options["model"])
         for campaign in campaigns
         if "klein" in campaign.engines and "model" in campaign.engine_options
     }
-    found = [one for campaign in campaigns for one in _unserved(campaign, seen)]
-    if settings.GPU_WORKERS > 0:
-        found += _unusable(sorted(models - {"klein"}))
-    return found
+    return list(_unusable(sorted(models - {"klein"})))
 
 
 def _unserved(campaign: Campaign, seen: set[str]) -> Iterator[CheckMessage]:

@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 
 from campaign import workers
+from campaign.models import Campaign
 from deploy import pulse
 from deploy.celery import UNFIT_STATUS
 from tests.deploy.conftest import ROOT, is_alive, wait_for
@@ -70,6 +71,17 @@ def test_worker_without_weights_says_the_command_and_ends(run: Run, tmp_path: Pa
     assert "python manage.py weights fetch" in said
     assert workers.snapshot() == [], "it took its row away"
     assert pulse.main(["--ready", "--var", str(tmp_path)]) == 1
+
+
+def test_worker_without_a_campaign_s_model_says_the_command_and_ends(run: Run) -> None:
+    """Its engine would be ready: what is missing is known before a visitor asks for it."""
+    Campaign.objects.create(
+        slug="fine", name="Fine", engine="klein", engine_options={"model": "qwen"}
+    )
+    one = run("tests.deploy.gpu_app")
+    _, said = one.communicate(timeout=START_S)
+    assert one.returncode == UNFIT_STATUS
+    assert re.search(r"`python manage\.py weights \w+ qwen-image-edit-2509`", said)
 
 
 def test_worker_that_hangs_is_started_anew_and_only_then_ready(
