@@ -152,7 +152,9 @@ def test_ack_on_which_the_server_hangs_up_is_found_by_post_and_the_others_are_to
         globalThis.fetch = async (address, {body} = {}) => {
             if (address !== '/acks') return Response.json({type: 'changes', changes: []});
             const {type, n, acks = []} = JSON.parse(body);
-            if (acks.some(({i}) => i === 3)) return new Response('', {status: 400});
+            if (acks.some(({i}) => i === 3)) {
+                return Response.json({code: 'bad_frame'}, {status: 400});
+            }
             told.push(...acks.map(({i}) => i));
             return Response.json({type: 'acked', n});
         };
@@ -199,3 +201,61 @@ def test_orders_of_a_poll_that_a_socket_overtook_are_none(
         return heard.map(({way}) => way);
     """
     assert run(fresh_page, "link", LINK + body, is_open) == expected
+
+
+def test_sockets_that_are_lost_while_a_poll_is_under_way_begin_no_other(fresh_page: Page) -> None:
+    body = """
+        let answered;
+        globalThis.fetch = (address) => {
+            asked.push(address);
+            return new Promise((resolve) => {
+                answered = () => resolve(Response.json({type: 'changes', changes: []}));
+            });
+        };
+        for (let lost = 0; lost < 2; lost += 1) {
+            const before = socket;
+            socket.onclose({code: 1006});
+            while (socket === before) await turn();
+        }
+        const meanwhile = asked.length;
+        answered();
+        await turn();
+        answered();
+        await turn();
+        return [meanwhile, asked.slice(0, 2)];
+    """
+    assert run(fresh_page, "link", LINK + body) == [1, ["/feed?epoch=e&seq=7", "/acks"]]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        (200, '{"type": "acked", "n": N}', [0, 0]),
+        (200, '{"type": "acked", "n": 99}', [1, 0]),
+        (200, "<h1>Welcome to our network</h1>", [1, 0]),
+        (400, '{"code": "bad_frame"}', [0, 1]),
+        (400, "<h1>Bad request</h1>", [1, 0]),
+    ],
+    ids=["server", "of another frame", "a hotel's page", "refused", "a proxy"],
+)
+def test_only_the_servers_own_words_take_an_ack_off_the_list(
+    fresh_page: Page, status: int, said: str, expected: list[int]
+) -> None:
+    body = """
+        let lost = 0;
+        console.error = () => (lost += 1);
+        const [status, said] = g;
+        globalThis.fetch = async (address, {body} = {}) => {
+            asked.push(address);
+            if (address !== '/acks') return Response.json({type: 'changes', changes: []});
+            const {type, n} = JSON.parse(body);
+            if (type === 'here') return Response.json({});
+            return new Response(said.replace('N', n), {status});
+        };
+        outbox.add({ack: 'cached', i: 1});
+        socket.onclose({code: 1006});
+        while (asked.filter((address) => address === '/acks').length < 2) await turn();
+        await turn();
+        return [outbox.length, lost];
+    """
+    assert run(fresh_page, "link", LINK + body, status, said) == expected

@@ -37,6 +37,8 @@ export class Link {
   #attempt = 0;
   #silence = 0;
   #poll = 0;
+  #isAsking = false;
+  #isTelling = false;
   /** When the last pull went out; none is sent again while its answer may be under way. */
   #pulledMs = -PULL_AGAIN_MS;
   /** @type {Place | null} Asked for from here on; kept until a snapshot came, whichever way. */
@@ -169,13 +171,16 @@ export class Link {
     if (code === BAD_FRAME) this.#isPosting = true;
     if (code === UNPAIRED) this.#onUnpaired();
     this.#onState("polling");
-    clearTimeout(this.#poll);
     this.#pollNow();
     setTimeout(() => this.connect(), backoffMs(this.#attempt, BACKOFF));
     this.#attempt += 1;
   }
 
+  /** One at a time, however often a socket is lost meanwhile: the end of each sees to the next. */
   async #pollNow() {
+    clearTimeout(this.#poll);
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     try {
       await this.#askByHttp();
       await this.#tellByHttp();
@@ -183,6 +188,7 @@ export class Link {
       // No network. The next poll tries again; what is on the screen plays on.
       this.#onAway();
     }
+    this.#isAsking = false;
     if (!this.#isOpen()) this.#poll = setTimeout(() => this.#pollNow(), POLL_MS);
   }
 
@@ -199,18 +205,38 @@ export class Link {
     }
   }
 
+  /** One at a time: another would take back what this one is telling. */
   async #tellByHttp() {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      await this.#sayHere();
+      await this.#sayAcks();
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  async #sayHere() {
     const heard = await this.#post({ type: "here", ...this.#here() });
     // What the crew wants; a server of yesterday answers with nothing. A socket that opened meanwhile
     // says so first of all, and of two answers that crossed only that one is known to be the later.
     const frame = parsed(await heard.text());
     if (heard.ok && frame?.type === "orders" && !this.#isOpen()) this.#take(frame);
-    for (let told = 0; told < ACK_FRAMES_PER_BEAT; told += 1) {
+  }
+
+  async #sayAcks() {
+    // A slow network must not keep the feed waiting.
+    const untilMs = performance.now() + POLL_MS;
+    for (let told = 0; told < ACK_FRAMES_PER_BEAT && performance.now() < untilMs; told += 1) {
       const frame = this.#outbox.next();
       if (!frame) break;
       const response = await this.#post(frame);
-      if (response.status === REFUSED) this.#outbox.refuse(frame.n);
-      if (!response.ok) break;
+      // Whatever stands in between may say that all is well, or that it is not: only the server's own
+      // words count.
+      const answer = parsed(await response.text());
+      if (response.status === REFUSED && answer?.code === "bad_frame") this.#outbox.refuse(frame.n);
+      if (!response.ok || answer?.type !== "acked" || answer.n !== frame.n) break;
       this.#outbox.confirm(frame.n);
     }
     this.#outbox.takeBack();
