@@ -8,6 +8,11 @@ import { answered, committed, openDatabase } from "./database.js";
  */
 
 export const NAME = "diorama-spool";
+/** Read at once. */
+const BATCH = 2000;
+/** The plays that were on were noted two seconds before the browser ended: what ended since is among the
+ * last lines. */
+const LATEST = 1000;
 
 /**
  * The outbox's memory. Without a database it remembers nothing, and says so once; nothing rejects.
@@ -34,40 +39,70 @@ export class Spool {
     }
   }
 
-  /** All that waited, oldest first, and the ends of the plays that were on when the browser ended.
-   * @returns {Promise<{entries: Entry[], endings: Ack[]}>} */
+  /** The first that waited, in their order, the id of the last of all, and the ends of the plays that
+   * were on when the browser ended.
+   * @returns {Promise<{entries: Entry[], lastId: number, endings: Ack[]}>} */
   async load() {
-    if (!this.#database) return { entries: [], endings: [] };
     try {
-      const reading = this.#database.transaction(["acks", "open"]);
-      const [acks, open] = await Promise.all([
-        answered(reading.objectStore("acks").getAll()),
-        answered(reading.objectStore("open").get("now")),
-      ]);
-      const entries = acks.filter(({ owner }) => owner === this.#owner);
-      if (entries.length < acks.length) {
-        console.error("plays of another screen are dropped", acks.length - entries.length);
-        this.remove(acks.filter(({ owner }) => owner !== this.#owner).map(({ id }) => id));
-      }
-      const told = new Set(
-        entries.filter(({ ack }) => ack.duration_ms !== null).map(({ ack }) => ack.play_id),
+      if (!this.#database) return { entries: [], lastId: 0, endings: [] };
+      const entries = await this.#first();
+      const last = await answered(this.#acks().openKeyCursor(null, "prev"));
+      const lastId = Number(last?.key ?? 0);
+      const latest = await answered(
+        this.#acks().getAll(IDBKeyRange.lowerBound(lastId - LATEST)),
       );
+      const told = new Set(
+        latest.filter(({ ack }) => ack.duration_ms !== null).map(({ ack }) => ack.play_id),
+      );
+      const open = await answered(this.#database.transaction("open").objectStore("open").get("now"));
       const left = open?.owner === this.#owner ? open.acks : [];
-      return { entries, endings: left.filter((/** @type {Ack} */ ack) => !told.has(ack.play_id)) };
+      const endings = left.filter((/** @type {Ack} */ ack) => !told.has(ack.play_id));
+      return { entries, lastId, endings };
     } catch (error) {
       this.#complain(error);
-      return { entries: [], endings: [] };
+      return { entries: [], lastId: 0, endings: [] };
     }
   }
 
-  /** @param {number} id in their order @param {Ack} ack */
+  /** The first batch of this screen's own. What another left is dropped: all of it stands before. */
+  async #first() {
+    for (;;) {
+      const batch = await answered(this.#acks().getAll(null, BATCH));
+      const own = batch.filter(({ owner }) => owner === this.#owner);
+      if (own.length === batch.length) return own;
+      console.error("plays of another screen are dropped", batch.length - own.length);
+      const others = batch.filter(({ owner }) => owner !== this.#owner).map(({ id }) => id);
+      if (!(await this.remove(others))) return own;
+    }
+  }
+
+  /** The first of those with ids after the one and up to the other; null where the disk does not say.
+   * @param {number} after @param {number} upTo @param {number} most
+   * @returns {Promise<Entry[] | null>} */
+  async read(after, upTo, most) {
+    if (!this.#database) return [];
+    try {
+      return await answered(this.#acks().getAll(IDBKeyRange.bound(after, upTo, true), most));
+    } catch (error) {
+      this.#complain(error);
+      return null;
+    }
+  }
+
+  /** Throws without a database. */
+  #acks() {
+    if (!this.#database) throw new Error("no database");
+    return this.#database.transaction("acks").objectStore("acks");
+  }
+
+  /** Whether it is kept. @param {number} id in their order @param {Ack} ack */
   add(id, ack) {
-    this.#change("acks", (store) => store.put({ id, ack, owner: this.#owner }, id));
+    return this.#change("acks", (store) => store.put({ id, ack, owner: this.#owner }, id));
   }
 
   /** @param {number[]} ids */
   remove(ids) {
-    this.#change("acks", (store) => ids.forEach((id) => store.delete(id)));
+    return this.#change("acks", (store) => ids.forEach((id) => store.delete(id)));
   }
 
   /** The plays that are on, as if they ended now: should the browser be killed, they did.
@@ -76,15 +111,17 @@ export class Spool {
     this.#change("open", (store) => store.put({ acks, owner: this.#owner }, "now"));
   }
 
-  /** @param {string} name @param {(store: IDBObjectStore) => void} change */
+  /** Whether it is done. @param {string} name @param {(store: IDBObjectStore) => void} change */
   async #change(name, change) {
-    if (!this.#database) return;
+    if (!this.#database) return false;
     try {
       const transaction = this.#database.transaction(name, "readwrite", { durability: "relaxed" });
       change(transaction.objectStore(name));
       await committed(transaction);
+      return true;
     } catch (error) {
       this.#complain(error);
+      return false;
     }
   }
 

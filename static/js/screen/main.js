@@ -291,8 +291,8 @@ async function stayAwake() {
  * them. */
 async function takeUp() {
   await Promise.all([shelf.open(), spool.open()]);
-  const { entries, endings } = await spool.load();
-  outbox.restore(entries);
+  const { entries, lastId, endings } = await spool.load();
+  outbox.restore(entries, lastId);
   orders.resume();
   endings.forEach((ending) => outbox.add(ending));
   const { items } = await shelf.load(clock.now());
