@@ -371,3 +371,30 @@ def test_start_without_any_network_plays_what_is_kept_after_half_a_minute(
     assert young_page.evaluate("player.hero") is None
     young_page.clock.run_for(2_000)
     young_page.wait_for_function("() => player.hero !== null")
+
+
+def test_without_frames_nobody_is_on_until_they_come_and_dark_is_told_all_the_same(
+    young_page: Page,
+) -> None:
+    body = """
+        globalThis.frames = requestAnimationFrame;
+        globalThis.requestAnimationFrame = () => 0;
+        Object.assign(globalThis, {player, take});
+        globalThis.told = () => acks.filter(({ack}) => ack !== 'cached')
+            .map(({ack, submission, duration_ms}) => [ack, submission, duration_ms ?? null]);
+        take(g[0]);
+        await until(() => player.hero === 'B');
+    """
+    play(young_page, body, snapshot(2, *ABC[:2]))
+    young_page.clock.run_for(20_000)
+    assert young_page.evaluate("[told(), player.plays]") == [[], []]
+    young_page.evaluate("(frame) => { take(frame); }", changes(2, 3, ("B", 3)))
+    young_page.clock.run_for(4_000)
+    assert young_page.evaluate("told()") == [["dark", "B", None]]
+    young_page.evaluate("() => { requestAnimationFrame = frames; }")
+    young_page.clock.run_for(6_000)
+    assert young_page.evaluate("told()[1]") == ["shown", "A", None]
+    ((began, lasted),) = young_page.evaluate(
+        "player.plays.map(({started_at, duration_ms}) => [started_at, duration_ms])"
+    )
+    assert began and lasted < 6_000

@@ -256,12 +256,12 @@ MOSAIC = """
 def test_who_is_on_under_black_is_on_anew_when_the_screen_shows_again(page: Page) -> None:
     body = """
         take(g[0]);
-        await until(() => player.hero === 'C');
+        await until(() => player.plays.length === 1);
         const first = player.plays[0].play_id;
         player.obey({isPaused: true, isBlanked: true});
         const under = [player.hero, player.plays.length, player.isQuiet];
         player.obey(paused);
-        await turn();
+        await until(() => player.plays.length === 1);
         return [under, player.hero, shown, player.plays[0].play_id === first];
     """
     under = [None, 0, False]

@@ -42,7 +42,7 @@ export class Orders {
 
   /**
    * @param {{now: () => number, storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
-   *   apply: (state: State) => void, painted: () => Promise<void>, tell: (ack: any) => void,
+   *   apply: (state: State) => void, painted: () => Promise<unknown>, tell: (ack: any) => void,
    *   deeds: Record<string, (command: Command) => Promise<void> | void>}} wiring
    *   `now` is the server's time; a deed, by its kind, rejects with Refused; `painted` resolves when
    *   what was done is seen

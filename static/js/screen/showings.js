@@ -4,8 +4,9 @@
  * @typedef {import("../lib/feed.js").Item} Item
  * @typedef {import("../lib/rotation.js").Shown} Shown
  * @typedef {{item: Item, playId: string, startedMs: number, untilMs: number, slotAtMs: number | null,
- *   isRepeat: boolean, isSeen: boolean}} Showing `untilMs` is when the slot ends that it was put up
- *   for, `slotAtMs` is when the plan's slot began, null without one; unseen, it is told no more
+ *   isRepeat: boolean, isSeen: boolean, seenMs: number | null}} Showing `untilMs` is when the slot ends
+ *   that it was put up for, `slotAtMs` is when the plan's slot began, null without one; unseen, it is
+ *   told no more; `seenMs` is when it was first drawn: before that it is no play
  */
 
 export class Showings {
@@ -108,14 +109,26 @@ export class Showings {
     const isRepeat = shown !== undefined;
     const untilMs = startedMs + slotMs;
     const isSeen = this.#sees(place);
-    const showing = { item, playId: newId(), startedMs, untilMs, slotAtMs, isRepeat, isSeen };
+    const playId = newId();
+    /** @type {Showing} */
+    const showing = { item, playId, startedMs, untilMs, slotAtMs, isRepeat, isSeen, seenMs: null };
     this.#on[place] = showing;
     this.lastChangeMs = startedMs;
     this.history.set(item.submission, { times: (shown?.times ?? 0) + 1, lastMs: startedMs });
-    painted().then(() => {
-      // Removed before its first frame, or heard out of turn: its end is already told.
-      if (showing.isSeen && this.#on.includes(showing)) this.#ack(this.#asAck(showing, null));
-    });
+    this.#tellOnceDrawn(showing);
+  }
+
+  /** A display may be off, of which the page knows only that it is given no frames. Who was still there
+   * when they come back is on from then on. @param {Showing} showing */
+  async #tellOnceDrawn(showing) {
+    let seenMs = showing.startedMs;
+    while (!(await painted())) {
+      if (!this.#on.includes(showing)) return;
+      seenMs = performance.now();
+    }
+    if (!this.#on.includes(showing)) return; // Over before anybody saw it.
+    showing.seenMs = seenMs;
+    if (showing.isSeen) this.#ack(this.#asAck(showing, null));
   }
 
   /** As if they had never been here; a showing of theirs ends. @param {string} submission */
@@ -130,30 +143,34 @@ export class Showings {
   /** The plays that are on, as if they ended now. */
   get plays() {
     const nowMs = performance.now();
-    return this.#on.flatMap((showing) =>
-      showing?.isSeen ? [this.#asAck(showing, nowMs - showing.startedMs)] : [],
-    );
+    return this.#on.flatMap((showing) => (isPlay(showing) ? [this.#asAck(showing, nowMs)] : []));
   }
 
   /** @param {number} place */
   #end(place) {
     const showing = this.at(place);
-    if (showing?.isSeen) this.#ack(this.#asAck(showing, performance.now() - showing.startedMs));
+    if (isPlay(showing)) this.#ack(this.#asAck(showing, performance.now()));
   }
 
-  /** @param {Showing} showing @param {number | null} durationMs null while it is on */
-  #asAck({ item, playId, startedMs }, durationMs) {
+  /** @param {Showing} showing @param {number | null} endMs null while it is on */
+  #asAck({ item, playId, startedMs, seenMs }, endMs) {
+    const sinceMs = seenMs ?? startedMs;
     return {
       ack: "shown",
       play_id: playId,
       submission: item.submission,
       figurine: item.figurine,
       seq: item.seq,
-      started_at: new Date(this.#now() - (performance.now() - startedMs)).toISOString(),
-      duration_ms: durationMs === null ? null : Math.round(durationMs),
+      started_at: new Date(this.#now() - (performance.now() - sinceMs)).toISOString(),
+      duration_ms: endMs === null ? null : Math.round(endMs - sinceMs),
       layout: this.#layout.name,
     };
   }
+}
+
+/** Rendered, not only sent. @param {Showing | null} showing @returns {showing is Showing} */
+function isPlay(showing) {
+  return showing !== null && showing.isSeen && showing.seenMs !== null;
 }
 
 /** A browser that is slow to draw is given the next frame while the one before waits to be drawn, and
@@ -164,14 +181,14 @@ const LATE_MS = 250;
 /** Nor does one whose display is off, of which it does not know. */
 const STALLED_MS = 3000;
 
-/** Resolves when the frame that is due has been drawn, or would have been on a hidden page.
- * @returns {Promise<void>} */
+/** Resolves when the frame that is due has been drawn, or would have been on a page that draws none.
+ * @returns {Promise<boolean>} whether frames came */
 export function painted() {
   return new Promise((resolve) => {
     let left = FRAMES_AHEAD;
-    const frame = () => ((left -= 1) > 0 ? requestAnimationFrame(frame) : resolve());
+    const frame = () => ((left -= 1) > 0 ? requestAnimationFrame(frame) : resolve(true));
     requestAnimationFrame(frame);
-    setTimeout(resolve, document.visibilityState === "hidden" ? LATE_MS : STALLED_MS);
+    setTimeout(() => resolve(false), document.visibilityState === "hidden" ? LATE_MS : STALLED_MS);
   });
 }
 
