@@ -13,16 +13,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two files of tests at a time, each process with a database and a Valkey of its own. A file stays
 # whole, for what its tests share, and files keep their order: the short ones come last. Browsers
-# come two at a time as well, with nothing else beside them. Tests that kill processes, or time a
-# bell or a fan-out, have the machine to themselves but for PostgreSQL's.
+# come two at a time as well; tests that kill processes, or time a bell or a fan-out, one by one.
+# Both wait for the time to go by. Beside them, and out of their way, is what only computes: casts
+# beside the browsers, PostgreSQL's turn beside the others.
 TESTS_AT_ONCE ?= 2
 together = -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 alone = tests/chaos tests/deploy/test_up.py tests/deploy/test_supervisor.py \
         tests/billboard/test_nudges.py tests/campaign/test_bell.py tests/bench/test_step.py \
         tests/bench/test_screens.py
-# Beside the first of those, which wait for processes to die, and out of their way.
-on_postgres = DIORAMA_TEST_DATABASE=postgres nice -n 19 $(BIN)/python -m pytest $(together) \
-              tests/campaign tests/billboard --ignore-glob '*/test_player*.py'
+casts = $(addprefix tests/figurine/test_,squad.py geometry.py squad_geometry.py patterns.py motion.py \
+        bad_input.py sculpt.py kits.py klein.py klein_gate.py klein_pipeline.py klein_likeness.py)
+on_postgres = tests/campaign tests/billboard --ignore-glob '*/test_player*.py'
+# $(call beside,tests in front,log,environment,tests behind): both at once, then what the latter said.
+beside = nice -n 19 env $(3) $(BIN)/python -m pytest $(together) $(4) > $(VENV)/$(2).log 2>&1 & \
+         second=$$!; set -x; $(BIN)/python -m pytest $(1); first=$$?; wait $$second || first=1; \
+         cat $(VENV)/$(2).log; exit $$first
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 TORCH := torch==2.13.0
 
@@ -45,11 +50,9 @@ run: $(VENV)/installed-embedded.txt ## Start everything on this machine; Ctrl-C 
 .PHONY: test
 test: ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
 	@$(MAKE) --no-print-directory -j2 check chromium
-	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %) --ignore tests/e2e
-	$(BIN)/python -m pytest $(together) tests/e2e
-	@$(on_postgres) > $(VENV)/on-postgres.log 2>&1 & second=$$!; set -x; \
-	$(BIN)/python -m pytest $(alone); first=$$?; wait $$second || first=1; \
-	cat $(VENV)/on-postgres.log; exit $$first
+	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %) $(casts:%=--ignore %) --ignore tests/e2e
+	@$(call beside,$(together) tests/e2e,casts,,$(casts))
+	@$(call beside,$(alone),postgres,DIORAMA_TEST_DATABASE=postgres,$(on_postgres))
 
 .PHONY: check
 check: $(VENV)/installed-test.txt ## Lint, types, migrations and deployment settings
@@ -139,11 +142,14 @@ $(VENV)/installed-torch.txt: | $(BIN)/pip
 
 .PHONY: chromium
 chromium:
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	@if command -v chromium-headless-shell || command -v google-chrome; then :; \
 	elif command -v apt-get && { [ "$$(id -u)" = 0 ] || sudo -n true; }; then \
 	  [ "$$(id -u)" = 0 ] || as_root='sudo -n'; \
-	  $$as_root apt-get -qq update && \
-	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium fonts-noto-cjk; \
+	  install="$$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y"; \
+	  $$as_root apt-get -qq update; \
+	  command -v chromium || command -v chromium-browser || $$install chromium fonts-noto-cjk; \
+	  $$install chromium-headless-shell || true; \
+	elif command -v chromium || command -v chromium-browser; then :; \
 	else \
 	  echo 'Install Chromium for the browser tests; without it they fail.' >&2; \
 	fi >/dev/null

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from billboard import commands, pairing
+from billboard import commands, feed, pairing
 from billboard.models import CommandKind, Layout, Play, Screen
 from campaign.models import Campaign
 from tests.billboard.rows import approved, recall
@@ -323,10 +323,12 @@ def test_recall_empties_its_cell_in_one_frame(
         }""",
         str(four[1].pk),
     )
+    before = str(feed.head(campaign.pk).seq)
     aside(recall, four[1])
-    page.wait_for_function("() => globalThis.seen.at(-1)[0] === '5'", timeout=SHOWN_MS)
+    after = str(feed.head(campaign.pk).seq)
+    page.wait_for_function("seq => globalThis.seen.at(-1)[0] === seq", arg=after, timeout=SHOWN_MS)
     frames = page.evaluate("() => globalThis.seen")
-    assert {tuple(frame) for frame in frames} == {("4", True, 4), ("5", False, 3)}
+    assert {tuple(frame) for frame in frames} == {(before, True, 4), (after, False, 3)}
     assert page.locator(".place[data-is=empty]").count() == 1
 
 
