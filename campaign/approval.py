@@ -52,7 +52,8 @@ def undo(submission: Submission, *, actor: lifecycle.Actor) -> Transition:
         S(submission.state)
     )
     if submission.state == S.REJECTED:
-        last = submission.transitions.order_by("-id").values_list("from_state", flat=True).first()
+        moves = submission.transitions.moves().order_by("-id")
+        last = moves.values_list("from_state", flat=True).first()
         back = S.REVIEW if last == S.REVIEW else S.HELD
         if back == S.HELD and not submission.selfie:
             back = None  # nothing could be made of it any more

@@ -166,7 +166,7 @@ if TYPE_CHECKING:
 
 def _with_details(rows: QuerySet[Submission]) -> QuerySet[Row]:
     """The few numbers of the face without its mesh, who looks at it, and who moved it last."""
-    last = Transition.objects.filter(submission=OuterRef("pk")).order_by("-id")
+    last = Transition.objects.moves().filter(submission=OuterRef("pk")).order_by("-id")
     return (
         rows.select_related("claim__user")
         .defer("face", "other_faces", "campaign__consent_text", "campaign__theme")

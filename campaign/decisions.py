@@ -83,7 +83,7 @@ def decide(decision: Decision, *, user: User) -> Submission:
 
 
 def _first_move_after(submission: Submission, seen_at: datetime) -> Transition | None:
-    later = submission.transitions.filter(at__gt=seen_at).select_related("actor")
+    later = submission.transitions.moves().filter(at__gt=seen_at).select_related("actor")
     return later.order_by("id").first()
 
 

@@ -363,12 +363,14 @@ def _give_up(job: GenerationJob, *, code: str) -> None:
         return  # who took over ends it
     submission = job.submission
     log.error("generation given up", job=job.pk, engine=job.engine, code=code)
+    why = f"{job.engine} failed ({code})"
     if S(submission.state) not in IN_WORK:
-        return  # a late engine's: what is in review stands
-    if not upgrades.engine_failed(job, code=code) and not upgrades.withdraw(
-        submission, reason=code
+        late = f"{why}: what is in review stays"
+        lifecycle.note(submission, actor=lifecycle.SYSTEM, reason=code, note=late)
+    elif not upgrades.engine_failed(job, code=code) and not upgrades.withdraw(
+        submission, reason=code, note=why
     ):
-        lifecycle.transition(submission, S.FAILED, actor=lifecycle.SYSTEM, reason=code)
+        lifecycle.transition(submission, S.FAILED, actor=lifecycle.SYSTEM, reason=code, note=why)
 
 
 def _ms_since(started: float) -> int:

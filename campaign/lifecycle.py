@@ -1,4 +1,4 @@
-"""The only writer of a submission's state.
+"""The only writer of a submission's state and history.
 
 Every move goes through `transition()`: one transaction that locks the row, checks the table in
 enums.py, writes the state and an append-only Transition, and lets receivers of
@@ -105,3 +105,16 @@ def transition(
             )
         )
     return move
+
+
+def note(submission: Submission, *, actor: Actor, reason: str, note: str) -> None:
+    """Write a decision that moves nothing into the history: what somebody saw is still there, so
+    what they decide about it stands. The caller holds the submission's lock."""
+    Transition.objects.create(
+        submission=submission,
+        from_state=submission.state,
+        actor_id=actor.user_id,
+        actor_kind=actor.kind,
+        reason=reason,
+        note=note,
+    )

@@ -449,6 +449,10 @@ class AppendOnlyError(Exception):
 class AppendOnlyQuerySet(models.QuerySet["Transition"]):
     """Reads and inserts; nothing else."""
 
+    def moves(self) -> AppendOnlyQuerySet:
+        """Without decisions that moved nothing."""
+        return self.exclude(to_state="")
+
     def update(self, **kwargs: Any) -> int:
         raise AppendOnlyError("a transition is written once")
 
@@ -457,13 +461,19 @@ class AppendOnlyQuerySet(models.QuerySet["Transition"]):
 
 
 class Transition(models.Model):
-    """One move of a submission. Written once, never changed, never deleted."""
+    """One move of a submission, or a decision that moved nothing (lifecycle.note). Written once,
+    never changed, never deleted."""
 
     submission = models.ForeignKey(
         Submission, on_delete=models.PROTECT, related_name="transitions", editable=False
     )
     from_state = models.CharField(max_length=12, choices=SubmissionState)
-    to_state = models.CharField(max_length=12, choices=SubmissionState)
+    to_state = models.CharField(
+        max_length=12,
+        choices=SubmissionState,
+        blank=True,
+        help_text=_("Empty: something was decided, and nothing moved."),
+    )
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True
     )
@@ -479,7 +489,7 @@ class Transition(models.Model):
         indexes = (models.Index(fields=("submission", "id"), name="transition_history"),)
 
     def __str__(self) -> str:
-        return f"{self.from_state} -> {self.to_state} at {self.at:%H:%M:%S}"
+        return f"{self.from_state} -> {self.to_state or 'stays'} at {self.at:%H:%M:%S}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

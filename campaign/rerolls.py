@@ -47,7 +47,7 @@ def ask(submission: Submission, wish: Wish) -> bool:
             .select_related("campaign")
             .get(pk=submission.pk)
         )
-        first = current.transitions.filter(at__gt=wish.seen_at).order_by("id").first()
+        first = current.transitions.moves().filter(at__gt=wish.seen_at).order_by("id").first()
         if first is not None and first.reason == REASON:
             return False
 

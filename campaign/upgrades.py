@@ -82,7 +82,7 @@ def may_replace(submission: Submission) -> bool:
     )
 
 
-def withdraw(submission: Submission, *, reason: str) -> bool:
+def withdraw(submission: Submission, *, reason: str, note: str = "") -> bool:
     """Put what there is to review: sculpt's, or the figurine whose successor will not come.
 
     False where there is neither, and where the submission is not in work.
@@ -91,11 +91,11 @@ def withdraw(submission: Submission, *, reason: str) -> bool:
         return False
     there = stand_in(submission)
     if there:
-        _show(submission, there, reason=FALLBACK, note=reason)
+        _show(submission, there, reason=FALLBACK, note=note or reason)
         return True
     if not Figurine.objects.filter(submission=submission, is_chosen=True).exists():
         return False
-    lifecycle.transition(submission, S.REVIEW, actor=lifecycle.SYSTEM, reason=reason)
+    lifecycle.transition(submission, S.REVIEW, actor=lifecycle.SYSTEM, reason=reason, note=note)
     return True
 
 
@@ -119,7 +119,12 @@ def engine_failed(job: GenerationJob, *, code: str) -> bool:
     """
     submission = job.submission
     if job.role == JobRole.STAND_IN:
-        return open_jobs(submission, role=JobRole.MAIN).exists()
+        other = open_jobs(submission, role=JobRole.MAIN).first()
+        if other is None:
+            return False
+        words = f"{job.engine} failed ({code}): {other.engine} goes on"
+        lifecycle.note(submission, actor=lifecycle.SYSTEM, reason=code, note=words)
+        return True
     ends_at = submission.patience_ends_at
     step = router.after_failure(
         load.scene(submission),
@@ -146,8 +151,12 @@ def lose_patience(submission_id: UUID) -> None:
             same = GenerationJob.objects.filter(pk=job.pk)
             leases.close(same, outcome=JobOutcome.FAILED, code=NOBODY)
         job.submission = current
-        if not _carry_out(step, current, job) and not withdraw(current, reason=NOBODY):
-            lifecycle.transition(current, S.FAILED, actor=lifecycle.SYSTEM, reason=NOBODY)
+        if not _carry_out(step, current, job) and not withdraw(
+            current, reason=NOBODY, note=step.reason
+        ):
+            lifecycle.transition(
+                current, S.FAILED, actor=lifecycle.SYSTEM, reason=NOBODY, note=step.reason
+            )
 
 
 def is_impatient(submission: Submission) -> bool:

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from campaign import lifecycle, record_admin
 from campaign.enums import SubmissionState
 from campaign.models import (
     Campaign,
@@ -150,6 +151,16 @@ def test_submission_page_tells_what_happened(
     page = crew.get(change(submission)).content.decode()
     for words in ("Waiting for review", "Recalled", "producer", "before the interval", "2026-11"):
         assert words in page
+
+
+def test_decision_that_moved_nothing_is_told_too(chief: Client, campaign: Campaign) -> None:
+    submission = shelf.put(campaign, S.REVIEW)
+    lifecycle.note(submission, actor=lifecycle.SYSTEM, reason="no_face", note="klein failed")
+    page = chief.get(change(submission)).content.decode()
+    assert "Waiting for review, as before" in page
+    assert "no_face" in page and "klein failed" in page
+    rows = chief.get(changelist(Transition)).content.decode()
+    assert record_admin.NOTHING in rows and "klein failed" in rows
 
 
 def test_faces_are_shown_only_to_who_may_review(client: Client, campaign: Campaign) -> None:

@@ -83,6 +83,19 @@ def test_transition_undone_when_a_receiver_fails(bare: Submission) -> None:
     assert Transition.objects.count() == 0
 
 
+def test_note_is_in_the_history_and_moves_nothing(bare: Submission) -> None:
+    moved = lifecycle.transition(bare, S.SCREENING, actor=lifecycle.SYSTEM)
+    lifecycle.note(bare, actor=lifecycle.SYSTEM, reason="why", note="in words")
+    there = Submission.objects.get(pk=bare.pk)
+    assert (there.state, there.state_since_at, there.reason) == (S.SCREENING, moved.at, "")
+    row = bare.transitions.order_by("-id")[0]
+    assert (row.from_state, row.to_state, row.reason, row.note) == (
+        *(S.SCREENING, "", "why"),
+        "in words",
+    )
+    assert [each.pk for each in bare.transitions.moves()] == [moved.pk]
+
+
 def test_transition_row_cannot_be_rewritten_or_deleted(bare: Submission) -> None:
     row = lifecycle.transition(bare, S.SCREENING, actor=lifecycle.SYSTEM)
     with pytest.raises(AppendOnlyError):

@@ -360,6 +360,22 @@ def test_late_failure_leaves_what_is_in_review(standing: Submission) -> None:
         (STAND_IN, "sculpt"),
     )
     assert open_jobs(there) == []
+    assert moves(there)[-1] == ("", "no_face", "klein failed (no_face): what is in review stays")
+
+
+def test_late_failure_overtakes_nobodys_decision(standing: Submission, moderator: User) -> None:
+    seen_at, place = standing.state_since_at, list(queries.review_queue())
+    fail(hold("klein"))
+    assert list(queries.review_queue()) == place
+    seen = Decision(standing.pk, Verdict.REJECT, seen_at, reason=RejectReason.OTHER)
+    assert decisions.decide(seen, user=moderator).state == S.REJECTED
+    approval.undo(now(standing), actor=lifecycle.crew(moderator))
+    assert now(standing).state == S.REVIEW
+
+
+def test_late_failure_leaves_the_visitor_another_one(standing: Submission) -> None:
+    fail(hold("klein"))
+    assert rerolls.ask(standing, rerolls.Wish(seen_at=standing.state_since_at))
 
 
 def test_purged_selfie_ends_the_late_engine(standing: Submission) -> None:
@@ -467,6 +483,7 @@ def test_unlike_picture_is_taken_and_marked(standing: Submission) -> None:
 def test_sculpts_failure_alone_is_no_failure(queued: Submission) -> None:
     fail(hold("sculpt"))
     assert (now(queued).state, open_jobs(queued)) == (S.GENERATING, [(MAIN, "klein")])
+    assert moves(queued)[-1] == ("", "no_face", "sculpt failed (no_face): klein goes on")
     time_is_up(queued)
     assert now(queued).state == S.GENERATING
     make("klein")
@@ -482,6 +499,7 @@ def test_submission_fails_only_where_every_engine_has(
     assert now(queued).state in IN_WORK
     fail(held[order[1]], code="too_dark")
     assert (now(queued).state, now(queued).reason) == (S.FAILED, "too_dark")
+    assert moves(queued)[-1] == (S.FAILED, "too_dark", f"{order[1]} failed (too_dark)")
 
 
 def test_reroll_of_a_painted_one_has_no_stand_in_that_would_take_its_place(
@@ -500,6 +518,7 @@ def test_reroll_of_a_painted_one_has_no_stand_in_that_would_take_its_place(
         [],
     )
     assert pictures(there) == 1
+    assert moves(there)[-1] == (S.REVIEW, upgrades.NOBODY, "klein is away")
 
 
 def test_reroll_of_sculpts_has_a_stand_in(standing: Submission) -> None:
@@ -521,7 +540,7 @@ def test_nobody_waits_for_an_engine_that_is_gone(queued: Submission) -> None:
     fail(hold("sculpt"))
     klein_is_away()
     time_is_up(queued)
-    assert (now(queued).state, now(queued).reason) == (S.FAILED, upgrades.NOBODY)
+    assert moves(queued)[-1] == (S.FAILED, upgrades.NOBODY, "klein is away")
     assert open_jobs(queued) == []
 
 
@@ -591,17 +610,8 @@ def test_retry_beside_work_in_hand_is_still_being_made(queued: Submission) -> No
 HOW: Final = (
     *("hold main", "hold beside", "done main", "done beside", "fail main", "fail beside"),
     *("later main", "later beside", "lapse", "patience", "klein away", "klein back"),
-    *(
-        "faceless main",
-        "approve",
-        "reject",
-        "undo",
-        "recall",
-        "reroll",
-        "retry",
-        "erase",
-        "purge selfie",
-    ),
+    *("approve", "reject", "undo", "recall", "reroll", "retry", "erase", "purge selfie"),
+    "faceless main",
 )
 
 
