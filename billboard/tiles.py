@@ -58,8 +58,14 @@ class Tile:
     people: str
     """Who is on, by their plaques."""
     capture: Capture | None
+    is_overdue: bool = False
+    """It is on and sends no picture any more: it may not draw what it says."""
     note: str = ""
-    """What came of a picture that was asked for."""
+    """What came of a picture that was asked for, or that it is overdue."""
+
+    @property
+    def needs_somebody(self) -> bool:
+        return self.state in TROUBLE or self.is_overdue
 
 
 def look_at_all(campaign: str = "") -> list[Tile]:
@@ -68,7 +74,10 @@ def look_at_all(campaign: str = "") -> list[Tile]:
     if campaign:
         screens = screens.filter(campaign__slug=campaign)
     _look(screens)
-    return sorted(_told(list(screens)), key=lambda tile: ORDER.index(tile.state))
+    return sorted(
+        _told(list(screens)),
+        key=lambda tile: (not tile.needs_somebody, ORDER.index(tile.state)),
+    )
 
 
 def look_at(pk: int) -> Tile:
@@ -112,8 +121,8 @@ def first_showings(pk: int) -> list[tuple[Capture, str]]:
 
 
 def summary(found: list[Tile]) -> str:
-    bad = sum(tile.state in TROUBLE for tile in found)
-    on = sum(tile.state in ON for tile in found)
+    bad = sum(tile.needs_somebody for tile in found)
+    on = sum(tile.state in ON and not tile.needs_somebody for tile in found)
     well = ngettext("%d is on", "%d are on", on) % on
     if not bad:
         return well
@@ -153,6 +162,7 @@ def _told(screens: list[Screen]) -> list[Tile]:
     for screen in screens:
         state, words = _state(screen)
         capture = glances.get(screen.pk)
+        is_overdue = state in ON and _is_overdue(capture)
         found.append(
             Tile(
                 id=screen.pk,
@@ -162,7 +172,8 @@ def _told(screens: list[Screen]) -> list[Tile]:
                 words=words,
                 people=_names(people.get(screen.pk, [])) if state in ON else "",
                 capture=capture,
-                note=_overdue(capture) if state in ON else "",
+                is_overdue=is_overdue,
+                note=_("No new picture for a while: go and look at it.") if is_overdue else "",
             )
         )
     return found
@@ -175,11 +186,8 @@ def _state(screen: Screen) -> tuple[str, str]:
     return said.status(screen)
 
 
-def _overdue(capture: Capture | None) -> str:
-    """A screen that is on and sends no picture any more may not draw what it says."""
-    if capture is None or timezone.now() - capture.at < OVERDUE:
-        return ""
-    return _("No new picture for a while: go and look at it.")
+def _is_overdue(capture: Capture | None) -> bool:
+    return capture is not None and timezone.now() - capture.at >= OVERDUE
 
 
 def _latest(screens: list[Screen], kind: CaptureKind) -> dict[int, Capture]:

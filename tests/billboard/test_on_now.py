@@ -272,9 +272,14 @@ def test_screen_that_is_on_without_new_pictures_is_to_be_looked_at(
 ) -> None:
     screen = heard(campaign, "Broadway 1")
     pictured(screen)
+    heard(campaign, "Alley")
     words = "No new picture for a while"
-    assert words not in desk.get(TILES).content.decode()
+    html = desk.get(TILES).content.decode()
+    assert (words in html, "2 are on" in html, "needs somebody" in html) == (False, True, False)
+    assert [name for name, _ in tiles(desk)] == ["Alley", "Broadway 1"]
     Capture.objects.update(at=timezone.now() - timedelta(minutes=3))
-    assert words in desk.get(TILES).content.decode()
+    html = desk.get(TILES).content.decode()
+    assert (words in html, "1 needs somebody · 1 is on" in html) == (True, True)
+    assert [name for name, _ in tiles(desk)] == ["Broadway 1", "Alley"]
     Screen.objects.update(last_seen_at=timezone.now() - timedelta(minutes=3))
     assert words not in desk.get(TILES).content.decode()  # it says worse already

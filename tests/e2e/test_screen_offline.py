@@ -293,10 +293,10 @@ def test_screen_without_a_network_lets_nobody_stay_past_their_day(
     campaign: Campaign, key: str, kiosk: Kiosk, aside: Aside
 ) -> None:
     old = aside(approved, campaign, plaque="OLD", colour="#a0283c")
-    left = timedelta(seconds=20)
-    created_at = timezone.now() - timedelta(days=campaign.figurine_retention_days) + left
-    Submission.objects.filter(pk=old.pk).update(created_at=created_at)
     with web() as address:
+        left = timedelta(seconds=20)
+        created_at = timezone.now() - timedelta(days=campaign.figurine_retention_days) + left
+        Submission.objects.filter(pk=old.pk).update(created_at=created_at)
         page = kiosk.pair(address, key)
         on(page, old)
         held(page, [old], files=1)
