@@ -71,7 +71,7 @@ class TransitionAdmin(RecordAdmin):
 
     @display(description=_("To"), ordering="to_state", label=STATE_COLOURS)
     def shown_to(self, obj: Transition) -> tuple[str, str]:
-        return obj.to_state, obj.get_to_state_display() or NOTHING
+        return obj.to_state, obj.get_to_state_display()
 
 
 @admin.register(Consent)
