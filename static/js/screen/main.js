@@ -104,6 +104,8 @@ const player = new Player({
   now: () => clock.now(),
   ack: (ack) => {
     outbox.add(ack);
+    // A page that ends within the first seconds of a play has shown somebody too.
+    if (ack.ack === "shown" && ack.duration_ms === null) note();
     link.flush();
     tellTests();
   },
@@ -113,7 +115,6 @@ const player = new Player({
     // Before a reload too: the server would refuse a second picture of everybody.
     glances.shown(submission, isFirst && !shelf.wasShown(submission));
     shelf.shown(submission);
-    note(); // A page that ends within its first seconds has shown somebody too.
   },
 });
 
