@@ -7,8 +7,14 @@ class BillboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from billboard import planning, plays, receivers  # noqa: F401, PLC0415 - receivers connect themselves
+        from billboard import (  # noqa: PLC0415
+            dark,
+            planning,
+            plays,
+            receivers,  # noqa: F401 - they connect themselves
+        )
         from campaign import showings  # noqa: PLC0415
 
         showings.register(plays.showings)
+        showings.register_dark(dark.remaining)
         showings.register_plan(planning.upcoming, planning.outlooks)

@@ -241,9 +241,15 @@ def _fingerprinted(request: CrewRequest, payload: dict[str, Any]) -> HttpRespons
 @require_safe
 @guarded
 def whereabouts(request: CrewRequest, pk: UUID) -> HttpResponse:
-    """The screens that show a figurine right now: none, a moment after a recall."""
-    names = dict.fromkeys(seen.screen for seen in showings.of(pk) if seen.is_on_now)
-    return JsonResponse({"screens": list(names)})
+    """The screens that may still show somebody who was taken down: none, a moment later, but
+    those that are away."""
+    left = showings.remaining(pk)
+    return JsonResponse(
+        {
+            "screens": [each.screen for each in left if each.is_connected],
+            "away": [each.screen for each in left if not each.is_connected],
+        }
+    )
 
 
 @require_safe

@@ -45,6 +45,10 @@ WALL_WORDS: Final = {
     "recalling": _("Going dark …"),
     "recalled_in": _("Recalled in {seconds} s. Screens are going dark …"),
     "dark_in": _("Dark on every screen after {seconds} s."),
+    "dark_but_away": _(
+        "Dark on every connected screen after {seconds} s. "
+        "Not connected, and not confirmed: {screens}"
+    ),
     "not_dark_yet": _("Recalled, but not yet confirmed by: {screens}"),
     "back_in_review": _("Back in review."),
     "taken_down": _("Taken down elsewhere."),

@@ -28,7 +28,16 @@ class Planned:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Remaining:
+    """A screen that may still show somebody who was taken down."""
+
+    screen: str
+    is_connected: bool
+
+
 Source = Callable[[UUID], list[Showing]]
+RemainingSource = Callable[[UUID], list[Remaining]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ OutlookSource = Callable[[], list[Outlook]]
 PlannedSource = Callable[[UUID], Planned | None]
 
 _sources: list[Source] = []
+_remaining: list[RemainingSource] = []
 _planned: list[PlannedSource] = []
 _outlooks: list[OutlookSource] = []
 
@@ -58,6 +68,12 @@ def register(source: Source) -> None:
     """Called once at start-up by the app that owns the screens."""
     if source not in _sources:
         _sources.append(source)
+
+
+def register_dark(source: RemainingSource) -> None:
+    """Called once at start-up by the app that owns the screens."""
+    if source not in _remaining:
+        _remaining.append(source)
 
 
 def register_plan(source: PlannedSource, outlooks: OutlookSource) -> None:
@@ -76,6 +92,11 @@ def next_of(submission_id: UUID) -> Planned | None:
     """The next showing that is planned, or None."""
     found = [planned for source in _planned if (planned := source(submission_id))]
     return min(found, key=lambda planned: planned.at, default=None)
+
+
+def remaining(submission_id: UUID) -> list[Remaining]:
+    """Where somebody who was taken down may still be seen."""
+    return [screen for source in _remaining for screen in source(submission_id)]
 
 
 def of(submission_id: UUID) -> list[Showing]:

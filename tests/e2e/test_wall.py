@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from billboard.models import Screen, Wall
+from billboard import pairing
+from billboard.models import FeedEntry, Screen, Wall
 from campaign import lifecycle
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, Submission
@@ -39,6 +42,23 @@ def test_wall_recall_takes_two_presses_and_tells_how_fast(
     page.keyboard.press("u")
     shelf.becomes(ellen, S.REVIEW)
     expect(down.locator("[data-part=fate]")).to_have_text("Back in review.")
+
+
+def test_wall_names_the_screen_that_is_away_and_may_hold_them(
+    open_desk: Open, campaign: Campaign
+) -> None:
+    alley = Screen.objects.create(campaign=campaign, name="Alley 3")
+    pairing.issue_token(alley)
+    mae = shelf.put(campaign, S.APPROVED, plaque="MAE")
+    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    Screen.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
+    page = open_desk("/live/")
+    page.wait_for_selector("body[data-ready]")
+    page.keyboard.press("r")
+    page.keyboard.press("1")
+    fate = page.locator(f"[data-id='{mae.pk}'] [data-part=fate]")
+    expect(fate).to_contain_text("Not connected, and not confirmed: Alley 3")
+    expect(fate).to_contain_text("Dark on every connected screen after")
 
 
 def test_wall_gets_new_ones_by_itself(open_desk: Open, campaign: Campaign) -> None:

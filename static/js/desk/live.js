@@ -157,11 +157,13 @@ async function watchDark(/** @type {string} */ id, /** @type {HTMLElement} */ sp
     const { status, body } = await look(`${base}${id}/whereabouts/`);
     if (!recalled.includes(entry)) return;
     if (status === 200 && !body.screens.length) {
-      part(spot, "fate").textContent = fill(words.dark_in, { seconds: seconds() });
+      const said = body.away.length ? words.dark_but_away : words.dark_in;
+      const screens = body.away.join(", ");
+      part(spot, "fate").textContent = fill(said, { seconds: seconds(), screens });
       return;
     }
     if (performance.now() > until_ms) {
-      const screens = body?.screens?.join(", ") ?? "";
+      const screens = [...(body?.screens ?? []), ...(body?.away ?? [])].join(", ");
       part(spot, "fate").textContent = fill(words.not_dark_yet, { screens });
       return;
     }

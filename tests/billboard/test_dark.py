@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from billboard import feed, pairing, plays
+from billboard.models import Feed, FeedEntry, Screen
+from billboard.protocol import Acks, Done, Here
+from campaign.models import Campaign, Submission
+from tests.billboard.rows import approved, recall
+
+pytestmark = pytest.mark.django_db
+
+
+def hung(campaign: Campaign, name: str, *, seen_s_ago: float = 1) -> Screen:
+    screen = Screen.objects.create(campaign=campaign, name=name)
+    pairing.issue_token(screen)
+    seen_at = timezone.now() - timedelta(seconds=seen_s_ago)
+    Screen.objects.filter(pk=screen.pk).update(last_seen_at=seen_at)
+    return screen
+
+
+def went_dark(screen: Screen, submission: Submission) -> None:
+    place = feed.head(screen.campaign_id)
+    plays.record(screen, Acks(1, (Done(True, submission.pk, place),)))
+
+
+def whereabouts(desk: Client, submission: Submission) -> tuple[list[str], list[str]]:
+    address = reverse("admin:campaign_submission_whereabouts", args=[submission.pk])
+    told = desk.get(address).json()
+    return told["screens"], told["away"]
+
+
+@pytest.fixture
+def desk(client: Client, moderator: object) -> Client:
+    client.force_login(moderator)  # type: ignore[arg-type]
+    return client
+
+
+def test_screens_that_have_not_said_that_they_are_dark_are_named(
+    desk: Client, campaign: Campaign, other_campaign: Campaign
+) -> None:
+    one, other = hung(campaign, "Broadway 1"), hung(campaign, "Broadway 2")
+    hung(other_campaign, "Rival")
+    Screen.objects.filter(pk=hung(campaign, "Off").pk).update(is_active=False)
+    mae = approved(campaign)
+    assert whereabouts(desk, mae) == ([], [])
+    recall(mae)
+    assert whereabouts(desk, mae) == (["Broadway 1", "Broadway 2"], [])
+    went_dark(one, mae)
+    assert whereabouts(desk, mae) == (["Broadway 2"], [])
+    went_dark(other, mae)
+    assert whereabouts(desk, mae) == ([], [])
+
+
+def test_screen_that_is_away_is_named_if_it_may_hold_them(desk: Client, campaign: Campaign) -> None:
+    hung(campaign, "Long gone", seen_s_ago=7200)
+    mae = approved(campaign)
+    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    hung(campaign, "Alley", seen_s_ago=60)
+    recall(mae)
+    assert whereabouts(desk, mae) == ([], ["Alley"])
+
+
+def test_screen_that_is_past_the_removal_need_not_say_so(desk: Client, campaign: Campaign) -> None:
+    """It was told all there is, when it came back; of those not in it it says nothing."""
+    screen, mae = hung(campaign, "Broadway 1"), approved(campaign)
+    recall(mae)
+    plays.heard(screen, Here(feed.head(campaign.pk), "1", 8, 9))
+    assert whereabouts(desk, mae) == ([], [])
+
+
+def test_screen_in_a_newer_epoch_need_not_say_so(desk: Client, campaign: Campaign) -> None:
+    old, new, mae = hung(campaign, "Old"), hung(campaign, "New"), approved(campaign)
+    recall(mae)
+    plays.heard(old, Here(feed.Place(feed.head(campaign.pk).epoch, 1), "1", 8, 9))
+    Feed.objects.update(epoch=uuid4(), head=0)
+    plays.heard(new, Here(feed.head(campaign.pk), "1", 8, 9))
+    assert whereabouts(desk, mae) == (["Old"], [])
