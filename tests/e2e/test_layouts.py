@@ -141,10 +141,16 @@ def settled(page: Page) -> NDArray[np.uint8]:
 
 
 def decode(pixels: NDArray[np.uint8]) -> tuple[str, NDArray[np.float32]]:
-    """What the code says, and its corners, from its own upper left clockwise."""
-    said, corners, _ = cv2.QRCodeDetectorAruco().detectAndDecode(pixels[..., ::-1].copy())
-    assert said, "no code is found in the picture"
-    return said, corners[0]
+    """What the code says, and its corners, from its own upper left clockwise.
+
+    As a camera does that comes nearer: the detector misses a sharp code at one size or another.
+    """
+    for nearer in (1.0, 1.3, 0.7):
+        seen = cv2.resize(pixels[..., ::-1], None, fx=nearer, fy=nearer)
+        said, corners, _ = cv2.QRCodeDetectorAruco().detectAndDecode(seen)
+        if said:
+            return said, corners[0] / nearer
+    raise AssertionError("no code is found in the picture")
 
 
 @pytest.mark.parametrize("layout", PLACES)
@@ -227,6 +233,24 @@ def test_name_of_any_script_is_in_the_middle_of_its_plate(
     assert faults == []
 
 
+def test_long_name_is_in_two_lines_where_that_is_larger(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    for plaque in ("BARTHOLOMEW THE VERY LONG", "MAE THE 1ST"):
+        aside(approved, campaign, plaque=plaque)
+    page = open_screen(layout=Layout.MOSAIC9)
+    taken(page, 2)
+    settled(page)
+    names = page.locator('.place [data-state="on"] .name span').evaluate_all(
+        """names => names.map(({textContent, style}) =>
+            [textContent, Number(style.getPropertyValue('--fit'))])"""
+    )
+    said = dict(names)
+    assert set(said) == {"BARTHOLOMEW\nTHE VERY LONG", "MAE THE 1ST"}
+    assert said["BARTHOLOMEW\nTHE VERY LONG"] > 0.55
+    assert page.evaluate(FAULTS, [0, 0, 0, 0]) == []
+
+
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_turned_screen_shows_the_picture_upright_to_whoever_stands_before_it(
     campaign: Campaign, open_screen: Open, aside: Aside, rotation: int
@@ -296,11 +320,13 @@ def test_no_seam_of_a_wall_cuts_the_code_a_face_a_name_or_small_print(
 ) -> None:
     for n in range(PLACES[layout] + 3):
         aside(approved, campaign, plaque=NAMES[n % len(NAMES)])
-    wall = {"panels_across": panels[0], "panels_down": panels[1], "bezel_px": 12}
-    page = open_screen(layout=layout, words=LANGUAGES, **wall)
+    wall = {"panels_across": panels[0], "panels_down": panels[1]}
+    wall |= {"bezel_px": 24, "drift_px": 0}
+    # As large as it hangs: beside many seams the code is small.
+    page = open_screen(size=(1920, 1080), layout=layout, words=LANGUAGES, **wall)
     taken(page, PLACES[layout])
     decode(settled(page))
-    assert page.evaluate(CUTS, [*panels, 12]) == []
+    assert page.evaluate(CUTS, [*panels, 24]) == []
     assert page.evaluate(FAULTS, [0, 0, 0, 0]) == []
 
 

@@ -12,6 +12,10 @@ const JOINED = /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script
 
 /** Of a plate's height, what letters take at most: accents, and some scripts, reach far. */
 const INK_MOST = 0.84;
+/** Of two lines each is so much less high than one, with air between them. */
+const LINES_APART = 2.35;
+/** A name is broken where its letters become so much larger. */
+const TWO_LINES_FROM = 1.1;
 /** The tail of a comma lifts no name. */
 const MARKS = /[^\p{Letter}\p{Mark}\p{Number}]/gu;
 
@@ -101,33 +105,62 @@ export function firstFrame(film) {
   return new Promise((drawn) => film.requestVideoFrameCallback(drawn));
 }
 
-/** Makes an only child as large as its parent holds in one line, and no larger than told.
- * @param {Element} box @param {number} [most] of its own size */
+/** Makes an only child as large as its parent holds, and no larger than told.
+ * @param {Element} box @param {number} [most] of its own size @returns {number} of its own size */
 export function fit(box, most = 1) {
   const words = /** @type {HTMLElement} */ (box.firstElementChild);
-  if (words.offsetWidth === 0) return;
+  if (words.offsetWidth === 0) return 1;
   words.style.setProperty("--fit", "1");
   const style = getComputedStyle(box);
   const room = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  const ratio = room / words.offsetWidth;
-  words.style.setProperty("--fit", String(Math.min(most, ratio)));
+  const size = Math.min(most, room / words.offsetWidth);
+  words.style.setProperty("--fit", String(size));
+  return size;
 }
 
-/** Sets a name as large as its plate holds, and in its middle by what is drawn of it: a line is as
- * high for capitals as for what has an accent above or a tail below. @param {HTMLElement} plate */
+/** Sets a name as large as its plate holds, in two lines where that is larger, and in its middle by
+ * what is drawn of it: a line is as high for capitals as for what has an accent above or a tail below.
+ * @param {HTMLElement} plate */
 function engrave(plate) {
   const words = /** @type {HTMLElement} */ (plate.firstElementChild);
   const canvas = document.createElement("canvas").getContext("2d");
-  if (!canvas) return fit(plate);
+  if (!canvas) return;
+  const name = (words.textContent ?? "").replace("\n", " ");
+  setName(words, name);
   words.style.setProperty("--fit", "1");
   const { fontWeight, fontSize, fontFamily } = getComputedStyle(words);
   canvas.font = `${fontWeight} 100px ${fontFamily}`;
-  const name = (words.textContent ?? "").toLocaleUpperCase();
-  const ink = canvas.measureText(name.replace(MARKS, "") || name);
+  const width = (/** @type {string} */ text) => canvas.measureText(text.toLocaleUpperCase()).width;
+  const capitals = name.toLocaleUpperCase();
+  const ink = canvas.measureText(capitals.replace(MARKS, "") || capitals);
   const [above, below] = [ink.actualBoundingBoxAscent / 100, ink.actualBoundingBoxDescent / 100];
   const baseline = (ink.fontBoundingBoxAscent - ink.fontBoundingBoxDescent) / 200;
   words.style.setProperty("--lift", `${(above - below) / 2 - baseline}em`);
-  fit(plate, Math.min(1, (plate.clientHeight * INK_MOST) / ((above + below) * parseFloat(fontSize))));
+  const most = plate.clientHeight / ((above + below) * parseFloat(fontSize));
+  const inOne = fit(plate, Math.min(1, most * INK_MOST));
+  const [broken] = breaks(name).sort((a, b) => longest(a, width) - longest(b, width));
+  if (!broken) return;
+  setName(words, broken);
+  if (fit(plate, (most * INK_MOST) / LINES_APART) >= inOne * TWO_LINES_FROM) return;
+  setName(words, name);
+  words.style.setProperty("--fit", String(inOne));
+}
+
+/** @param {HTMLElement} words @param {string} name with a line feed where a second line begins */
+function setName(words, name) {
+  words.textContent = name;
+  words.classList.toggle("is-broken", name.includes("\n"));
+}
+
+/** Every way to set a name in two lines. @param {string} name */
+function breaks(name) {
+  const words = name.split(" ");
+  return words.slice(1).map((_, i) => `${words.slice(0, i + 1).join(" ")}\n${words.slice(i + 1).join(" ")}`);
+}
+
+/** @param {string} lines @param {(line: string) => number} width */
+function longest(lines, width) {
+  return Math.max(...lines.split("\n").map(width));
 }
 
 /** @param {HTMLElement} card */
