@@ -15,6 +15,7 @@ from campaign import lifecycle
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, Submission
 from tests import shelf
+from tests.billboard.rows import approved
 from tests.e2e.conftest import NAMES, Open
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,11 +50,12 @@ def test_wall_names_the_screen_that_is_away_and_may_hold_them(
 ) -> None:
     alley = Screen.objects.create(campaign=campaign, name="Alley 3")
     pairing.issue_token(alley)
-    mae = shelf.put(campaign, S.APPROVED, plaque="MAE")
+    mae = approved(campaign, plaque="MAE")
     FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
     Screen.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
     page = open_desk("/live/")
     page.wait_for_selector("body[data-ready]")
+    page.keyboard.press("ArrowRight")
     page.keyboard.press("r")
     page.keyboard.press("1")
     fate = page.locator(f"[data-id='{mae.pk}'] [data-part=fate]")
