@@ -14,20 +14,23 @@ BIN := $(VENV)/bin
 # Two files of tests at a time, each process with a database and a Valkey of its own. A file stays
 # whole, for what its tests share, and files keep their order: the short ones come last. Browsers
 # come two at a time as well; tests that kill processes, or time a bell or a fan-out, one by one.
-# Both wait for the time to go by. Beside them, and out of their way, is what only computes: casts
-# beside the browsers, PostgreSQL's turn beside the others.
+# Much of all that is waiting. Beside it, and out of its way, is what only computes: casts, and
+# PostgreSQL's turn beside what waits most.
 TESTS_AT_ONCE ?= 2
-together = -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
+pytest = $(BIN)/python -m pytest
+together = $(pytest) -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 alone = tests/chaos tests/deploy/test_up.py tests/deploy/test_supervisor.py \
         tests/billboard/test_nudges.py tests/campaign/test_bell.py tests/bench/test_step.py \
         tests/bench/test_screens.py
 casts = $(addprefix tests/figurine/test_,squad.py geometry.py squad_geometry.py patterns.py motion.py \
         bad_input.py sculpt.py kits.py klein.py klein_gate.py klein_pipeline.py klein_likeness.py)
+in_front = $(together) $(alone:%=--ignore %) $(casts:%=--ignore %) --ignore tests/e2e
+browsers = $(together) tests/e2e
 on_postgres = tests/campaign tests/billboard --ignore-glob '*/test_player*.py'
-# $(call beside,tests in front,log,environment,tests behind): both at once, then what the latter said.
-beside = nice -n 19 env $(3) $(BIN)/python -m pytest $(together) $(4) > $(VENV)/$(2).log 2>&1 & \
-         second=$$!; set -x; $(BIN)/python -m pytest $(1); first=$$?; wait $$second || first=1; \
-         cat $(VENV)/$(2).log; exit $$first
+# $(call beside,commands,log,tests,environment): the commands, and at once these tests; then what
+# those said.
+beside = $(4) nice -n 19 $(together) $(3) > $(VENV)/$(2).log 2>&1 & beside=$$!; set -x; \
+         $(1); first=$$?; wait $$beside || first=1; cat $(VENV)/$(2).log; exit $$first
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 TORCH := torch==2.13.0
 
@@ -50,9 +53,8 @@ run: $(VENV)/installed-embedded.txt ## Start everything on this machine; Ctrl-C 
 .PHONY: test
 test: ## Install what the suite needs, then check and test all, on SQLite and PostgreSQL
 	@$(MAKE) --no-print-directory -j2 check chromium
-	$(BIN)/python -m pytest $(together) $(alone:%=--ignore %) $(casts:%=--ignore %) --ignore tests/e2e
-	@$(call beside,$(together) tests/e2e,casts,,$(casts))
-	@$(call beside,$(alone),postgres,DIORAMA_TEST_DATABASE=postgres,$(on_postgres))
+	@$(call beside,$(in_front) && $(browsers),casts,$(casts))
+	@$(call beside,$(pytest) $(alone),postgres,$(on_postgres),DIORAMA_TEST_DATABASE=postgres)
 
 .PHONY: check
 check: $(VENV)/installed-test.txt ## Lint, types, migrations and deployment settings
@@ -67,18 +69,18 @@ check: $(VENV)/installed-test.txt ## Lint, types, migrations and deployment sett
 
 .PHONY: chaos
 chaos: $(VENV)/installed-test.txt chromium ## Kill workers and Valkey again and again (CHAOS_ROUNDS=20)
-	CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),20) $(BIN)/python -m pytest tests/chaos
+	CHAOS_ROUNDS=$(or $(CHAOS_ROUNDS),20) $(pytest) tests/chaos
 
 .PHONY: exhaustive
 exhaustive: $(VENV)/installed-test.txt ## Cast every kit, pose and size of squad, and try screens at length
-	EXHAUSTIVE=1 $(BIN)/python -m pytest $(together) \
+	EXHAUSTIVE=1 $(together) \
 	  $(addprefix tests/figurine/test_,geometry.py sculpt.py squad.py squad_geometry.py) \
 	  tests/billboard/test_machine.py tests/billboard/test_hostile.py \
 	  tests/e2e/test_socket_machine.py
 
 .PHONY: soak
 soak: $(VENV)/installed-test.txt chromium ## Watch every frame of several hundred changes of picture (TRANSITIONS=400)
-	TRANSITIONS=$(or $(TRANSITIONS),400) $(BIN)/python -m pytest tests/e2e/test_transitions.py
+	TRANSITIONS=$(or $(TRANSITIONS),400) $(pytest) tests/e2e/test_transitions.py
 
 .PHONY: soak-screen
 soak-screen: $(VENV)/installed-test.txt chromium ## Break everything around one screen, and watch every frame (MINUTES=10)
