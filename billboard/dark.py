@@ -15,7 +15,8 @@ def remaining(submission_id: UUID) -> list[Remaining]:
     """The source that campaign.showings asks. Empty for who is up, or never was.
 
     A screen that is heard is asked to say so; one that is away only where it was heard since they
-    went up, and may hold them.
+    went up first, and may hold them, whatever it has confirmed of another time: one too many is
+    named rather than one too few.
     """
     lines = FeedEntry.objects.filter(
         submission=submission_id, kind__in=(EntryKind.ADD, EntryKind.REMOVE)
@@ -23,7 +24,7 @@ def remaining(submission_id: UUID) -> list[Remaining]:
     gone = lines.last()
     if gone is None or gone.kind != EntryKind.REMOVE:
         return []
-    up = lines.filter(kind=EntryKind.ADD, pk__lt=gone.pk).last()
+    up = lines.filter(kind=EntryKind.ADD).first()
     head = feed.head(gone.campaign_id)
     # Whoever is past that line, or was told all there is since, has nobody there any more.
     is_past = Q(confirmed_epoch=gone.epoch, confirmed_seq__gte=gone.seq)

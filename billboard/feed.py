@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from billboard.models import EntryKind, Feed, FeedEntry, Screen
@@ -168,18 +168,18 @@ def is_lost(campaign_id: int, place: Place) -> bool:
     now = head(campaign_id)
     if place.epoch is None or place.epoch != now.epoch or place.seq in (0, now.seq):
         return False
-    return place.is_ahead_of(now) or not _lines(campaign_id, place).exists()
+    if place.is_ahead_of(now):
+        return True
+    before = FeedEntry.objects.filter(campaign_id=campaign_id, epoch=now.epoch)
+    last = before.filter(seq__lte=place.seq).aggregate(at=Max("seq"))["at"]
+    # Before the first line of an epoch nothing is lost: older versions began one where they were.
+    return last is not None and last != place.seq
 
 
 def lines_after(campaign_id: int, place: Place) -> int:
     """How many have been written in the place's epoch since."""
     lines = FeedEntry.objects.filter(Q(epoch=place.epoch), campaign_id=campaign_id)
     return lines.filter(seq__gt=place.seq).count()
-
-
-def _lines(campaign_id: int, place: Place) -> QuerySet[FeedEntry]:
-    """The line at this place, if there is one."""
-    return FeedEntry.objects.filter(Q(epoch=place.epoch), campaign_id=campaign_id, seq=place.seq)
 
 
 def since(campaign_id: int, place: Place) -> Changes | Snapshot:
@@ -200,8 +200,9 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
         .prefetch_related("figurine__keepsakes")
         .order_by("seq")
     )
-    # Its own line is there, or else what it was told are not the lines before these.
-    if place.seq and (not entries or entries.pop(0).seq != place.seq):
+    if place.seq and entries and entries[0].seq == place.seq:
+        entries.pop(0)  # its own
+    elif is_lost(campaign_id, place):
         return _snapshot(campaign_id, now)
     # A dict keeps the place of a key's first writing; the last word belongs at its own place.
     last: dict[UUID, FeedEntry] = {}

@@ -162,7 +162,7 @@ def _told(screens: list[Screen]) -> list[Tile]:
     for screen in screens:
         state, words = _state(screen)
         capture = glances.get(screen.pk)
-        is_overdue = state in ON and _is_overdue(capture)
+        is_overdue = state in ON and _is_overdue(screen, capture)
         found.append(
             Tile(
                 id=screen.pk,
@@ -186,8 +186,12 @@ def _state(screen: Screen) -> tuple[str, str]:
     return said.status(screen)
 
 
-def _is_overdue(capture: Capture | None) -> bool:
-    return capture is not None and timezone.now() - capture.at >= OVERDUE
+def _is_overdue(screen: Screen, capture: Capture | None) -> bool:
+    """Without any, by how long its page has been up: one that was deleted with somebody on it has
+    a new one within seconds."""
+    if capture is None:
+        return (screen.up_s or 0) >= OVERDUE / timedelta(seconds=1)
+    return timezone.now() - capture.at >= OVERDUE
 
 
 def _latest(screens: list[Screen], kind: CaptureKind) -> dict[int, Capture]:

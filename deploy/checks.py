@@ -8,6 +8,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
+from django.db.models import Q
+from django.utils import timezone
 
 from campaign import workers
 from campaign.models import Campaign
@@ -99,10 +101,12 @@ def check_engines(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
 
 
 def require_models() -> None:
-    """Look for the models beside klein's own that campaigns want of a GPU's worker. Raises
-    MissingModel in words that name the command for each; asks nothing where there are no tables."""
+    """Look for the models beside klein's own that campaigns which are not over want of a GPU's
+    worker. Raises MissingModel in words that name the command for each; asks nothing where there
+    are no tables."""
     try:
-        campaigns = list(Campaign.objects.all())
+        is_over = Q(closes_at__lte=timezone.now())
+        campaigns = list(Campaign.objects.exclude(is_over))
     except DatabaseError:
         return
     if found := _lacking(campaigns):

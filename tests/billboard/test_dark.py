@@ -11,6 +11,7 @@ from django.utils import timezone
 from billboard import feed, pairing, plays
 from billboard.models import Feed, FeedEntry, Screen
 from billboard.protocol import Acks, Done, Here
+from campaign import approval, lifecycle
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved, recall
 
@@ -82,3 +83,18 @@ def test_screen_in_a_newer_epoch_need_not_say_so(desk: Client, campaign: Campaig
     Feed.objects.update(epoch=uuid4(), head=0)
     plays.heard(new, Here(feed.head(campaign.pk), "1", 8, 9))
     assert whereabouts(desk, mae) == (["Old"], [])
+
+
+def test_screen_that_has_been_away_since_before_they_came_again_is_named(
+    desk: Client, campaign: Campaign
+) -> None:
+    """It may hold them from the first time."""
+    alley, mae = hung(campaign, "Alley"), approved(campaign)
+    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    Screen.objects.filter(pk=alley.pk).update(last_seen_at=timezone.now() - timedelta(minutes=1))
+    recall(mae)
+    approval.undo(mae, actor=lifecycle.SYSTEM)
+    mae.refresh_from_db()
+    approval.approve(mae, actor=lifecycle.SYSTEM)
+    recall(mae)
+    assert whereabouts(desk, mae) == ([], ["Alley"])

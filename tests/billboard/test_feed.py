@@ -213,6 +213,17 @@ def test_place_that_the_log_has_passed_but_no_line_of_it_has_is_lost(
     assert not feed.is_lost(campaign.pk, begun)
 
 
+def test_place_where_an_older_version_began_an_epoch_is_not_lost(campaign: Campaign) -> None:
+    """It went on from where the log was, and wrote no line there."""
+    approved(campaign)
+    approved(campaign)
+    Feed.objects.update(epoch=uuid.uuid4())
+    begun = feed.head(campaign.pk)
+    later = approved(campaign)
+    assert not feed.is_lost(campaign.pk, begun)
+    assert changes(campaign, begun) == [(3, later.pk, True)]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_epoch_begins_while_a_picture_of_the_screen_is_kept(
     campaign: Campaign, screen: Screen

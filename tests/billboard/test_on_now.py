@@ -281,5 +281,11 @@ def test_screen_that_is_on_without_new_pictures_is_to_be_looked_at(
     html = desk.get(TILES).content.decode()
     assert (words in html, "1 needs somebody · 1 is on" in html) == (True, True)
     assert [name for name, _ in tiles(desk)] == ["Broadway 1", "Alley"]
+    # Nor does it come to rest when that one is deleted with somebody on it; one that has only just
+    # begun has time for its first.
+    Capture.objects.all().delete()
+    assert words not in desk.get(TILES).content.decode()
+    Screen.objects.filter(pk=screen.pk).update(up_s=3600)
+    assert words in desk.get(TILES).content.decode()
     Screen.objects.update(last_seen_at=timezone.now() - timedelta(minutes=3))
     assert words not in desk.get(TILES).content.decode()  # it says worse already

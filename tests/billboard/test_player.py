@@ -373,6 +373,15 @@ def test_start_without_any_network_plays_what_is_kept_after_half_a_minute(
     young_page.wait_for_function("() => player.hero !== null")
 
 
+def test_start_that_took_long_waits_its_half_minute_all_the_same(young_page: Page) -> None:
+    """A slow disk or a late page takes nothing off the time in which the server may answer."""
+    young_page.clock.run_for(31_000)
+    play(young_page, COLD, ABC)
+    young_page.evaluate("() => player.release()")
+    young_page.clock.run_for(5_000)
+    assert young_page.evaluate("[shown, player.hero]") == [[], None]
+
+
 def test_without_frames_nobody_is_on_until_they_come_and_dark_is_told_all_the_same(
     young_page: Page,
 ) -> None:

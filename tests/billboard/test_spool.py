@@ -113,6 +113,20 @@ def test_plays_of_another_screen_are_not_told_in_this_ones_name(page: Page) -> N
     assert spool(page, body) == [[], ["plays of another screen are dropped"]]
 
 
+def test_plays_of_another_screen_that_cannot_be_dropped_are_told_by_nobody(page: Page) -> None:
+    body = """
+        console.error = () => {};
+        const one = await start();
+        one.box.add(shown('x', 1));
+        await settled(one);
+        m.Spool.prototype.remove = async () => false;
+        const other = await start('them');
+        other.box.add(shown('y', 1));
+        return all(other.box);
+    """
+    assert spool(page, body) == [["y", 1]]
+
+
 def test_spool_that_overflows_loses_the_oldest_of_the_least_worth_aloud(page: Page) -> None:
     body = """
         const said = [];

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from campaign import workers
@@ -16,6 +18,7 @@ from campaign.workers import Vitals
 from deploy import checks
 from figurine import weights
 from figurine.engines import Workshop
+from figurine.errors import MissingModel
 from figurine.weights import Weight
 
 
@@ -76,6 +79,18 @@ def test_model_of_a_campaign_without_a_licence_is_an_error(
     assert ids(checks.check_engines(databases=["default"])) == found
     settings.GPU_WORKERS = 0
     assert "deploy.E005" not in ids(checks.check_engines(databases=["default"]))
+
+
+@pytest.mark.django_db
+def test_campaign_that_is_over_wants_no_model_of_a_worker(
+    campaign: Campaign, settings: Settings, tmp_path: Path
+) -> None:
+    settings.WORKSHOP = Workshop(weights=tmp_path)
+    Campaign.objects.update(engine="klein", engine_options={"model": "qwen"})
+    with pytest.raises(MissingModel):
+        checks.require_models()
+    Campaign.objects.update(closes_at=timezone.now() - timedelta(days=1))
+    checks.require_models()
 
 
 @pytest.mark.parametrize(

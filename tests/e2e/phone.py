@@ -35,6 +35,12 @@ def choose(page: Page, file: FilePayload) -> None:
     page.locator("#choose").get_by_label("Choose a photo").set_input_files([file])
 
 
+def pick_finish(page: Page, title: str) -> None:
+    """Once its pot of paint lies still and nothing lies on it: a page that has only just come may
+    still move under the finger."""
+    page.get_by_label(title).check(timeout=10_000)
+
+
 def pick_kit(page: Page) -> None:
     """From the photo on to the kits."""
     page.get_by_role("button", name=THATS_ME).click()

@@ -32,6 +32,7 @@ from tests.e2e.phone import (
     is_waiting_page,
     me,
     photo,
+    pick_finish,
     pick_kit,
     send,
 )
@@ -57,7 +58,7 @@ def test_live_camera_makes_a_submission(page: Page, intake_url: str, demo: Campa
     page.get_by_role("button", name="Take it").click()
     page.get_by_label("Name on the box").fill("Mae")
     pick_kit(page)
-    page.get_by_label("Army green").check(force=True)
+    pick_finish(page, "Army green")
     page.get_by_role("button", name="Make me plastic").click()
     is_waiting_page(page)
     submission = Submission.objects.get()

@@ -15,7 +15,7 @@ from campaign.models import Campaign, Submission
 from tests import shelf
 from tests.campaign.test_generation import FrameEngine
 from tests.e2e import phone
-from tests.e2e.phone import agree, choose, is_waiting_page, me, pick_kit
+from tests.e2e.phone import agree, choose, is_waiting_page, me, pick_finish, pick_kit
 from tests.stack import wait_until
 
 # --- pick your kit ----------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_finish_is_shown_on_the_kit_and_moves_nothing(page: Page, intake_url: st
             }).observe({type: "layout-shift", buffered: false});
         }"""
     )
-    page.get_by_label("Army green").check(force=True)
+    pick_finish(page, "Army green")
     expect(figure).to_have_attribute("src", re.compile("soldier-army-green.webp$"))
     expect(page.locator(".finish-said")).to_have_text("Army green")
     assert page.evaluate("window.moved") == 0
@@ -112,7 +112,7 @@ def test_finish_a_kit_does_not_come_in_is_not_offered_with_it(
     told += "\n[finishes]\nglow = false\n"
     (library / "astronaut" / "kit.toml").write_text(told, "utf-8")
     at_the_kits(page, intake_url)
-    page.get_by_label("Glow").check(force=True)
+    pick_finish(page, "Glow")
     page.get_by_text("Astronaut").tap()
     expect(page.get_by_label("Glow")).to_be_hidden()
     expect(page.get_by_label("Painted")).to_be_checked()
@@ -166,7 +166,7 @@ def test_another_one_is_picked_and_replaces_the_first(
     page.goto(f"{live_server.url}/s/{waiting.token}/")
     page.get_by_role("link", name="Another one").click()
     expect(page.get_by_text("2 more tries")).to_be_visible()
-    page.get_by_label("Army green").check(force=True)
+    pick_finish(page, "Army green")
     page.get_by_role("button", name="Make it").dblclick()
     expect(page.get_by_role("heading", name="Back in the mould")).to_be_visible()
     expect(page.locator(".figurine")).to_be_visible()

@@ -64,7 +64,7 @@ def second(trials: Sequence[Trial], threshold: float, *, is_measured: bool) -> S
     """What to try once more: nothing where the best is like enough; the best one's face, painted
     again; or other seeds, where no picture has a face to paint again."""
     best = ranked(trials)[0]
-    if not is_measured or not threshold:
+    if not is_measured:
         return "none"
     if best.likeness is None:
         return "reseed"
@@ -72,11 +72,10 @@ def second(trials: Sequence[Trial], threshold: float, *, is_measured: bool) -> S
 
 
 def marked(trial: Trial, threshold: float, *, is_measured: bool) -> tuple[str, ...]:
-    """What the moderator is told of the picture that was kept. Without a threshold nobody asked."""
-    if not threshold:
-        return ()
+    """What the moderator is told of the picture that was kept. Without a threshold nobody asked how
+    like it is, but a face it must have."""
     if not is_measured:
-        return (marks.NOT_MEASURED,)
+        return (marks.NOT_MEASURED,) if threshold else ()
     if trial.likeness is None:
         return (marks.NO_FACE_IN_FIGURINE,)
     return (marks.UNLIKE,) if trial.likeness < threshold else ()

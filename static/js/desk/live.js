@@ -157,8 +157,9 @@ async function watchDark(/** @type {string} */ id, /** @type {HTMLElement} */ sp
     const { status, body } = await look(`${base}${id}/whereabouts/`);
     if (!recalled.includes(entry)) return;
     if (status === 200 && !body.screens.length) {
-      const said = body.away.length ? words.dark_but_away : words.dark_in;
-      const screens = body.away.join(", ");
+      const away = body.away ?? []; // a process of yesterday says nothing of them
+      const said = away.length ? words.dark_but_away : words.dark_in;
+      const screens = away.join(", ");
       part(spot, "fate").textContent = fill(said, { seconds: seconds(), screens });
       return;
     }

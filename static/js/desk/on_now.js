@@ -154,6 +154,7 @@ function goBlind() {
 /** @param {HTMLElement} tile @param {HTMLElement} fresh */
 function tell(tile, fresh) {
   tile.dataset.state = fresh.dataset.state;
+  tile.toggleAttribute("data-overdue", fresh.hasAttribute("data-overdue"));
   words(tile).replaceChildren(...words(fresh).cloneNode(true).childNodes);
   tick();
 }

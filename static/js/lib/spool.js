@@ -1,6 +1,6 @@
 // What the server must hear, on the disk: it outlives the browser, not only the connection.
 
-import { answered, committed, openDatabase } from "./database.js";
+import { OPEN_MS, answered, committed, openDatabase } from "./database.js";
 
 /**
  * @typedef {import("./outbox.js").Ack} Ack
@@ -46,20 +46,24 @@ export class Spool {
     try {
       if (!this.#database) return { entries: [], lastId: 0, endings: [] };
       const entries = await this.#first();
-      const last = await answered(this.#acks().openKeyCursor(null, "prev"));
+      const last = await answered(this.#acks().openKeyCursor(null, "prev"), OPEN_MS);
       const lastId = Number(last?.key ?? 0);
       const latest = await answered(
         this.#acks().getAll(IDBKeyRange.lowerBound(lastId - LATEST)),
+        OPEN_MS,
       );
       const told = new Set(
         latest.filter(({ ack }) => ack.duration_ms !== null).map(({ ack }) => ack.play_id),
       );
-      const open = await answered(this.#database.transaction("open").objectStore("open").get("now"));
+      const on = this.#database.transaction("open").objectStore("open").get("now");
+      const open = await answered(on, OPEN_MS);
       const left = open?.owner === this.#owner ? open.acks : [];
       const endings = left.filter((/** @type {Ack} */ ack) => !told.has(ack.play_id));
       return { entries, lastId, endings };
     } catch (error) {
       this.#complain(error);
+      // What is on it must not be written over: all goes on in memory.
+      this.#database = null;
       return { entries: [], lastId: 0, endings: [] };
     }
   }
@@ -67,12 +71,12 @@ export class Spool {
   /** The first batch of this screen's own. What another left is dropped: all of it stands before. */
   async #first() {
     for (;;) {
-      const batch = await answered(this.#acks().getAll(null, BATCH));
+      const batch = await answered(this.#acks().getAll(null, BATCH), OPEN_MS);
       const own = batch.filter(({ owner }) => owner === this.#owner);
       if (own.length === batch.length) return own;
       console.error("plays of another screen are dropped", batch.length - own.length);
       const others = batch.filter(({ owner }) => owner !== this.#owner).map(({ id }) => id);
-      if (!(await this.remove(others))) return own;
+      if (!(await this.remove(others))) throw new Error("another screen's plays could not be dropped");
     }
   }
 

@@ -14,7 +14,8 @@ const AHEAD = 8;
 /** On coming back, how long to wait for what was missed before the next change of picture. */
 const HOLD_MS = 3000;
 /** At a cold start, where what the device kept may have been recalled while it was off: until the
- * server answers, or until the page is so old. Networks come up later than browsers do. */
+ * server answers, or so long after the device gave it out: networks come up later than browsers do,
+ * and disks may be slow. */
 const COLD_HOLD_MS = 30_000;
 
 export class Player {
@@ -130,7 +131,7 @@ export class Player {
 
   /** The feed holds what the device kept: draws nothing of it until the server has spoken. */
   restore() {
-    this.#heldUntilMs = this.#coldUntilMs = COLD_HOLD_MS;
+    this.#heldUntilMs = this.#coldUntilMs = performance.now() + COLD_HOLD_MS;
     this.#advance();
   }
 

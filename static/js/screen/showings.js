@@ -121,10 +121,10 @@ export class Showings {
   /** A display may be off, of which the page knows only that it is given no frames. Who was still there
    * when they come back is on from then on. @param {Showing} showing */
   async #tellOnceDrawn(showing) {
-    let seenMs = showing.startedMs;
-    while (!(await painted())) {
+    let seenMs = (await drawn()) === null ? null : showing.startedMs;
+    while (seenMs === null) {
       if (!this.#on.includes(showing)) return;
-      seenMs = performance.now();
+      seenMs = await drawn();
     }
     if (!this.#on.includes(showing)) return; // Over before anybody saw it.
     showing.seenMs = seenMs;
@@ -183,12 +183,33 @@ const STALLED_MS = 3000;
 
 /** Resolves when the frame that is due has been drawn, or would have been on a page that draws none.
  * @returns {Promise<boolean>} whether frames came */
-export function painted() {
+export async function painted() {
+  return (await drawn()) !== null;
+}
+
+/** As `painted`. @returns {Promise<number | null>} when the first of the frames came, null for none */
+function drawn() {
   return new Promise((resolve) => {
     let left = FRAMES_AHEAD;
-    const frame = () => ((left -= 1) > 0 ? requestAnimationFrame(frame) : resolve(true));
-    requestAnimationFrame(frame);
-    setTimeout(() => resolve(false), document.visibilityState === "hidden" ? LATE_MS : STALLED_MS);
+    /** @type {number | null} */
+    let firstMs = null;
+    let due = 0;
+    const ms = document.visibilityState === "hidden" ? LATE_MS : STALLED_MS;
+    const late = setTimeout(() => {
+      cancelAnimationFrame(due); // without frames they would pile up
+      resolve(null);
+    }, ms);
+    const frame = () => {
+      firstMs ??= performance.now();
+      left -= 1;
+      if (left > 0) {
+        due = requestAnimationFrame(frame);
+        return;
+      }
+      clearTimeout(late);
+      resolve(firstMs);
+    };
+    due = requestAnimationFrame(frame);
   });
 }
 
