@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from billboard import feed, pairing
 from billboard.models import Screen
@@ -34,7 +34,20 @@ def token(screen: Screen) -> str:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    """May import everything under static/js."""
+def browser() -> Iterator[Browser]:
     with chromium() as browser:
-        yield blank(browser)
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Page:
+    """May import everything under static/js."""
+    return blank(browser)
+
+
+@pytest.fixture
+def empty_page(browser: Browser) -> Iterator[Page]:
+    """The same, whose disk is empty."""
+    page = blank(browser)
+    yield page
+    page.context.close()

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.billboard.player import blank, item, run
-from tests.browser import chromium
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
+from tests.billboard.player import item, run
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page whose disk is empty."""
-    page = blank(browser)
-    yield page
-    page.context.close()
+def page(empty_page: Page) -> Page:
+    return empty_page
 
 
 SHELF = """
