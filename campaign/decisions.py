@@ -54,6 +54,15 @@ class Decision:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Decided:
+    """A decision that was carried out, and the moment when it was: its sender knows of nothing
+    later, though the submission may have moved on since."""
+
+    submission: Submission
+    at: datetime
+
+
 class Overtaken(Exception):
     """The submission has moved on since the moderator saw it. Nothing was changed."""
 
@@ -63,7 +72,7 @@ class Overtaken(Exception):
         self.by = by
 
 
-def decide(decision: Decision, *, user: User) -> Submission:
+def decide(decision: Decision, *, user: User) -> Decided:
     """Carry a decision out once, however often it is sent.
 
     Raises Submission.DoesNotExist, Overtaken, and ValueError for a reason that is none.
@@ -75,9 +84,10 @@ def decide(decision: Decision, *, user: User) -> Submission:
             if moved is None:
                 _carry_out(decision, submission, actor=lifecycle.crew(user))
                 ReviewClaim.objects.filter(submission=submission).delete()
-            elif not _is_repeat(moved, decision, user=user):
+                return Decided(submission, submission.state_since_at)
+            if not _is_repeat(moved, decision, user=user):
                 raise Overtaken(submission, moved)
-            return submission
+            return Decided(submission, moved.at)
     except IllegalTransition as error:
         raise Overtaken(Submission.objects.get(pk=decision.submission_id), None) from error
 

@@ -293,12 +293,13 @@ def claim(request: CrewRequest, pk: UUID) -> HttpResponse:
 def decide(request: CrewRequest, pk: UUID) -> HttpResponse:
     """Carry out one decision: JSON for the outbox, a redirect with a line for a plain form.
 
-    200: done, now or earlier, with the card as it is. 409: somebody else was first, with a
-    sentence. 404: it is gone. 400: not a decision.
+    200: done, now or earlier, and when: what the outbox holds after it is about the version of
+    that moment, not about what came since. 409: somebody else was first, with a sentence.
+    404: it is gone. 400: not a decision.
     """
     wants_page = "text/html" in request.headers.get("Accept", "")
     try:
-        submission = decisions.decide(_decision(request, pk), user=request.user)
+        decided = decisions.decide(_decision(request, pk), user=request.user)
     except (ValueError, KeyError):
         return JsonResponse({"sentence": _("That is not a decision.")}, status=400)
     except Submission.DoesNotExist as error:
@@ -311,7 +312,7 @@ def decide(request: CrewRequest, pk: UUID) -> HttpResponse:
         return JsonResponse({"sentence": sentence}, status=409)
     if wants_page:
         return redirect(_back(request))
-    return JsonResponse({"since": submission.state_since_at.isoformat()})
+    return JsonResponse({"since": decided.at.isoformat()})
 
 
 def _decision(request: CrewRequest, pk: UUID) -> Decision:

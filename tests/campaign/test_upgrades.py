@@ -298,7 +298,7 @@ def test_decision_about_the_picture_before_is_refused(
     with pytest.raises(Overtaken):
         decisions.decide(old, user=moderator)
     new = Decision(standing.pk, Verdict.APPROVE, now(standing).state_since_at)
-    assert decisions.decide(new, user=moderator).state == S.APPROVED
+    assert decisions.decide(new, user=moderator).submission.state == S.APPROVED
 
 
 def test_decision_is_refused_though_the_other_workers_clock_is_behind(
@@ -368,7 +368,7 @@ def test_late_failure_overtakes_nobodys_decision(standing: Submission, moderator
     fail(hold("klein"))
     assert list(queries.review_queue()) == place
     seen = Decision(standing.pk, Verdict.REJECT, seen_at, reason=RejectReason.OTHER)
-    assert decisions.decide(seen, user=moderator).state == S.REJECTED
+    assert decisions.decide(seen, user=moderator).submission.state == S.REJECTED
     approval.undo(now(standing), actor=lifecycle.crew(moderator))
     assert now(standing).state == S.REVIEW
 

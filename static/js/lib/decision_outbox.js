@@ -86,7 +86,7 @@ export class DecisionOutbox {
     this.#entries.shift();
     this.parts.storage.removeItem(this.parts.prefix + entry.key);
     if (answer.kind === "done") {
-      // What waits for the same submission is about the version that has just come to be
+      // What waits for the same submission is about the version that this very decision made
       for (const later of this.#entries.filter((other) => other.id === entry.id)) {
         later.seenAt = answer.since;
         this.#keep(later);
