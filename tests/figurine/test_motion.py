@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import av
@@ -135,3 +139,33 @@ def test_colours_survive_the_encoding(colour: tuple[int, int, int]) -> None:
         clip = frames.encoded(order=[0] * 4, fps=4)
     for file in (clip.mp4, clip.webm):
         assert np.abs(played(file)[1].astype(int) - colour).max() <= 3
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6], ids=["mp4", "webm"])
+def test_worker_killed_while_encoding_leaves_no_file(tmp_path: Path, share: float) -> None:
+    code = f"""
+import sys
+import numpy as np
+from figurine.engines.sculpt import reel
+
+def step(done):
+    if done > {share}:
+        print("encoding", flush=True)
+        sys.stdin.read()
+
+with reel.Reel() as frames:
+    frames.add(np.zeros((64, 64, 3), np.uint8))
+    frames.encoded(order=[0] * 48, fps=24, step=step)
+"""
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with worker:
+        assert worker.stdout
+        assert worker.stdout.readline() == "encoding\n"
+        worker.kill()
+    assert list(tmp_path.iterdir()) == []

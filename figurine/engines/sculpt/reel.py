@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Final, Self
 
 import cv2
@@ -77,27 +77,29 @@ class Reel:
         settings = {"fflags": "+bitexact"}
         if kind == "mp4":
             settings["movflags"] = "+faststart"
-        # A file, since an MP4's index is moved to its front by reading it anew.
-        with tempfile.TemporaryDirectory(prefix="reel-") as folder:
-            path = Path(folder, f"clip.{kind}")
-            with av.open(str(path), "w", format=kind, options=settings) as out:
-                stream: Any = out.add_stream(
-                    codec, rate=fps, options={**options, "flags": "+bitexact"}
-                )
-                stream.height, stream.width = self._shape[0] * 2 // 3, self._shape[1]
-                stream.pix_fmt = "yuv420p"
-                context = stream.codec_context
-                context.thread_count = _THREADS
-                context.color_primaries = context.color_trc = context.colorspace = _BT709
-                context.color_range = _LIMITED
-                for number, index in enumerate(order):
-                    frame = av.VideoFrame.from_ndarray(self._frame(index), format="yuv420p")
-                    frame.pts, frame.time_base = number, Fraction(1, fps)
-                    out.mux(stream.encode(frame))
-                    step(number / len(order))
-                out.mux(stream.encode(None))
-            step(1.0)
-            return path.read_bytes()
+        # In memory: a worker may be killed here, and a named file would outlive it.
+        film = io.BytesIO()
+
+        def read_anew(url: str, flags: int, options: dict[str, str]) -> io.BytesIO:
+            """An MP4's index is moved to its front by reading the pictures once more."""
+            return io.BytesIO(film.getvalue())
+
+        with av.open(film, "w", format=kind, options=settings, io_open=read_anew) as out:
+            stream: Any = out.add_stream(codec, rate=fps, options={**options, "flags": "+bitexact"})
+            stream.height, stream.width = self._shape[0] * 2 // 3, self._shape[1]
+            stream.pix_fmt = "yuv420p"
+            context = stream.codec_context
+            context.thread_count = _THREADS
+            context.color_primaries = context.color_trc = context.colorspace = _BT709
+            context.color_range = _LIMITED
+            for number, index in enumerate(order):
+                frame = av.VideoFrame.from_ndarray(self._frame(index), format="yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1, fps)
+                out.mux(stream.encode(frame))
+                step(number / len(order))
+            out.mux(stream.encode(None))
+        step(1.0)
+        return film.getvalue()
 
     def _frame(self, index: int) -> Pixels:
         size = self._shape[0] * self._shape[1]
