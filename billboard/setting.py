@@ -26,8 +26,11 @@ BRIGHTNESS_LEAST: Final = 10
 WORDS_MOST: Final = 6
 WORD_KEYS: Final = {"lang": 12, "headline": 60, "strapline": 160, "scan": 30, "enlisted": 40}
 """What may be said in another language, and the most characters of each."""
-LANG: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-"""Source: BCP 47, the forms that browsers' :lang() is used with."""
+LANG: Final = re.compile(
+    r"[a-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))?"
+)
+"""Language, script, region, variant: what browsers write words by (ECMA-402, section 6.2.1). They
+take no variant twice, so that there is one at most."""
 
 
 def sides(text: str) -> tuple[str, str, str, str]:

@@ -65,12 +65,20 @@ KOREAN = {"lang": "ko", "headline": "상자 속으로."}
         [KOREAN | {"headline": "a\nb"}],
         [KOREAN | {"headline": 7}],
         [KOREAN | {"lang": 'ko" onload="'}],
+        [KOREAN | {"lang": "zh-yue"}],
+        [KOREAN | {"lang": "pt-bra"}],
+        [KOREAN | {"lang": "ko-KR-KR"}],
         [KOREAN] * 7,
     ],
 )
 def test_words_refuse(words: Any) -> None:
     with pytest.raises(ValidationError):
         setting.validate_words(words)
+
+
+@pytest.mark.parametrize("lang", ["yue", "zh-Hant-TW", "es-419", "de-1996", "sl-rozaj"])
+def test_words_take_the_codes_that_browsers_do(lang: str) -> None:
+    setting.validate_words([KOREAN | {"lang": lang}])
 
 
 def test_words_of_another_language_say_what_they_say_and_the_campaign_the_rest(

@@ -439,6 +439,18 @@ def test_languages_take_turns(open_screen: Open) -> None:
     expect(told.locator(".headline")).to_have_text("Get in the box.")
 
 
+def test_code_that_the_browser_does_not_take_does_not_keep_the_player_from_its_start(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    """Rows of before it was refused have some."""
+    aside(approved, campaign)
+    words = {"lang": "zh-yue", "headline": "入去個盒度。", "enlisted": "{}人"}
+    page = open_screen(words=[words])
+    taken(page, 1)
+    expect(page.locator(".count").nth(1)).to_have_text("1人")
+    assert page.locator('[lang="zh-yue"] .headline span').count() > 1
+
+
 def test_count_is_live(campaign: Campaign, open_screen: Open, aside: Aside) -> None:
     page = open_screen()
     count = page.locator(".count")

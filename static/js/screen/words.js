@@ -64,9 +64,16 @@ function all(selector) {
   return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
 }
 
-/** @param {HTMLElement} within */
+/** What the browser takes: of a tag that it does not, as `zh-yue`, the language alone.
+ * @param {HTMLElement} within */
 function language(within) {
-  return within.closest("[lang]")?.getAttribute("lang") || "en";
+  const tag = within.closest("[lang]")?.getAttribute("lang") || "en";
+  try {
+    Intl.getCanonicalLocales(tag);
+    return tag;
+  } catch {
+    return tag.split("-")[0];
+  }
 }
 
 /** Makes words of a line that has no spaces. Marks and endings stay with the word before. @param {HTMLElement} line */
