@@ -152,11 +152,21 @@ def purge() -> None:
 
 @shared_task
 def tidy() -> None:
-    """What needs doing now and then: files of killed processes, sessions of last month,
-    and what others keep for a while."""
-    retention.purge_orphans()
-    call_command("clearsessions")
-    signals.tidying.send_robust(sender=None)
+    """What needs doing now and then: sessions of last month, what others keep for a while, and
+    files of killed processes.
+
+    Each by itself: one that breaks stops none of the others. The one that grows with the files
+    comes last, since Celery ends a task that takes too long.
+    """
+    for step in (
+        partial(call_command, "clearsessions"),
+        partial(signals.tidying.send_robust, sender=None),
+        retention.purge_orphans,
+    ):
+        try:
+            step()
+        except Exception:
+            log.exception("tidying failed, will be tried again", step=str(step))
 
 
 def ring_engines(names: set[str]) -> None:

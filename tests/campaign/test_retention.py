@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import storages
-from django.db import IntegrityError, transaction
+from django.core.files.storage import Storage, storages
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaign import lifecycle, retention, screening
-from campaign.enums import SubmissionState
-from campaign.models import Figurine, GenerationJob, Submission
+from campaign.enums import KeepsakeKind, SubmissionState
+from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
+from tests import shelf
 
 S = SubmissionState
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,6 +122,49 @@ def test_purge_orphans_deletes_old_files_that_no_row_names(reviewed: Submission)
     store.delete(foreign)
     figurine = reviewed.figurines.get()
     assert exists(orphan, reviewed.selfie.name, figurine.still.name) == [False, True, True]
+
+
+def test_purge_orphans_asks_as_much_for_many_files_as_for_few(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what rows name it asks no file's age, which is a request each where they lie on S3."""
+    store = storages["private"]
+    asked: list[str] = []
+    retention.purge_orphans(now=timezone.now() + timedelta(hours=25))  # other tests' files
+    monkeypatch.setattr(type(store), "get_modified_time", lambda _, name: asked.append(name))
+    counted, named = [], set[str | None]()
+    for _ in range(2):
+        submission = shelf.put(campaign)
+        figurine = submission.figurines.get()
+        Keepsake.objects.create(
+            figurine=figurine,
+            kind=KeepsakeKind.CLIP,
+            file=store.save("figurines/clip.mp4", ContentFile(b"mp4")),
+            webm=store.save("figurines/clip.webm", ContentFile(b"webm")),
+        )
+        clip = figurine.keepsakes.get()
+        named |= {submission.selfie.name, figurine.still.name, figurine.cutout.name}
+        named |= {clip.file.name, clip.webm.name}
+        with CaptureQueriesContext(connection) as found:
+            assert retention.purge_orphans(now=timezone.now() + timedelta(hours=25)) == 0
+        counted.append(len(found))
+    assert (counted[0], asked, exists(*named)) == (counted[1], [], [True] * 10)
+
+
+def test_purge_orphans_leaves_what_a_row_names_by_then(
+    bare: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = storages["private"]
+    late = store.save("selfies/late.jpg", ContentFile(b"selfie"))
+    age = type(store).get_modified_time
+
+    def and_meanwhile(self: Storage, name: str) -> datetime:
+        Submission.objects.filter(pk=bare.pk).update(selfie=late)
+        return age(self, name)
+
+    monkeypatch.setattr(type(store), "get_modified_time", and_meanwhile)
+    retention.purge_orphans(now=timezone.now() + timedelta(hours=25))
+    assert exists(late) == [True]
 
 
 def test_private_files_are_readable_by_their_owner_alone(reviewed: Submission) -> None:

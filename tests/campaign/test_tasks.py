@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaign import leases, lifecycle, screening, tasks, workers
+from campaign import leases, lifecycle, retention, screening, signals, tasks, workers
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.models import Campaign, EngineWorker, GenerationJob, HostedRequest, Submission
 from deploy.celery import app
@@ -68,6 +68,28 @@ def test_sweep_rings_for_what_lost_bells_left_behind(
         ("campaign.tasks.generate",),
         ("campaign.tasks.screen", str(stuck.pk)),
     ]
+
+
+@pytest.mark.parametrize("broken", ["clearsessions", "orphans"])
+def test_tidying_does_each_of_its_things_though_another_breaks(
+    monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    done: list[str] = []
+
+    def do(name: str, **_: object) -> None:
+        done.append(name)
+        if name == broken:
+            raise OSError("away")
+
+    def others(**_: object) -> None:
+        do("others")
+
+    monkeypatch.setattr(tasks, "call_command", do)
+    monkeypatch.setattr(retention, "purge_orphans", lambda: do("orphans"))
+    signals.tidying.connect(others)
+    tasks.tidy()
+    signals.tidying.disconnect(others)
+    assert done == ["clearsessions", "others", "orphans"]
 
 
 @pytest.fixture
