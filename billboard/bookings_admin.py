@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -33,7 +33,8 @@ DAYS = (
 
 class ScreensField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Screen) -> str:
-        return f"{obj.campaign.name} · {obj.name}"
+        name = f"{obj.campaign.name} · {obj.name}"
+        return name if obj.is_active else _("%s (switched off)") % name
 
 
 class BookingForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -46,7 +47,7 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]
         error_messages={"required": gettext_lazy("Tick a day at least.")},
     )
     screens = ScreensField(
-        Screen.objects.filter(is_active=True).select_related("campaign"),
+        Screen.objects.none(),
         label=gettext_lazy("Screens"),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -76,6 +77,13 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **words: Any) -> None:
         super().__init__(*args, **words)
+        if "screens" in self.fields:
+            # One that is booked and switched off has a box, too: without it, it would be dropped.
+            booked = Q(pk__in=self.instance.screens.values("pk")) if self.instance.pk else Q()
+            offered: Any = self.fields["screens"]
+            offered.queryset = Screen.objects.filter(Q(is_active=True) | booked).select_related(
+                "campaign"
+            )
         if "submission" in self.fields:
             self.fields["submission"].error_messages["invalid_choice"] = _(
                 "Nobody who may be shown: they were never approved, or are taken down. "

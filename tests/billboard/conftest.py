@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
 from billboard import feed, pairing
-from billboard.models import Screen
+from billboard.models import Layout, Screen
 from campaign.models import Campaign
 from tests.billboard.player import blank
 from tests.browser import chromium
@@ -26,6 +27,12 @@ def other_campaign(db: None) -> Campaign:
 @pytest.fixture
 def screen(campaign: Campaign) -> Screen:
     return Screen.objects.create(campaign=campaign, name="Broadway 1")
+
+
+@pytest.fixture
+def online(screen: Screen) -> Screen:
+    Screen.objects.update(last_seen_at=timezone.now(), layout=Layout.HERO)
+    return Screen.objects.select_related("campaign").get(pk=screen.pk)
 
 
 @pytest.fixture
