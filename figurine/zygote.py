@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from figurine import gate
+from figurine import dumps, gate
 from figurine.decode import decode, encode_selfie
 from figurine.errors import FigurineError, OutOfMemory, Undecodable
 from figurine.frames import LIMITS, receive_frame, send_frame
@@ -163,8 +163,9 @@ def _confine(cpu_s: int, memory_bytes: int) -> None:
         bound = in_use_bytes + memory_bytes
         _limit(resource.RLIMIT_AS, bound, bound)
     _limit(resource.RLIMIT_CPU, cpu_s, cpu_s + 1)  # SIGXCPU first, SIGKILL a second later
-    for what in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
+    for what in (resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
         _limit(what, 0, 0)
+    dumps.forbid()
 
 
 def _limit(what: int, soft: int, hard: int) -> None:
