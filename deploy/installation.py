@@ -254,9 +254,20 @@ def _gpus(environment: Mapping[str, str]) -> int:
 
 
 def without_cards(environment: Mapping[str, str]) -> dict[str, str]:
-    """The same for whoever is no GPU worker: sculpt would take the card that a painter fills."""
-    hidden = {"CUDA_VISIBLE_DEVICES": ""} if _gpus(environment) else {}
-    return {**environment, **hidden}
+    """The same for whoever is no GPU worker: sculpt would take the card that a painter fills.
+
+    Raises StartFailure where sculpt is told to take one all the same.
+    """
+    if not _gpus(environment):
+        return dict(environment)
+    variant = environment.get("SCULPT_VARIANT", "")
+    if variant.startswith("cuda"):
+        raise StartFailure(
+            ExitCode.USAGE,
+            f"SCULPT_VARIANT={variant} sculpts on a GPU, and DIORAMA_GPU_WORKERS gives them all to"
+            " painters: set one of the two.",
+        )
+    return {**environment, "CUDA_VISIBLE_DEVICES": ""}
 
 
 def without_key(environment: Mapping[str, str]) -> dict[str, str]:

@@ -160,6 +160,15 @@ def test_painters_have_their_cards_for_themselves(var: VarFolder) -> None:
         assert without_cards(without) == without
 
 
+def test_sculpting_on_a_painters_card_is_refused() -> None:
+    asked = {"DIORAMA_GPU_WORKERS": "1", "SCULPT_VARIANT": "cuda_ad_rgb"}
+    with pytest.raises(StartFailure, match="set one of the two") as caught:
+        without_cards(asked)
+    assert caught.value.code is ExitCode.USAGE
+    for fine in ({"SCULPT_VARIANT": "llvm_ad_rgb"}, {"DIORAMA_GPU_WORKERS": "0"}):
+        assert without_cards(asked | fine).items() >= fine.items()
+
+
 class Listed(Exception):
     """The rest does not start."""
 
