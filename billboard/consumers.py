@@ -46,6 +46,12 @@ PLAN_AFTER_S: Final = 0.1
 half: Python's threads take turns."""
 
 
+def _look_up(token: str) -> tuple[Screen | None, str]:
+    """pairing.find, and the fingerprint of the screen's page, for which a wall is read."""
+    screen = pairing.find(token)
+    return screen, page.of(screen).fingerprint if screen else ""
+
+
 class ScreenConsumer(AsyncWebsocketConsumer):
     """Speaks billboard.protocol with one screen."""
 
@@ -71,6 +77,14 @@ class ScreenConsumer(AsyncWebsocketConsumer):
     beating: asyncio.Task[None] | None = None
     telling: asyncio.Task[None] | None = None
 
+    async def __call__(self, *arguments: Any) -> None:
+        """Nothing of a socket goes on after it, also where the server ends it in the midst of a
+        word, without a disconnect."""
+        try:
+            await super().__call__(*arguments)
+        finally:
+            await self._end()
+
     async def connect(self) -> None:
         await self.accept()
         self.reading = asyncio.Lock()
@@ -88,7 +102,8 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         self.beating = asyncio.create_task(self._beat_until_closed())
         self.telling = asyncio.create_task(self._tell_plans_until_closed())
 
-    async def disconnect(self, code: int) -> None:
+    async def _end(self) -> None:
+        self.screen = None
         for task in (self.beating, self.telling):
             if task:
                 task.cancel()
@@ -242,7 +257,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
     async def _beat_until_closed(self) -> None:
         """Sockets that came at once, after an outage, need not beat at once for ever."""
         has_beaten = False
-        while True:
+        while self.screen is not None:
             try:
                 await self._beat()
             except Exception:  # whatever it was: without a heart the screen would go deaf
@@ -254,7 +269,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         self.frames, self.is_here_noted = 0, False
         # 1. Still a screen of ours, and of this campaign?
         known = self.screen
-        found = await database_sync_to_async(pairing.find)(self.token)
+        found, fingerprint = await database_sync_to_async(_look_up)(self.token)
         if found is None:
             is_renewed = await database_sync_to_async(pairing.is_retired)(self.token)
             await self._hang_up(CloseCode.RENEWED if is_renewed else CloseCode.UNPAIRED)
@@ -277,7 +292,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
         # 3. Say so
         beat = Beat(
             head=head,
-            page=page.of(self.screen).fingerprint,
+            page=fingerprint,
             watched=self.screen.is_watched,
         )
         await self._say(beat.as_json())

@@ -142,7 +142,7 @@ def append(
     the other, in the order of commits.
     """
     step = random.randint(1, STEP_MOST)  # noqa: S311  # apart, not secret
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if not Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + step):
             Feed.objects.get_or_create(campaign_id=campaign_id)
             Feed.objects.filter(campaign_id=campaign_id).update(head=F("head") + step)

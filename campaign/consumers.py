@@ -82,6 +82,9 @@ class ParticipantConsumer(AsyncWebsocketConsumer):
             log.warning("no socket", error=type(error).__name__)
             with suppress(Exception):  # it may be gone
                 await send({"type": "websocket.close", "code": TRY_LATER})
+        finally:
+            # Also where the server ends the socket in the midst of a word, without a disconnect.
+            await self._end()
 
     async def connect(self) -> None:
         await self.accept()
@@ -105,7 +108,7 @@ class ParticipantConsumer(AsyncWebsocketConsumer):
         await self.look_again({})
         self.beating = asyncio.create_task(self._beat_until_closed())
 
-    async def disconnect(self, code: int) -> None:
+    async def _end(self) -> None:
         if self.beating:
             self.beating.cancel()
         if self.group:

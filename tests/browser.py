@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import shutil
+from asyncio import AbstractEventLoop
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
+import django.utils.asyncio
 from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
@@ -34,13 +38,37 @@ def film(portrait: bytes, file: Path) -> Path:
     return file
 
 
+_playwrights: WeakSet[AbstractEventLoop] = WeakSet()
+
+
+def _other_loop() -> AbstractEventLoop:
+    """The loop that runs in this thread. Raises RuntimeError where it is none but Playwright's."""
+    loop = asyncio.get_running_loop()
+    if loop in _playwrights:
+        raise RuntimeError("none but Playwright's")
+    return loop
+
+
+# Playwright's loop runs in the thread of the test, where Django would refuse the record. The
+# variable that has Django refuse nothing would do so in the servers and sockets of tests, too.
+django.utils.asyncio.get_running_loop = _other_loop  # type: ignore[attr-defined]  # imported
+
+
+@contextmanager
+def playwrights() -> Iterator[Playwright]:
+    """Playwright, beside which a test reads and writes the record."""
+    with sync_playwright() as playwright:
+        _playwrights.add(asyncio.get_running_loop())
+        yield playwright
+
+
 @contextmanager
 def chromium(*, camera: Path | None = None, webgl: bool = False) -> Iterator[Browser]:
     """A headless browser; with `camera`, a file of `film()` is what its camera sees.
 
     With `webgl` it draws in three dimensions, by its software, which takes seconds.
     """
-    with sync_playwright() as playwright:
+    with playwrights() as playwright:
         browser = launch(playwright, camera=camera, webgl=webgl)
         yield browser
         browser.close()

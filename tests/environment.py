@@ -54,8 +54,6 @@ def _prepare() -> None:
         DIORAMA_BROKER_URL=f"redis+socket://{VALKEY_SOCKET}",
         DIORAMA_CHANNEL_URL=f"unix://{VALKEY_SOCKET}",
         DIORAMA_LOG_LEVEL="WARNING",
-        # Playwright's loop would make Django refuse the ORM in the same thread.
-        DJANGO_ALLOW_ASYNC_UNSAFE="true",
     )
     if os.environ.get("DIORAMA_TEST_DATABASE") == "postgres":
         os.environ["DIORAMA_DATABASE_URL"] = _start_postgres()

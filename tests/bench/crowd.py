@@ -118,7 +118,11 @@ class Client:
             self._waiting[self.told] = change["submission"]
         ack = {"ack": kind, "submission": change["submission"], **self._place()}
         said = {"type": "acks", "n": self.told, "acks": [ack]}
-        task = asyncio.create_task(self._say(said, after_s=after_s))
+        # Not a task right now: those who have not read yet would wait for two hundred of them.
+        asyncio.get_running_loop().call_later(after_s, self._say_soon, said)
+
+    def _say_soon(self, frame: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._say(frame))
         self.saying.add(task)
         task.add_done_callback(self._said)
 
@@ -127,8 +131,7 @@ class Client:
         if not task.cancelled():
             task.exception()  # The connection was lost; it is told anew where it counts.
 
-    async def _say(self, frame: dict[str, Any], *, after_s: float = 0) -> None:
-        await asyncio.sleep(after_s)
+    async def _say(self, frame: dict[str, Any]) -> None:
         await self.socket.send(json.dumps(frame))
 
     def _place(self) -> dict[str, Any]:

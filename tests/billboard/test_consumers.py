@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,9 +15,9 @@ from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.utils import timezone
 
-from billboard import feed, nudges, pairing
+from billboard import audience, feed, nudges, page, pairing, plays
 from billboard.consumers import FRAMES_PER_BEAT, ScreenConsumer
-from billboard.models import Ack, EntryKind, Feed, Play, Screen
+from billboard.models import Ack, EntryKind, Feed, Play, Screen, Wall
 from billboard.protocol import FRAME_MAX_CHARS, CloseCode
 from campaign import bell
 from campaign.models import Campaign, Submission
@@ -97,7 +98,7 @@ async def test_item_says_all_that_a_card_needs(campaign: Campaign, token: str) -
     picture = item.pop("picture")
     assert item == {
         "submission": str(mae.pk),
-        "figurine": mae.figurines.get().pk,
+        "figurine": (await mae.figurines.aget()).pk,
         "seq": 1,
         "number": mae.number,
         "plaque": "MAE",
@@ -197,6 +198,48 @@ async def test_heartbeat_says_head_time_and_page(campaign: Campaign, token: str)
         beat = await player.hear("beat")
         assert (beat["epoch"], beat["seq"]) == (epoch, 1)
         assert set(beat) == {"type", "epoch", "seq", "at", "page", "watched"}
+
+
+@pytest.mark.parametrize("size", [{}, {"width": 3840, "height": 1080}])
+async def test_screen_of_a_wall_hears_the_heart(
+    screen: Screen, token: str, size: dict[str, int]
+) -> None:
+    wall = await Wall.objects.acreate(campaign_id=screen.campaign_id, name="Broadway", **size)
+    screen.wall, screen.window = wall, "0 0 1920 1080" if size else ""
+    await screen.asave(update_fields=["wall", "window"])
+    async with playing(token) as player:
+        beat = await player.hear("beat")
+        of_now = await database_sync_to_async(lambda: page.of(screen).fingerprint)()
+        assert beat["page"] == of_now
+
+
+async def test_nothing_of_a_socket_outlives_it_where_the_server_ends_it_within_a_word(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        is_asked.set()
+        assert may_answer.wait(ANSWER_S)
+
+    player = Player(token)
+    await player.socket.connect(timeout=ANSWER_S)
+    await player.hear("beat")
+    (listener,) = audience.of(campaign.pk).listeners
+    assert isinstance(listener, ScreenConsumer)
+    monkeypatch.setattr(plays, "heard", hang)
+    await player.say(type="here", epoch=None, seq=0, version="1", width_px=1, height_px=1)
+    assert await asyncio.to_thread(is_asked.wait, ANSWER_S)
+
+    player.socket.future.cancel()  # as daphne does to what has not ended in ten seconds
+    may_answer.set()
+    with suppress(asyncio.CancelledError):
+        await player.socket.future
+
+    assert not audience.of(campaign.pk).listeners
+    assert listener.beating
+    await asyncio.wait([listener.beating], timeout=ANSWER_S)
+    assert listener.beating.done()
 
 
 async def test_dead_channel_layer_costs_a_heartbeat_not_the_picture(

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import sync_playwright
 
 from deploy.screen.watch import answers
+from tests.browser import playwrights
 from tests.deploy.conftest import ROOT, wait_for
 
 HERE = ROOT / "deploy" / "screen"
@@ -134,7 +134,7 @@ def test_real_browser_takes_all_of_the_flags(
     tmp_path: Path, address: str, real: subprocess.Popen[bytes]
 ) -> None:
     port = port_of(tmp_path / "profile")
-    with sync_playwright() as playwright:
+    with playwrights() as playwright:
         chromium = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
         (page,) = chromium.contexts[0].pages
         assert page.url == f"{address}/screen/"

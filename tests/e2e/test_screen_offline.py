@@ -14,14 +14,14 @@ import psutil
 import pytest
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from billboard import pairing
 from billboard.models import Ack, EntryKind, Play, Screen
 from campaign.models import Campaign, Submission
 from tests.billboard import films
 from tests.billboard.rows import approved, recall
-from tests.browser import chromium_path
+from tests.browser import chromium_path, playwrights
 from tests.e2e.conftest import Aside
 from tests.stack import free_port, wait_until
 from tests.web import web
@@ -123,7 +123,7 @@ class Kiosk:
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as playwright:
+    with playwrights() as playwright:
         yield playwright
 
 
