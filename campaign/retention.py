@@ -17,7 +17,8 @@ from uuid import UUID
 import structlog
 from django.core.files.storage import Storage
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import F, Model, Q
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from campaign import forgetting, leases, lifecycle, storage, upgrades
@@ -51,7 +52,11 @@ class Receipt:
 
 def purge_at(campaign: Campaign, *, received_at: datetime) -> datetime:
     """When a selfie's deletion begins, so that it is over within the campaign's hours."""
-    return received_at + timedelta(hours=campaign.selfie_retention_h) * PURGE_SHARE
+    return received_at + _kept_for(campaign)
+
+
+def _kept_for(campaign: Campaign) -> timedelta:
+    return timedelta(hours=campaign.selfie_retention_h) * PURGE_SHARE
 
 
 def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "asked") -> Receipt:
@@ -74,6 +79,8 @@ def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "aske
 def purge(*, now: datetime | None = None) -> int:
     """Delete selfies and figurines whose day is over. Returns how many submissions it touched."""
     now = now or timezone.now()
+    for campaign in Campaign.objects.all():
+        _hasten(campaign, now=now)
     due = Submission.objects.exclude(selfie="").filter(selfie_purge_at__lte=now)
     touched = _each(due.values_list("pk", flat=True), partial(_purge_selfie, now=now))
     for campaign in Campaign.objects.all():
@@ -82,6 +89,16 @@ def purge(*, now: datetime | None = None) -> int:
         kept = old.exclude(state__in=(S.EXPIRED, S.ERASED)).values_list("pk", flat=True)
         touched += _each(kept, _expire)
     return touched
+
+
+def _hasten(campaign: Campaign, *, now: datetime) -> None:
+    """Bring forward what is kept longer than the campaign now says, or than it says from now on:
+    the clock may have been ahead when it came. Nothing is put off."""
+    by_rule, from_now = F("created_at") + _kept_for(campaign), now + _kept_for(campaign)
+    kept = Submission.objects.filter(campaign=campaign, selfie_purge_at__gt=now).exclude(selfie="")
+    kept.filter(Q(selfie_purge_at__gt=by_rule) | Q(selfie_purge_at__gt=from_now)).update(
+        selfie_purge_at=Least("selfie_purge_at", by_rule, from_now)
+    )
 
 
 def _each(found: Iterable[UUID], work: Callable[[Submission], bool]) -> int:

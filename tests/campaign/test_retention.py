@@ -21,6 +21,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
+def elsewhere(db: None) -> Campaign:
+    return Campaign.objects.create(slug="pier", name="Pier 17")
+
+
+@pytest.fixture
 def reviewed(receive: Callable[..., Submission]) -> Submission:
     submission = receive(plaque="MAE", device="phone")
     screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
@@ -82,6 +87,41 @@ def test_purge_after_its_day_deletes_the_selfie_and_keeps_the_figurine(
     assert exists(name, still) == [False, True]
     reviewed.refresh_from_db()
     assert (reviewed.state, reviewed.face) == (S.REVIEW, None)
+
+
+def test_purge_heeds_hours_that_were_lowered_since(
+    receive: Callable[..., Submission], campaign: Campaign, elsewhere: Campaign
+) -> None:
+    here, there = receive(), receive(campaign=elsewhere)
+    Campaign.objects.filter(pk=campaign.pk).update(selfie_retention_h=1)
+    in_time = here.created_at + timedelta(minutes=55)
+    retention.purge(now=in_time - timedelta(seconds=1))
+    here.refresh_from_db()
+    assert (here.selfie_purge_at, bool(here.selfie)) == (in_time, True)
+    retention.purge(now=in_time)
+    assert exists(here.selfie.name, there.selfie.name) == [False, True]
+
+
+def test_purge_puts_nothing_off(receive: Callable[..., Submission], campaign: Campaign) -> None:
+    Campaign.objects.update(selfie_retention_h=1)
+    campaign.refresh_from_db()
+    submission = receive()
+    Campaign.objects.update(selfie_retention_h=24)
+    retention.purge()
+    assert Submission.objects.get().selfie_purge_at == submission.selfie_purge_at
+
+
+def test_purge_keeps_no_selfie_longer_since_a_clock_was_ahead(
+    receive: Callable[..., Submission],
+) -> None:
+    now, a_day = timezone.now(), timedelta(days=1)
+    submission = receive()
+    Submission.objects.update(
+        created_at=submission.created_at + a_day, selfie_purge_at=submission.selfie_purge_at + a_day
+    )
+    retention.purge(now=now)
+    retention.purge(now=now + timedelta(hours=1))
+    assert Submission.objects.get().selfie_purge_at == now + timedelta(hours=22)
 
 
 def test_purge_expires_what_cannot_go_on_without_a_selfie(
