@@ -194,7 +194,8 @@ def _next(
     if lane.pins:
         pin = lane.pin(rules, at_ms)
         if pin and pin.key not in taken and pin.key != lane.last:
-            return pin.key, "pin"
+            # It may be their first showing of all: then it is that, and no other follows.
+            return pin.key, "first" if turns.take(pin.key) else "pin"
     taken.add(lane.last)
     if lane.on:
         taken.add(lane.on.key)

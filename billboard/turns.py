@@ -123,6 +123,22 @@ class Turns:
             self._bound()
         return self.waiting.popleft().key
 
+    def take(self, key: str) -> bool:
+        """Whether they still wait; if so they wait no more, and nobody loses a slot by it."""
+        entry = self.of.get(key)
+        if entry is None or key in self.last_ms:
+            return False
+        if entry.hours != ALWAYS:
+            self.by_hours.remove(entry)
+            return True
+        n = self.waiting.index(entry)
+        del self.waiting[n]
+        n += len(self.slack) - len(self.waiting) - 1
+        self.slack[n:] = [slack + 1 for slack in self.slack[n + 1 :]]
+        self._bound()
+        self.debuts += 1
+        return True
+
     def began(self, key: str, at_ms: int) -> bool:
         """Note a showing; whether it is the first of all."""
         is_debut = key not in self.last_ms

@@ -20,6 +20,7 @@ class Street:
     screens: int = 1
     most_places: int = 1
     pins: Sequence[Pin] = ()
+    """Of them those who are there hold, as in planning.py."""
     now_ms: int = BEGIN_MS
     entries: dict[str, Entry] = field(default_factory=dict)
     approved: dict[str, int] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class Street:
             list(self.entries.values()),
             screens,
             self.rules,
-            pins=self.pins,
+            pins=[pin for pin in self.pins if pin.key in self.entries],
             now_ms=self.now_ms,
             until_ms=self.now_ms + AHEAD_MS,
         )

@@ -54,6 +54,13 @@ crowds = st.lists(
     max_size=120,
 )
 """Somebody comes for nearly every slot, so that newest-first alone would leave people waiting."""
+booked = st.lists(
+    st.builds(
+        lambda n, one_in: Pin(f"p{n}", 1 / one_in), st.integers(0, 19), st.sampled_from([2, 4, 5])
+    ),
+    max_size=2,
+)
+"""People of the street, some before their first showing."""
 
 
 def lived(street: Street, moves: Moves, *, most_waiting: int = 10**6) -> Street:
@@ -131,9 +138,16 @@ def somebody_new_is_next_where_time_allows(before: int, moves: Moves, wait_ms: i
 
 
 @GO
-@given(moves=arrivals, screens=st.integers(1, 3), most_places=st.sampled_from([1, 1, 4]))
-def no_one_is_on_twice_in_a_row(moves: Moves, screens: int, most_places: int) -> None:
-    street = Street(RULES, screens, most_places)
+@given(
+    moves=arrivals,
+    screens=st.integers(1, 3),
+    most_places=st.sampled_from([1, 1, 4]),
+    pins=booked,
+)
+def no_one_is_on_twice_in_a_row(
+    moves: Moves, screens: int, most_places: int, pins: list[Pin]
+) -> None:
+    street = Street(RULES, screens, most_places, pins)
     for _ in range(2 * most_places):
         street.approve()
     kept = [move for move in moves if move[0] != "recall"]
@@ -224,9 +238,16 @@ def no_place_is_empty_and_no_slot_overlaps(moves: Moves, screens: int, most_plac
 
 
 @GO
-@given(moves=arrivals, screens=st.integers(1, 2), most_places=st.sampled_from([1, 4, 9]))
-def nobody_is_in_two_places_of_a_screen(moves: Moves, screens: int, most_places: int) -> None:
-    street = Street(Rules(SLOT_MS, 3 * SLOT_MS), screens, most_places)
+@given(
+    moves=arrivals,
+    screens=st.integers(1, 2),
+    most_places=st.sampled_from([1, 4, 9]),
+    pins=booked,
+)
+def nobody_is_in_two_places_of_a_screen(
+    moves: Moves, screens: int, most_places: int, pins: list[Pin]
+) -> None:
+    street = Street(Rules(SLOT_MS, 3 * SLOT_MS), screens, most_places, pins)
     for move in [("approve", 0)] * 8 * screens + moves:
         lived_once(street, move)
         for planned_ in street.slots.values():
@@ -388,6 +409,35 @@ def test_one_alone_stays_and_two_take_turns() -> None:
     assert [slot.key for slot in alone] == ["p0"] * 4
     both = planned(old(2), [Screen(1)], ms=4 * SLOT_MS).slots[1]
     assert [slot.key for slot in both] == ["p0", "p1"] * 2
+
+
+@pytest.mark.parametrize("places", [1, 4])
+@pytest.mark.parametrize(("hours", "waiting"), [(slots.ALWAYS, 6), (Hours(1, 0), 0)])
+def test_booked_one_who_was_never_shown_has_their_first_showing_once(
+    places: int, hours: Hours, waiting: int
+) -> None:
+    crowd = [Entry(f"p{n}", n, BEGIN_MS + n, hours=hours) for n in range(6)]
+    for begin in range(8):
+        plan = playlist.plan(
+            crowd,
+            [Screen(1, places, least_places=places)],
+            RULES,
+            pins=[Pin("p0", 0.5)],
+            now_ms=BEGIN_MS + begin * SLOT_MS,
+            until_ms=BEGIN_MS + (begin + 6) * SLOT_MS,
+        )
+        debuts = [slot.key for slot in plan.slots[1] if slot.kind == "first"]
+        assert sorted(debuts) == sorted({*debuts})
+        assert plan.outlook.waiting == waiting
+        first = [slot for slot in plan.slots[1] if slot.place == 0]
+        assert all(one.key != other.key for one, other in itertools.pairwise(first))
+
+
+def test_booked_one_who_is_alone_and_new_stays_on() -> None:
+    alone = [Entry("p0", 0, BEGIN_MS)]
+    slots = planned(alone, [Screen(1)], ms=6 * SLOT_MS, pins=[Pin("p0", 0.5)]).slots[1]
+    assert all(one.end_ms == other.at_ms for one, other in itertools.pairwise(slots))
+    assert [slot.kind for slot in slots] == ["first", *["repeat"] * 5]
 
 
 def test_mosaic_that_was_chosen_fills_its_places_whether_or_not_the_promise_needs_them() -> None:
