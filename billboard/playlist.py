@@ -191,7 +191,8 @@ def _next(
     """Who goes up in this place; an empty key for nobody."""
     minute = rules.minute(at_ms)
     taken = {other.on.key for other in beside if other.on and other is not lane}
-    if lane.pins:
+    # A slot that was drawn out may end where the next pin is due: two are never in a row.
+    if lane.pins and not (lane.on and lane.on.kind == "pin"):
         pin = lane.pin(rules, at_ms)
         if pin and pin.key not in taken and pin.key != lane.last:
             # It may be their first showing of all: then it is that, and no other follows.

@@ -433,6 +433,24 @@ def test_booked_one_who_was_never_shown_has_their_first_showing_once(
         assert all(one.key != other.key for one, other in itertools.pairwise(first))
 
 
+@pytest.mark.parametrize("late_ms", [1000, 4000, 7999])
+def test_two_pins_are_not_in_a_row_though_the_first_was_drawn_out(late_ms: int) -> None:
+    """A plan may begin within a slot: who is on then has the rest of it and a whole one."""
+    for begin in range(2):
+        now_ms = BEGIN_MS + begin * SLOT_MS + late_ms
+        plan = playlist.plan(
+            old(4),
+            [Screen(1)],
+            RULES,
+            pins=[Pin("p0", 0.5)],
+            now_ms=now_ms,
+            until_ms=now_ms + 80_000,
+        )
+        keys = [slot.key for slot in plan.slots[1]]
+        assert "p0" in keys
+        assert all(one != other for one, other in itertools.pairwise(keys))
+
+
 def test_booked_one_who_is_alone_and_new_stays_on() -> None:
     alone = [Entry("p0", 0, BEGIN_MS)]
     slots = planned(alone, [Screen(1)], ms=6 * SLOT_MS, pins=[Pin("p0", 0.5)]).slots[1]
