@@ -20,6 +20,7 @@ from billboard import (
     bookings,
     bookings_admin,  # noqa: F401 - registers itself
     commands,
+    dark,
     feed,
     on_now,
     orders_desk,
@@ -92,6 +93,8 @@ class ScreenAdmin(ModelAdmin):
             for field in Screen._meta.concrete_fields:
                 if field.name not in form.changed_data:
                     setattr(obj, field.attname, getattr(now, field.attname))
+            if now.campaign_id != obj.campaign_id or not obj.is_active:
+                dark.note_leaving(now)
             # By its layout, its wall or its switch others are next, on the others too.
             campaigns.add(now.campaign_id)
             planning.outdate(campaigns)

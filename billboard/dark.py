@@ -1,14 +1,22 @@
-"""Which screens have not yet said that somebody who was taken down is off them."""
+"""Which screens have not yet said that somebody who was taken down is off them; and which left a
+campaign while nobody could tell them."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from billboard import feed
-from billboard.models import Ack, EntryKind, FeedEntry, Screen
+from billboard.models import ONLINE_WITHIN, Ack, EntryKind, FeedEntry, Screen, Stint
 from campaign.showings import Remaining
+
+
+def note_leaving(screen: Screen) -> None:
+    """Call it with what is on record, before a screen is moved to another campaign, switched off or
+    unpaired, in the transaction that does it."""
+    if screen.is_active and screen.token_hash:
+        Stint.objects.create(screen=screen, campaign_id=screen.campaign_id)
 
 
 def remaining(submission_id: UUID) -> list[Remaining]:
@@ -16,7 +24,8 @@ def remaining(submission_id: UUID) -> list[Remaining]:
 
     A screen that is heard is asked to say so; one that is away only where it was heard since they
     went up first, and may hold them, whatever it has confirmed of another time: one too many is
-    named rather than one too few.
+    named rather than one too few. So is one that was away when it was moved to another campaign,
+    switched off or unpaired, until it is heard again.
     """
     lines = FeedEntry.objects.filter(
         submission=submission_id, kind__in=(EntryKind.ADD, EntryKind.REMOVE)
@@ -30,9 +39,16 @@ def remaining(submission_id: UUID) -> list[Remaining]:
     is_past = Q(confirmed_epoch=gone.epoch, confirmed_seq__gte=gone.seq)
     if head.epoch != gone.epoch:
         is_past |= Q(confirmed_epoch=head.epoch)
+    is_here = Q(campaign=gone.campaign_id, is_active=True, token_hash__isnull=False)
+    # One that was heard so shortly before was told to go dark.
+    went_away = Stint.objects.filter(
+        screen=OuterRef("pk"),
+        campaign=gone.campaign_id,
+        until_at__gt=OuterRef("last_seen_at") + ONLINE_WITHIN,
+    )
     screens = (
-        Screen.objects.filter(campaign=gone.campaign_id, is_active=True)
-        .exclude(Q(token_hash=None) | Q(last_seen_at=None) | is_past)
+        Screen.objects.filter(is_here | Exists(went_away))
+        .exclude(Q(last_seen_at=None) | is_past)
         .exclude(pk__in=Ack.objects.filter(entry=gone).values("screen"))
         .order_by("name")
     )

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from billboard import dark
 from billboard.models import Screen
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ def pair(screen: Screen, token: str) -> None:
 
 def unpair(screen: Screen) -> None:
     """No browser is this screen any more. What it had up is dark within a beat."""
+    dark.note_leaving(screen)
     screen.token_hash, screen.previous_hash = None, ""
     screen.is_settled, screen.token_at = True, None
     screen.save(update_fields=FIELDS)

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from billboard import commands, proof
-from billboard.models import Ack, EntryKind, FeedEntry, Play, Screen, Tally
+from billboard.models import Ack, EntryKind, FeedEntry, Play, Screen, Stint, Tally
 from billboard.protocol import Acks, Done, Here, Obeyed, Shown
 from campaign import signals
 from campaign.showings import Showing
@@ -107,28 +107,24 @@ def sweep() -> int:
 
 def _record_shown(screen: Screen, shown: Shown, begun: list[Play]) -> list[Play]:
     """What it changed: that play, or nothing. A play that was not known is put to `begun`."""
-    was_offered = FeedEntry.objects.filter(
-        campaign_id=screen.campaign_id,
-        submission_id=shown.submission,
-        figurine_id=shown.figurine,
-        kind=EntryKind.ADD,
-    ).exists()
-    if not was_offered:
-        log.warning("play of what was never offered", screen=screen.pk, play=str(shown.play_id))
-        return []
-    play, is_new = Play.objects.get_or_create(
-        play_id=shown.play_id,
-        defaults={
-            "screen": screen,
-            "submission_id": shown.submission,
-            "figurine_id": shown.figurine,
-            "seq": shown.seq,
-            "layout": shown.layout,
-            # A screen's clock may run ahead; nothing was shown in the future.
-            "started_at": min(shown.started_at, timezone.now()),
-            "duration_ms": shown.duration_ms,
-        },
-    )
+    play, is_new = Play.objects.filter(play_id=shown.play_id).first(), False
+    if play is None:
+        if not _was_offered(screen, shown):
+            log.warning("play of what was never offered", screen=screen.pk, play=str(shown.play_id))
+            return []
+        play, is_new = Play.objects.get_or_create(
+            play_id=shown.play_id,
+            defaults={
+                "screen": screen,
+                "submission_id": shown.submission,
+                "figurine_id": shown.figurine,
+                "seq": shown.seq,
+                "layout": shown.layout,
+                # A screen's clock may run ahead; nothing was shown in the future.
+                "started_at": min(shown.started_at, timezone.now()),
+                "duration_ms": shown.duration_ms,
+            },
+        )
     if play.screen_id != screen.pk or play.submission_id != shown.submission:
         log.warning("play of somebody else", screen=screen.pk, play=str(shown.play_id))
         return []
@@ -143,6 +139,17 @@ def _record_shown(screen: Screen, shown: Shown, begun: list[Play]) -> list[Play]
         return []
     signals.shown.send(sender=Play, submission_id=shown.submission)
     return [play]
+
+
+def _was_offered(screen: Screen, shown: Shown) -> bool:
+    """By its campaign, or by one that it showed before: plays of that may be told late."""
+    before = Stint.objects.filter(screen=screen).values("campaign")
+    return FeedEntry.objects.filter(
+        Q(campaign=screen.campaign_id) | Q(campaign__in=before),
+        submission_id=shown.submission,
+        figurine_id=shown.figurine,
+        kind=EntryKind.ADD,
+    ).exists()
 
 
 def _count(begun: Sequence[Play]) -> None:

@@ -14,6 +14,7 @@ from billboard.models.screens import (
     Layout,
     Rotation,
     Screen,
+    Stint,
     Wall,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "Screen",
     "ScreenCommand",
     "StaleHour",
+    "Stint",
     "Tally",
     "Wall",
     "private",

@@ -289,3 +289,15 @@ class Screen(models.Model):
     def is_online(self) -> bool:
         """Heard, and as far as it says drawing."""
         return self.is_heard and self.is_drawing is not False
+
+
+class Stint(models.Model):
+    """A campaign that a screen showed until it was moved to another, switched off or unpaired. One
+    that is away then plays it on, and tells it later."""
+
+    screen = models.ForeignKey(Screen, on_delete=models.CASCADE, related_name="stints")
+    campaign = models.ForeignKey("campaign.Campaign", on_delete=models.PROTECT, related_name="+")
+    until_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.screen_id} for {self.campaign_id} until {self.until_at:%Y-%m-%d %H:%M}"

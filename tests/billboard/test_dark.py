@@ -37,6 +37,20 @@ def whereabouts(desk: Client, submission: Submission) -> tuple[list[str], list[s
     return told["screens"], told["away"]
 
 
+def leave(desk: Client, screen: Screen, how: str, to: Campaign) -> None:
+    address = reverse("admin:billboard_screen_change", args=[screen.pk])
+    form = desk.get(address).context["adminform"].form
+    said = {name: value for name, value in form.initial.items() if value is not None}
+    said |= {"words": "[]", "is_active": "on"}
+    if how == "moved":
+        said["campaign"] = to.pk
+    elif how == "switched off":
+        del said["is_active"]
+    else:
+        said["billboard_screen_unpair"] = "1"
+    assert desk.post(address, said).status_code == 302
+
+
 @pytest.fixture
 def desk(client: Client, moderator: object) -> Client:
     client.force_login(moderator)  # type: ignore[arg-type]
@@ -66,6 +80,35 @@ def test_screen_that_is_away_is_named_if_it_may_hold_them(desk: Client, campaign
     hung(campaign, "Alley", seen_s_ago=60)
     recall(mae)
     assert whereabouts(desk, mae) == ([], ["Alley"])
+
+
+@pytest.mark.parametrize("how", ["moved", "switched off", "unpaired"])
+@pytest.mark.parametrize("is_away", [True, False])
+def test_screen_that_was_away_when_it_left_is_named_until_it_is_heard(
+    desk: Client, campaign: Campaign, other_campaign: Campaign, how: str, is_away: bool
+) -> None:
+    """It plays its shelf on; one that was there was told to go dark."""
+    mae = approved(campaign)
+    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    alley = hung(campaign, "Alley", seen_s_ago=60 if is_away else 1)
+    leave(desk, alley, how, other_campaign)
+    leave(desk, hung(other_campaign, "Rival", seen_s_ago=60), how, campaign)
+    recall(mae)
+    named = ["Alley"] if is_away else []
+    if how == "moved":
+        named.append("Rival")  # it is of this campaign now, and was heard since they went up
+    assert whereabouts(desk, mae) == ([], named)
+    plays.heard(alley, Here(feed.head(other_campaign.pk), "1", 8, 9))
+    assert "Alley" not in whereabouts(desk, mae)[1]
+
+
+def test_screen_that_left_before_they_went_up_is_not_named(
+    desk: Client, campaign: Campaign, other_campaign: Campaign
+) -> None:
+    leave(desk, hung(campaign, "Alley", seen_s_ago=60), "moved", other_campaign)
+    mae = approved(campaign)
+    recall(mae)
+    assert whereabouts(desk, mae) == ([], [])
 
 
 def test_screen_that_is_past_the_removal_need_not_say_so(desk: Client, campaign: Campaign) -> None:

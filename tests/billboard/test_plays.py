@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 from django.db import connection
 from django.utils import timezone
 
-from billboard import feed, plays
+from billboard import dark, feed, plays
 from billboard.feed import Place
 from billboard.models import Ack, Play, Screen, Tally, Wall
 from billboard.protocol import Acks, Done, Here, Shown, Vitals
@@ -89,6 +89,31 @@ def test_play_of_what_was_never_offered_is_not_believed(
         shown(ours, figurine=rival.figurines.get().pk),
     )
     assert Play.objects.count() == 0
+
+
+def test_plays_of_the_campaign_that_a_screen_was_moved_from_are_believed(
+    campaign: Campaign, other_campaign: Campaign, screen: Screen, token: str
+) -> None:
+    """It had no network meanwhile; what it tells now is acknowledged, and deleted there."""
+    mae, rival = approved(campaign), approved(other_campaign)
+    dark.note_leaving(screen)
+    Screen.objects.update(campaign=other_campaign)
+    screen = Screen.objects.select_related("campaign").get(pk=screen.pk)
+    record(screen, shown(mae, duration_ms=8000), shown(rival, play_id=UUID(int=8)))
+    assert set(Play.objects.values_list("submission", "duration_ms")) == {
+        (mae.pk, 8000),
+        (rival.pk, None),
+    }
+
+
+def test_play_that_was_on_when_its_screen_was_moved_has_its_end(
+    campaign: Campaign, other_campaign: Campaign, screen: Screen
+) -> None:
+    began = shown(approved(campaign))
+    record(screen, began)
+    Screen.objects.update(campaign=other_campaign)
+    record(Screen.objects.get(pk=screen.pk), replace(began, duration_ms=8000))
+    assert Play.objects.get().duration_ms == 8000
 
 
 def test_play_of_another_screen_is_not_changed(campaign: Campaign, screen: Screen) -> None:
