@@ -261,6 +261,26 @@ def test_disk_that_takes_its_time_after_a_power_cut_keeps_what_it_holds(page: Pa
     assert page.evaluate("() => { release(); return found; }") == ["A", "B", "C"]
 
 
+@pytest.mark.parametrize("said", ["hangs", "fails"])
+def test_browser_that_does_not_say_its_quota_costs_nothing_that_is_kept(
+    page: Page, said: str
+) -> None:
+    page.clock.install()
+    body = """
+        await (await open()).follow(place, g[0]);
+        await new Promise((asked) => {
+            const estimate = () => {
+                asked();
+                return g[1] === 'hangs' ? new Promise(() => {}) : Promise.reject(new Error('none'));
+            };
+            globalThis.found = open('us', {quota: {estimate}}).then(names);
+        });
+    """
+    shelf(page, body, ABC, said)
+    page.clock.run_for(5000)
+    assert page.evaluate("() => found") == ["A", "B", "C"]
+
+
 # --- clock ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("known", "wall", "expected"),

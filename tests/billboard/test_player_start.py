@@ -65,11 +65,38 @@ def test_start_that_fails_is_tried_again_less_and_less_often(page: Page, server:
 
 
 def test_player_that_has_started_is_left_alone(page: Page, server: Server) -> None:
-    page.evaluate("document.documentElement.dataset.shape = 'landscape'")
+    page.evaluate("document.documentElement.dataset.started = ''")
     page.evaluate("sessionStorage.setItem('diorama.starts', '3')")
     page.clock.run_for(20 * MINUTE_MS)
     assert page.evaluate("sessionStorage.getItem('diorama.starts')") == "0"
     assert server.asked == ["load"]
+
+
+def test_player_whose_stage_stands_has_the_disk_s_time_and_no_more(
+    page: Page, server: Server
+) -> None:
+    page.evaluate("document.documentElement.dataset.shape = 'landscape'")
+    page.clock.run_for(2 * MINUTE_MS)
+    assert server.asked == ["load"]
+    with page.expect_navigation():
+        page.clock.run_for(MINUTE_MS)
+    assert server.asked == ["load", "look", "load"]
+
+
+def test_disk_that_gives_an_error_does_not_end_the_looking(page: Page, server: Server) -> None:
+    page.evaluate(
+        """() => {
+            const value = {controller: {}};
+            Object.defineProperty(navigator, 'serviceWorker', {value});
+            globalThis.caches = {match: () => Promise.reject(new Error('a broken disk'))};
+        }"""
+    )
+    server.body = None
+    with page.expect_event("requestfailed"):
+        page.clock.run_for(MINUTE_MS)
+    server.body = OURS
+    with page.expect_navigation():
+        page.clock.run_for(MINUTE_MS)
 
 
 @pytest.mark.parametrize("body", [None, "a hotel's page"])

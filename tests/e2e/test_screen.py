@@ -123,7 +123,7 @@ def test_key_in_the_address_pairs_the_browser_and_leaves_the_address(
     used = Screen.objects.filter(previous_hash=pairing.hashed(key), is_settled=False)
     wait_until(used.exists, within_s=10, what="the link's token is replaced")
     page.reload()
-    page.wait_for_selector('html[data-socket="open"]')
+    page.wait_for_selector('html[data-started][data-socket="open"]')
     expect(page.locator(".stage")).to_contain_text("Diorama Company")
 
 
@@ -147,6 +147,7 @@ def test_stage_stands_as_the_crew_wants_it_while_the_disk_hangs(
     expect(page.locator(".place .card.is-idle")).to_have_count(4)
     expect(page.locator(".place .card.is-idle").first).to_be_visible()
     assert page.locator("html").get_attribute("data-socket") == "polling"
+    assert page.locator("html").get_attribute("data-started") is None
 
 
 def test_link_of_another_screen_opened_on_a_screen_makes_it_that_one(

@@ -40,12 +40,11 @@ export function committed(transaction) {
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error ?? new Error("aborted"));
     }),
-    ANSWER_MS,
   );
 }
 
-/** @template T @param {Promise<T>} promise @param {number} ms @returns {Promise<T>} */
-function inTime(promise, ms) {
+/** @template T @param {Promise<T>} promise @param {number} [ms] @returns {Promise<T>} */
+export function inTime(promise, ms = ANSWER_MS) {
   let timer = 0;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error("the disk does not answer")), ms);

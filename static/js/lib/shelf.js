@@ -1,7 +1,7 @@
 // What a screen keeps on its device, so that it plays without a network: the feed's place, its last
 // items, their pictures and, as far as there is room, their clips. What is taken down is deleted.
 
-import { answered, committed, OPEN_MS, openDatabase } from "./database.js";
+import { answered, committed, inTime, OPEN_MS, openDatabase } from "./database.js";
 import { Owed } from "./owed.js";
 
 /**
@@ -55,8 +55,7 @@ export class Shelf {
     try {
       this.#database = await openDatabase(NAME, makeStores);
       await this.#takeOver();
-      const estimate = await this.#quota?.estimate?.();
-      if (estimate?.quota) this.#budgetBytes = Math.min(BYTES_MOST, estimate.quota * SHARE);
+      await this.#askQuota();
       this.#quota?.persist?.().catch(() => {});
     } catch (error) {
       console.error("nothing is kept on this device", error);
@@ -177,6 +176,16 @@ export class Shelf {
       this.#database?.close();
       this.#database = null;
       this.#isEmpty = await wipe();
+    }
+  }
+
+  /** A browser that does not say costs nothing that is kept: a disk that is full says so. */
+  async #askQuota() {
+    try {
+      const { quota } = await inTime(this.#quota.estimate());
+      if (quota) this.#budgetBytes = Math.min(BYTES_MOST, quota * SHARE);
+    } catch (error) {
+      console.warn("the browser does not say how much it grants", error);
     }
   }
 

@@ -313,6 +313,7 @@ const watch = watchOver({
 });
 tellTests();
 link.connect();
+root.dataset.started = ""; // For screen/start.js: nothing before threw or hung.
 setInterval(note, NOTE_EVERY_MS);
 setInterval(() => {
   const over = feed.expire();

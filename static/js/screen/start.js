@@ -1,8 +1,11 @@
 // Looks after the player's start from beside it: where a module does not load, none of them runs.
 
 {
-  /** So long a start may take. A load that did not help doubles the wait for the next one. */
+  /** So long its files may take. A load that did not help doubles the wait for the next one. */
   const START_MS = 60_000;
+  /** So long it may take with a disk of which each answer comes at the last moment: 80 s for opening the
+   * shelf (lib/shelf.js), as many for the plays (lib/spool.js), 15 s for whom it holds. */
+  const DISK_MS = 180_000;
   const MOST_MS = 16 * START_MS;
   const ANSWER_MS = 5000;
   /** Only the player's page has it in its body (billboard/templates/billboard/screen.html). */
@@ -37,12 +40,19 @@
       // No network.
     }
     if (!navigator.serviceWorker?.controller) return false;
-    return (await caches.match(new URL("./", location.href))) !== undefined;
+    try {
+      return (await caches.match(new URL("./", location.href))) !== undefined;
+    } catch {
+      return false; // The disk gives an error.
+    }
   };
 
   const look = async () => {
-    if (document.documentElement.dataset.shape !== undefined) {
+    const { started, shape } = document.documentElement.dataset;
+    if (started !== undefined) {
       note(0);
+    } else if (shape !== undefined && performance.now() < DISK_MS) {
+      setTimeout(look, START_MS); // Its stage stands.
     } else if (await isSafe()) {
       console.warn("loads anew: the player did not start");
       note(loads() + 1);
