@@ -476,6 +476,28 @@ def test_ill_page_is_loaded_anew_where_that_brings_the_player_and_then_rests(
     assert run(page, "../screen/renewal", RENEW + body, answer, is_kept) == reloads
 
 
+def test_look_that_fails_once_does_not_keep_an_ill_page_from_the_next(page: Page) -> None:
+    body = """
+        await renewal.forHealth('ill').catch(() => {});
+        await renewal.forHealth('ill');
+        return reloads;
+    """
+    fails = RENEW.replace(
+        "isShellKept: async () => g[1]",
+        "isShellKept: () => g[1].pop() ? Promise.reject(new Error('a disk')) : true",
+    )
+    assert run(page, "../screen/renewal", fails + body, "", [True]) == 1
+
+
+def test_shell_on_a_disk_that_gives_an_error_is_not_kept(page: Page) -> None:
+    body = """
+        Object.defineProperty(navigator, 'serviceWorker', {value: {controller: {}}});
+        globalThis.caches = {match: () => Promise.reject(new Error('a broken disk'))};
+        return m.isShellKept();
+    """
+    assert run(page, "shell", body) is False
+
+
 PLACE = """
     document.body.innerHTML = `<div class="place" data-is="taken"><div class="card" data-state="on"
         style="width: 90px; height: 90px"></div></div>`;

@@ -138,6 +138,38 @@ def test_page_that_stops_half_way_is_shown_whole_from_what_is_held(
     assert shown(page) == ["1-a", "1-a", "whole"]
 
 
+@pytest.mark.parametrize("broken", ["CacheStorage.keys", "CacheStorage.open", "Cache.match"])
+def test_disk_that_gives_an_error_does_not_stand_before_the_server(
+    page: Page, server: Server, broken: str
+) -> None:
+    (worker,) = page.context.service_workers
+    place = broken.replace(".", ".prototype.")
+    worker.evaluate(f"() => {{ {place} = () => Promise.reject(new Error('a broken disk')); }}")
+    page.reload()
+    page.reload()
+    assert shown(page) == ["1-a", "1-a", "whole"]
+
+
+def test_shell_that_cannot_be_read_keeps_no_other_from_being_shown(
+    page: Page, server: Server
+) -> None:
+    (worker,) = page.context.service_workers
+    page.evaluate("() => caches.open('diorama.shell.1-z')")
+    worker.evaluate(
+        """() => {
+            const open = caches.open.bind(caches);
+            CacheStorage.prototype.open = async (name) => {
+                if (name.endsWith('1-z')) throw new Error('a broken disk');
+                return open(name);
+            };
+        }"""
+    )
+    server.stall = SCREEN
+    page.reload()
+    assert shown(page) == ["1-a", "1-a", "whole"]
+    assert page.evaluate("() => caches.keys()") == ["diorama.shell.1-a"]
+
+
 @pytest.mark.parametrize("last", ["1-b", "1-a"], ids=["a rollout", "taken back"])
 def test_page_keeps_its_files_while_a_new_shell_comes(
     page: Page, server: Server, last: str

@@ -28,10 +28,14 @@ async function holdShell(address) {
   }
 }
 
-/** Whether the player starts without a network. */
+/** Whether the player starts without a network: not from a disk that gives an error. */
 export async function isShellKept() {
   if (!workers()?.controller) return false;
-  return (await caches.match(new URL("./", location.href))) !== undefined;
+  try {
+    return (await caches.match(new URL("./", location.href))) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** Deletes the held player. */

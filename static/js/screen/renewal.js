@@ -41,8 +41,12 @@ export class Renewal {
   async forHealth(why) {
     if (this.#isResting() || this.#isUnderway) return;
     this.#isUnderway = true;
-    const isSafe = await this.#isSafe();
-    this.#isUnderway = false;
+    let isSafe = false;
+    try {
+      isSafe = await this.#isSafe();
+    } finally {
+      this.#isUnderway = false;
+    }
     if (!isSafe) return;
     console.warn(`loads anew: ${why}`);
     this.#restAndReload();

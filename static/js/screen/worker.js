@@ -38,13 +38,19 @@ self.addEventListener("fetch", (event) => {
   const address = new URL(request.url);
   if (request.method !== "GET" || address.origin !== self.location.origin) return;
   if (request.mode === "navigate") {
-    if (address.origin + address.pathname === PAGE) event.respondWith(page(request));
+    if (address.origin + address.pathname === PAGE) respond(event, page(request));
     return;
   }
   // Scripts, styles, fonts and images of the page. What scripts fetch, pictures of people and the
   // feed among them, goes its own way.
-  if (request.destination !== "") event.respondWith(file(request));
+  if (request.destination !== "") respond(event, file(request));
 });
+
+/** A disk that gives an error does not stand between the page and the server.
+ * @param {FetchEvent} event @param {Promise<Response>} found */
+function respond(event, found) {
+  event.respondWith(found.catch(() => fetch(event.request)));
+}
 
 /** Network first. What the server says of this screen holds; without it, the shell.
  * @param {Request} request */
@@ -141,11 +147,16 @@ async function fetchShell() {
   }
 }
 
-/** Names of the shells that are whole, the oldest first. */
+/** Names of the shells that are whole, the oldest first. One that cannot be read, as after a power cut,
+ * goes. */
 async function whole() {
   const found = [];
   for (const name of await shells()) {
-    if (await (await caches.open(name)).match(PAGE)) found.push(name);
+    try {
+      if (await (await caches.open(name)).match(PAGE)) found.push(name);
+    } catch {
+      await caches.delete(name).catch(() => {});
+    }
   }
   return found;
 }
