@@ -235,6 +235,18 @@ def test_figurine_that_is_not_like_enough_is_made_once_more(
     assert first["seed"] != second["seed"]
 
 
+def test_figurine_that_need_not_be_like_is_paid_for_once(
+    server: QueueServer,
+    hosted: HostedEngine,
+    selfie: Selfie,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    see(monkeypatch, hosted, -0.04)
+    (made,) = make(hosted, selfie, likeness=0)
+    assert (made.likeness, made.marks, made.cost_usd) == (-0.04, (), 0.042)
+    assert server.calls.count("submit") == 1
+
+
 def test_second_round_that_fails_leaves_the_first(
     server: QueueServer,
     hosted: HostedEngine,

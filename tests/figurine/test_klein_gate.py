@@ -297,6 +297,7 @@ def test_likest_comes_first_and_faceless_last() -> None:
         ([None, 0.4], 0.5, "refine", (marks.UNLIKE,)),
         ([None, None], 0.5, "reseed", (marks.NO_FACE_IN_FIGURINE,)),
         ([None, 0.1], 0.0, "none", ()),
+        ([-0.04], 0.0, "none", ()),
         ([None, None], 0.0, "reseed", (marks.NO_FACE_IN_FIGURINE,)),
     ],
 )

@@ -61,14 +61,15 @@ def ranked(pictures: Sequence[_M]) -> list[_M]:
 
 
 def second(trials: Sequence[Trial], threshold: float, *, is_measured: bool) -> Second:
-    """What to try once more: nothing where the best is like enough; the best one's face, painted
-    again; or other seeds, where no picture has a face to paint again."""
+    """What to try once more: nothing where the best is like enough, or nobody asked how like it is
+    (a threshold of 0); the best one's face, painted again; or other seeds, where no picture has a
+    face to paint again."""
     best = ranked(trials)[0]
     if not is_measured:
         return "none"
     if best.likeness is None:
         return "reseed"
-    return "none" if best.likeness >= threshold else "refine"
+    return "refine" if _is_unlike(best.likeness, threshold) else "none"
 
 
 def marked(trial: Trial, threshold: float, *, is_measured: bool) -> tuple[str, ...]:
@@ -78,7 +79,12 @@ def marked(trial: Trial, threshold: float, *, is_measured: bool) -> tuple[str, .
         return (marks.NOT_MEASURED,) if threshold else ()
     if trial.likeness is None:
         return (marks.NO_FACE_IN_FIGURINE,)
-    return (marks.UNLIKE,) if trial.likeness < threshold else ()
+    return (marks.UNLIKE,) if _is_unlike(trial.likeness, threshold) else ()
+
+
+def _is_unlike(likeness: float, threshold: float) -> bool:
+    """A cosine may be below 0, which is the threshold that asks for nothing."""
+    return threshold > 0 and likeness < threshold
 
 
 def seeds(seed: int, count: int, *, again: bool = False) -> list[int]:
