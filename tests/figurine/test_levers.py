@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 
 from figurine.engines.klein import levers, resident
 from figurine.engines.klein.pipeline import PeoplePipeline
@@ -33,15 +34,25 @@ def test_compile_takes_the_repeated_blocks_alone_and_comes_last(pipeline: People
     assert pipeline.vae.use_tiling
 
 
-def test_attention_backend_is_every_processors(pipeline: PeoplePipeline) -> None:
-    levers.pull(pipeline, ["attention=_native_math"])
+def attention(pipeline: PeoplePipeline) -> set[str | None]:
+    """Backends of the transformer's processors; None: the process's own."""
     chosen = {
-        module.processor._attention_backend.value
+        module.processor._attention_backend
         for module in pipeline.transformer.modules()
         if hasattr(module, "processor") and hasattr(module.processor, "_attention_backend")
     }
-    assert chosen == {"_native_math"}
-    levers.pull(pipeline, ["attention=native"])
+    return {backend and backend.value for backend in chosen}
+
+
+def test_attention_backend_is_every_processor_s_of_this_pipeline_alone(
+    pipeline: PeoplePipeline,
+) -> None:
+    before = _AttentionBackendRegistry.get_active_backend()
+    levers.pull(pipeline, ["attention=_native_math"])
+    assert attention(pipeline) == {"_native_math"}
+    other = PeoplePipeline(**tiny.components(encoder=False))
+    assert attention(other) == {None}
+    assert _AttentionBackendRegistry.get_active_backend() == before
 
 
 def test_decoder_takes_the_layout_of_tensor_cores(pipeline: PeoplePipeline) -> None:

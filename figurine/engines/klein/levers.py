@@ -20,7 +20,8 @@ def pull(pipeline: Any, names: Sequence[str]) -> tuple[str, ...]:
     """Change a loaded pipeline in place; returns the names in the order in which they were pulled.
 
     "compile": repeated blocks are compiled, once for every size of a pass, so its sizes are fixed.
-    "attention=NAME": diffusers' backend of this name; none that would be fetched.
+    "attention=NAME": diffusers' backend of this name, for this pipeline's transformer alone; none
+    that would be fetched.
     "fp8": weights and activations of the transformer's linear layers in 8 bits, by torchao, on
     cards of compute capability 8.9 and up; scaled by row, so that nobody of a pass sees another.
     "vae-tiling": pictures are decoded in tiles, for cards with little memory.
@@ -57,8 +58,17 @@ def _compile(pipeline: Any) -> None:
 def _attend(pipeline: Any, backend: str) -> None:
     if backend.endswith("_hub"):
         raise MissingModel(f"attention backend {backend!r} would be fetched: choose another")
+    from diffusers.models.attention_dispatch import (  # noqa: PLC0415 - as above
+        _AttentionBackendRegistry,
+        attention_backend,
+    )
+
+    before, _ = _AttentionBackendRegistry.get_active_backend()
     try:
-        pipeline.transformer.set_attention_backend(backend)
+        # Its processors keep the name. diffusers makes it the whole process's default as well, for
+        # every other model: leaving the block takes that back.
+        with attention_backend(before):
+            pipeline.transformer.set_attention_backend(backend)
     except (ValueError, RuntimeError, ImportError) as error:
         raise MissingModel(f"attention backend {backend!r} is not here: {error}") from error
 
