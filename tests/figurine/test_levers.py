@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from diffusers import AutoencoderKLFlux2
 from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 
 from figurine.engines.klein import levers, resident
@@ -53,6 +54,21 @@ def test_attention_backend_is_every_processor_s_of_this_pipeline_alone(
     other = PeoplePipeline(**tiny.components(encoder=False))
     assert attention(other) == {None}
     assert _AttentionBackendRegistry.get_active_backend() == before
+
+
+def test_published_decoder_draws_a_frame_in_tiles(pipeline: PeoplePipeline) -> None:
+    """At its own size, on meta tensors, whose numbers nobody computes."""
+    with torch.device("meta"):
+        pipeline.vae = AutoencoderKLFlux2().eval()
+        latents = torch.zeros(1, 32, 128, 128)
+    levers.pull(pipeline, ["vae-tiling"])
+    tiles: list[tuple[int, ...]] = []
+    pipeline.vae.decoder.register_forward_pre_hook(
+        lambda _, given: tiles.append(tuple(given[0].shape[-2:]))
+    )
+    (picture,) = pipeline.vae.decode(latents, return_dict=False)
+    assert picture.shape == (1, 3, 1024, 1024)
+    assert (len(tiles), max(tiles)) == (9, (64, 64))
 
 
 def test_decoder_takes_the_layout_of_tensor_cores(pipeline: PeoplePipeline) -> None:

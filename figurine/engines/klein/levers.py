@@ -93,8 +93,15 @@ def _fp8(pipeline: Any) -> None:
         raise MissingModel(f"lever 'fp8' cannot be pulled here: {error}") from error
 
 
+_TILE_PX: Final = 512
+"""Side of a tile. The published decoder's own is its sample size, 1024, so that a whole frame would
+be one tile. Source: AutoencoderKLFlux2, diffusers 0.42.1."""
+
+
 def _tile(pipeline: Any) -> None:
     pipeline.vae.enable_tiling()
+    pipeline.vae.tile_sample_min_size = _TILE_PX
+    pipeline.vae.tile_latent_min_size = _TILE_PX // pipeline.vae_scale_factor
 
 
 def _channels_last(pipeline: Any) -> None:
