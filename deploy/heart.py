@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection
 
 from campaign import workers
@@ -90,7 +91,7 @@ class Heart:
 
     def vitals(self) -> Vitals:
         engine = self._made_ready
-        device, peak_bytes = _card() if engine else ("", 0)
+        device, peak_bytes = _card(settings.WORKSHOP.device) if engine else ("", 0)
         return Vitals(
             node=self.node,
             engine=self.engine,
@@ -139,12 +140,15 @@ class Heart:
             connection.close()
 
 
-def _card() -> tuple[str, int]:
-    """Name of the GPU that this process has, and most bytes it has held; ("", 0) without one.
+def _card(device: str) -> tuple[str, int]:
+    """Name of the GPU that this process paints on, and most bytes held of it; ("", 0) without one.
+
+    device: torch's name of it; empty: the first.
 
     Asked once the engine is warm: what has not loaded torch by then has no use for it.
     """
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
         return "", 0
-    return torch.cuda.get_device_name(), int(torch.cuda.max_memory_reserved())
+    card = device or None
+    return torch.cuda.get_device_name(card), int(torch.cuda.max_memory_reserved(card))

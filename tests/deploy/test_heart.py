@@ -122,7 +122,18 @@ def test_card_of_a_machine_without_one_is_none() -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_initialized():
         pytest.skip("there is a GPU, and it is in use")
-    assert heart._card() == ("", 0)
+    assert heart._card("") == ("", 0)
+
+
+@pytest.mark.parametrize(("device", "card"), [("", ("first", 1)), ("cuda:1", ("second", 2))])
+def test_card_that_is_told_is_the_one_that_is_painted_on(
+    monkeypatch: pytest.MonkeyPatch, device: str, card: tuple[str, int]
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", {None: "first", "cuda:1": "second"}.get)
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", {None: 1, "cuda:1": 2}.get)
+    assert heart._card(device) == card
 
 
 def test_worker_with_threads_tells_how_many_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

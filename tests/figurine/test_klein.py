@@ -485,17 +485,24 @@ def test_engine_keeps_nobody_whom_it_could_not_serve(
 
 
 def test_card_that_answers_no_more_is_told_from_a_pass_that_broke(
-    klein: KleinEngine, painter: Crowded, selfie: Selfie, monkeypatch: pytest.MonkeyPatch
+    sculptor: SculptEngine, painter: Crowded, selfie: Selfie, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    klein = KleinEngine(Workshop(device="cuda:1"), painter)
+    klein._sculptor = sculptor
+
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("an illegal memory access was encountered")
+
+    def second_is_broken(device: str | None = None) -> None:
+        if device == "cuda:1":
+            broken()
 
     monkeypatch.setattr(painter, "begin", broken)
     with pytest.raises(RuntimeError, match="illegal"):
         klein.generate_many([order(selfie)])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "synchronize", broken)
+    monkeypatch.setattr(torch.cuda, "synchronize", second_is_broken)
     with pytest.raises(DeviceLost) as lost:
         klein.generate_many([order(selfie)])
     assert (lost.value.code, lost.value.permanent) == ("device_lost", False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from figurine.engines.klein import flux, prompts, resident
 from figurine.engines.klein.flux import KleinPainter
 from figurine.engines.klein.painter import Commission, References
-from figurine.engines.klein.pipeline import PeoplePipeline
+from figurine.engines.klein.pipeline import PeoplePipeline, between
 from figurine.engines.workshop import Workshop
 from figurine.errors import Cancelled, MissingModel
 from figurine.types import Pixels, Recipe
@@ -107,6 +108,24 @@ def test_steps_are_told_before_each(pipeline: PeoplePipeline, people: People) ->
     told: list[tuple[int, int]] = []
     serve(pipeline, people, [0], step=lambda *at: told.append(at))
     assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
+
+
+def test_steps_of_a_second_card_are_waited_for_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Event:
+        def record(self, stream: str | None = None) -> None:
+            self.stream = stream or "the first card's"
+
+        def synchronize(self) -> None:
+            done.append(self.stream)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"{device}'s")
+    call = between(lambda number, of: None, number=0, of=4, ends=4)
+    for at in range(3):
+        call(SimpleNamespace(device="cuda:1"), at, 0, {})
+    assert done == ["cuda:1's", "cuda:1's"]
 
 
 @pytest.mark.parametrize("last", [0, 2])

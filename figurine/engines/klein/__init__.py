@@ -263,7 +263,7 @@ class KleinEngine:
         try:
             pictures = passes.paint(painter, [job for _, _, job in jobs], span=span)
         except Exception as error:
-            if _is_lost():
+            if _is_lost(self._workshop.device):
                 raise DeviceLost(f"{type(error).__name__}: {error}") from error
             raise
         for sitter in group:
@@ -388,15 +388,15 @@ class KleinEngine:
         return self._workshop.device.startswith("cpu")
 
 
-def _is_lost() -> bool:
-    """Whether the device answers no more: after an illegal access or a fault of the card, every
-    call of this process fails, and only another process can use it."""
+def _is_lost(device: str) -> bool:
+    """Whether the workshop's device answers no more: after an illegal access or a fault of the
+    card, every call of this process fails, and only another process can use it."""
     import torch  # noqa: PLC0415 - see the module's first lines
 
     if not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return False
     try:
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device or None)
     except RuntimeError:
         return True
     return False

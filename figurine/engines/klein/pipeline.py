@@ -115,9 +115,11 @@ def between(step: Step, *, number: int, of: int, ends: int) -> Any:
     queued: list[torch.cuda.Event] = []
 
     def call(pipeline: Any, at: int, timestep: Any, values: dict[str, Any]) -> dict[str, Any]:
-        if torch.device(pipeline.device).type == "cuda":
+        device = torch.device(pipeline.device)
+        if device.type == "cuda":
             queued.append(torch.cuda.Event())
-            queued[-1].record()
+            # Of this card: by itself it is the thread's, which is the first one for everybody.
+            queued[-1].record(torch.cuda.current_stream(device))
             if len(queued) > 1:
                 queued[-2].synchronize()
         if number + at + 1 < ends:
