@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
-from campaign import workers
+from campaign import storage, workers
 from campaign.models import Campaign
 from figurine import weights
 from figurine.engines.hosted import address
@@ -80,6 +80,39 @@ def check_webhook(**_: Any) -> list[CheckMessage]:
             f"DIORAMA_FAL_WEBHOOK={asked} leads to no https address: results are polled for.",
             hint="Set DIORAMA_PUBLIC_URL to the https address that the world reaches.",
             id="deploy.W003",
+        )
+    ]
+
+
+@register(Tags.files)
+def check_bucket(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What is deleted from the bucket is gone. Asked with the database, as `migrate` does: other
+    commands need not wait for a store."""
+    if not (databases and settings.S3_BUCKET):
+        return []
+    from botocore.exceptions import (  # type: ignore[import-untyped] # noqa: PLC0415 - extra `s3`
+        BotoCoreError,
+        ClientError,
+    )
+
+    try:
+        private: Any = storage.private()
+        keeps_versions = private.bucket.Versioning().status == "Enabled"
+    except (BotoCoreError, ClientError) as error:
+        return [
+            Warning(
+                f"The bucket does not say whether it keeps versions ({type(error).__name__}).",
+                hint="Allow s3:GetBucketVersioning, or make sure that it keeps none.",
+                id="deploy.W005",
+            )
+        ]
+    if not keeps_versions:
+        return []
+    return [
+        Error(
+            f"The bucket {settings.S3_BUCKET!r} keeps versions, so that no face would ever be"
+            " deleted: suspend its versioning and delete the old ones, or name another bucket.",
+            id="deploy.E007",
         )
     ]
 

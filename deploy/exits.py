@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     MIGRATION_FAILED = 8, "the database could not be brought up to date"
     DEMO_FAILED = 9, "the demo campaign, account or screen could not be made"
     WEB_FAILED = 10, "the web server did not become ready in time"
-    MISCONFIGURED = 11, "the GPU or the hosted engine lacks what it needs"
+    MISCONFIGURED = 11, "the GPU, the hosted engine or the bucket lacks what it needs"
 
     def __new__(cls, value: int, meaning: str) -> ExitCode:
         code = int.__new__(cls, value)

@@ -158,10 +158,10 @@ async def _start(
     painters = _painters(environment, var)
     environment = without_cards(without_key(environment))
 
-    # 0. What the engines beyond sculpt need, before anything runs without it
-    if painters:
+    # 0. What engines beyond sculpt and a bucket need, before anything runs without it
+    if painters or _setting("DIORAMA_S3_BUCKET", environment):
         await _check(var, supervisor, environment)
-        done("Engines have what they need")
+        done("What was asked for can be used")
 
     # 1. The doorbell
     valkey = supervisor.start(broker.program(environment=environment))
@@ -291,10 +291,12 @@ async def _check(var: VarFolder, supervisor: Supervisor, environment: Mapping[st
     """Run the system checks. Raises StartFailure with the errors' own words."""
     log = var.logs / "check.log"
     before = log.stat().st_size if log.exists() else 0
-    check = programs.manage("check", name="check", environment=environment)
+    check = programs.manage(
+        "check", "--database", "default", name="check", environment=environment
+    )
     if (await supervisor.run_once(check)).status:
         said = log.read_bytes()[before:].decode(errors="replace")
-        errors = re.findall(r"\(deploy\.E\d+\) (.+)", said)
+        errors = re.findall(r"\(\w+\.E\d+\) (.+)", said)
         raise StartFailure(ExitCode.MISCONFIGURED, " ".join([*errors, f"See {log}."]))
 
 

@@ -194,6 +194,8 @@ PRIVATE_STORAGE: dict[str, Any] = {
     },
 }
 if S3_BUCKET:
+    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - of the extra `s3`
+
     PRIVATE_STORAGE = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
@@ -206,6 +208,9 @@ if S3_BUCKET:
             "querystring_auth": True,
             "querystring_expire": 60,
             "file_overwrite": False,
+            # One piece: of pieces a killed worker leaves some, which no listing shows and no sweep
+            # finds. A print file has 42 MB at most, a single PUT may have 5 GB.
+            "transfer_config": TransferConfig(multipart_threshold=1 << 30),
         },
     }
 STORAGES = {

@@ -10,8 +10,9 @@ import pytest
 from django.core.checks import CheckMessage
 from django.utils import timezone
 from pytest_django.fixtures import Settings
+from storages.backends.s3 import S3Storage
 
-from campaign import workers
+from campaign import storage, workers
 from campaign.enums import WorkerState
 from campaign.models import Campaign
 from campaign.workers import Vitals
@@ -20,6 +21,7 @@ from figurine import weights
 from figurine.engines import Workshop
 from figurine.errors import MissingModel
 from figurine.weights import Weight
+from tests.campaign.test_storage import bucket  # noqa: F401 - a fixture
 
 
 def test_all_weights_are_there() -> None:
@@ -122,6 +124,37 @@ def test_webhook_that_is_not_https_is_a_warning(
 ) -> None:
     settings.FAL_WEBHOOK, settings.WORKSHOP = asked, Workshop(hosted_webhook=led_to)
     assert ids(checks.check_webhook()) == found
+
+
+@pytest.mark.parametrize(
+    ("versioning", "found"), [("", []), ("Suspended", []), ("Enabled", ["deploy.E007"])]
+)
+def test_bucket_that_keeps_what_is_deleted_is_an_error(
+    settings: Settings,
+    bucket: S3Storage,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    versioning: str,
+    found: list[str],
+) -> None:
+    monkeypatch.setattr(storage, "private", lambda: bucket)
+    settings.S3_BUCKET = bucket.bucket_name
+    if versioning:
+        bucket.connection.meta.client.put_bucket_versioning(
+            Bucket=bucket.bucket_name, VersioningConfiguration={"Status": versioning}
+        )
+    assert ids(checks.check_bucket(databases=["default"])) == found
+    assert checks.check_bucket(databases=None) == []
+
+
+def test_bucket_that_does_not_answer_is_a_warning(
+    settings: Settings,
+    bucket: S3Storage,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert checks.check_bucket(databases=["default"]) == [], "files in a folder"
+    monkeypatch.setattr(storage, "private", lambda: bucket)
+    settings.S3_BUCKET = bucket.bucket_name = "elsewhere"
+    assert ids(checks.check_bucket(databases=["default"])) == ["deploy.W005"]
 
 
 @pytest.mark.parametrize(

@@ -192,16 +192,29 @@ class Silent:
     def step(self, text: str, *, took_s: float) -> None: ...
 
 
+def listed(var: VarFolder, port: int) -> list[Program]:
+    listening = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
+    lister: Any = Lister()
+    console: Any = Silent()
+    with pytest.raises(Listed):
+        asyncio.run(installation._start(var, listening, Broker(var), lister, console))
+    return list(lister.asked)
+
+
 @pytest.mark.parametrize(("workers", "card"), [("1", ""), ("0", "3")])
 def test_whoever_paints_nothing_sees_no_painters_card(
     var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch, workers: str, card: str
 ) -> None:
     monkeypatch.setenv("DIORAMA_GPU_WORKERS", workers)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    listening = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
-    lister: Any = Lister()
-    console: Any = Silent()
-    with pytest.raises(Listed):
-        asyncio.run(installation._start(var, listening, Broker(var), lister, console))
-    seen = {one.name: one.environment["CUDA_VISIBLE_DEVICES"] for one in lister.asked}
+    seen = {one.name: one.environment["CUDA_VISIBLE_DEVICES"] for one in listed(var, port)}
     assert seen == ({"check": card} if workers == "1" else {}) | {"valkey": card}
+
+
+def test_bucket_is_looked_at_before_anything_runs(
+    var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIORAMA_S3_BUCKET", "pics")
+    check, valkey = listed(var, port)
+    assert (check.name, valkey.name) == ("check", "valkey")
+    assert check.command[-2:] == ("--database", "default")

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.urls import resolve
+from storages.backends.s3 import S3Storage
 
 from campaign import webhooks
+from tests.campaign.test_storage import bucket  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "deploy/settings.py").read_text()
@@ -103,6 +105,30 @@ def test_bucket_is_signed_for_the_host_that_pages_may_load(
     assert signed.split("?")[0] == address
     assert address.startswith(f"{allowed}/")
     assert allowed.count("/") == 2, "an origin"
+
+
+UPLOAD = """(
+    store := __import__("storages.backends.s3").backends.s3.S3Storage(
+        **settings.PRIVATE_STORAGE["OPTIONS"]
+    ),
+    store.bucket.Object(store.save("a.stl", __import__("io").BytesIO(bytes(42_000_000)))).e_tag,
+)[1]"""
+
+
+def test_bucket_is_given_no_file_in_pieces(
+    tmp_path: Path,
+    bucket: S3Storage,  # noqa: F811
+) -> None:
+    done = load(
+        UPLOAD,
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DIORAMA_S3_BUCKET=bucket.bucket_name,
+        DIORAMA_S3_ENDPOINT=bucket.endpoint_url,
+        DJANGO_SETTINGS_MODULE="deploy.settings",
+    )
+    # The tag of a file in pieces ends with their number.
+    assert re.fullmatch(r'"[0-9a-f]{32}"', done.stdout.strip()), done
 
 
 def test_power_cut_takes_back_nothing_that_was_told(tmp_path: Path) -> None:
