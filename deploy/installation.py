@@ -291,9 +291,7 @@ async def _check(var: VarFolder, supervisor: Supervisor, environment: Mapping[st
     """Run the system checks. Raises StartFailure with the errors' own words."""
     log = var.logs / "check.log"
     before = log.stat().st_size if log.exists() else 0
-    check = programs.manage(
-        "check", "--database", "default", name="check", environment=environment
-    )
+    check = programs.manage("check", "--database", "default", name="check", environment=environment)
     if (await supervisor.run_once(check)).status:
         said = log.read_bytes()[before:].decode(errors="replace")
         errors = re.findall(r"\(\w+\.E\d+\) (.+)", said)

@@ -194,7 +194,7 @@ PRIVATE_STORAGE: dict[str, Any] = {
     },
 }
 if S3_BUCKET:
-    from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - of the extra `s3`
+    from boto3.s3.transfer import TransferConfig
 
     PRIVATE_STORAGE = {
         "BACKEND": "storages.backends.s3.S3Storage",
