@@ -1,6 +1,8 @@
-"""4 Approval: approve, reject, recall, undo. Each with actor and reason."""
+"""4 Approval: approve, reject, recall, undo, look again. Each with actor and reason."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from campaign import lifecycle, queries, screening
 from campaign.enums import RecallReason, RejectReason, SubmissionState
@@ -60,3 +62,24 @@ def undo(submission: Submission, *, actor: lifecycle.Actor) -> Transition:
     if back is None:
         raise IllegalTransition(submission.pk, submission.state, "undo")
     return lifecycle.transition(submission, back, actor=actor, reason="undo")
+
+
+def look_again() -> int:
+    """Move everyone approved back to review, so that a person looks again. Returns how many.
+
+    For a database that was put back from a backup: who was recalled after it was made is approved
+    in it, and nothing else remembers.
+    """
+    approved = Submission.objects.filter(state=S.APPROVED)
+    moved = 0
+    for submission in list(approved.defer("face", "other_faces")):
+        with suppress(IllegalTransition):  # somebody else has moved it meanwhile
+            lifecycle.transition(
+                submission,
+                S.REVIEW,
+                actor=lifecycle.SYSTEM,
+                only_from=S.APPROVED,
+                reason="restored",
+            )
+            moved += 1
+    return moved

@@ -170,7 +170,9 @@ def _words(submission: Submission) -> tuple[str, str]:
     return "", ""
 
 
-_QUIET: Final = frozenset({"", "undo", upgrades.PATIENCE, upgrades.FALLBACK, upgrades.UPGRADED})
+_QUIET: Final = frozenset(
+    {"", "undo", "restored", upgrades.PATIENCE, upgrades.FALLBACK, upgrades.UPGRADED}
+)
 """Reasons of moves to review that took nothing from the visitor."""
 
 

@@ -7,6 +7,7 @@ tried again a minute later, and none keeps the others waiting.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -132,6 +133,28 @@ def _expire(submission: Submission) -> bool:
     return True
 
 
+class NoPictures(Exception):
+    """Of all rows that name pictures, not one has any: the storage is missing, not they."""
+
+
+def expire_lost() -> int:
+    """Expire whoever has none of their pictures any more. Returns how many. Raises NoPictures.
+
+    For a database that was put back from a backup: who was erased after it was made comes back
+    with it, but for the pictures.
+    """
+    store = storage.private()
+    pictures: dict[UUID, list[str]] = defaultdict(list)
+    for model, field, owner in NAMING:
+        rows = model._default_manager.exclude(**{field: ""})
+        for pk, name in rows.values_list(owner, field):
+            pictures[pk].append(name)
+    lost = [pk for pk, names in pictures.items() if not any(map(store.exists, names))]
+    if lost and len(lost) == len(pictures):
+        raise NoPictures
+    return _each(lost, _expire)
+
+
 def purge_orphans(*, now: datetime | None = None) -> int:
     """Delete stored pictures that no row names. Returns how many.
 
@@ -162,26 +185,28 @@ def purge_orphans(*, now: datetime | None = None) -> int:
     return gone
 
 
-NAMING: Final[tuple[tuple[type[Model], str], ...]] = (
-    (Submission, "selfie"),
-    (Figurine, "still"),
-    (Figurine, "cutout"),
-    (Keepsake, "file"),
-    (Keepsake, "webm"),
+NAMING: Final[tuple[tuple[type[Model], str, str], ...]] = (
+    (Submission, "selfie", "pk"),
+    (Figurine, "still", "submission"),
+    (Figurine, "cutout", "submission"),
+    (Keepsake, "file", "figurine__submission"),
+    (Keepsake, "webm", "figurine__submission"),
 )
-"""Every field that names a file of these two folders."""
+"""Every field that names a file of these two folders, and the way to whose it is."""
 
 
 def _named() -> set[str]:
     return {
         name
-        for model, field in NAMING
+        for model, field, _ in NAMING
         for name in model._default_manager.values_list(field, flat=True).iterator()
     }
 
 
 def _is_named(name: str) -> bool:
-    return any(model._default_manager.filter(**{field: name}).exists() for model, field in NAMING)
+    return any(
+        model._default_manager.filter(**{field: name}).exists() for model, field, _ in NAMING
+    )
 
 
 def _files(store: Storage, folder: str) -> list[str]:
