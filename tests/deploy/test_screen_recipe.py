@@ -82,6 +82,28 @@ def test_power_cut_leaves_no_question_and_no_lock(tmp_path: Path, browser: Path)
     assert not (profile / "SingletonLock").is_symlink()
 
 
+def test_disk_that_takes_nothing_does_not_keep_the_browser_from_its_start(
+    tmp_path: Path, browser: Path
+) -> None:
+    preferences = tmp_path / "profile" / "Default" / "Preferences"
+    preferences.parent.mkdir(parents=True)
+    preferences.write_text("{}")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sed", "rm"):
+        (tools / tool).write_text("#!/bin/sh\nexit 4\n")
+        (tools / tool).chmod(0o755)
+    done = kiosk(
+        "https://diorama.example",
+        folder=tmp_path,
+        DIORAMA_BROWSER=str(browser),
+        PATH=f"{tools}:{os.environ['PATH']}",
+    )
+    assert done.returncode == 0
+    assert done.stdout.endswith("https://diorama.example/screen/\n")
+    assert f"kiosk: {preferences} stays as it is: does the disk take nothing?\n" in done.stderr
+
+
 class Blank(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
