@@ -129,16 +129,34 @@ def test_spool_that_overflows_loses_the_oldest_of_the_least_worth_aloud(page: Pa
     assert spool(page, body) == [[0, "a"], [["b", 1], ["c", 1], ["d", 1]]]
 
 
-def test_answer_to_a_command_is_never_the_one_that_is_lost(page: Page) -> None:
+@pytest.mark.parametrize("ack", ["command", "dark"])
+def test_what_somebody_waits_for_is_never_the_one_that_is_lost(page: Page, ack: str) -> None:
     body = """
         const said = [];
         console.error = (_, {play_id}) => said.push(play_id);
         const box = new Outbox({most: 2});
-        box.add({ack: 'command', i: 'done'});
+        box.add({ack: g[0], i: 'done'});
         for (const name of 'abc') box.add(shown(name, 1));
         return [said, all(box)];
     """
-    assert spool(page, body) == [["a", "b"], ["done", ["c", 1]]]
+    assert spool(page, body, ack) == [["a", "b"], ["done", ["c", 1]]]
+
+
+def test_dark_waits_behind_its_own_play_and_not_behind_a_day_of_others(page: Page) -> None:
+    body = """
+        const one = await start('us', {head: 100});
+        const dark = {ack: 'dark', i: 'dark'};
+        one.box.add(shown('x', 4000));
+        one.box.add(dark);
+        const told = all(one.box);
+        for (let i = 0; i < 300; i += 1) one.box.add({ack: 'cached', i});
+        one.box.add(dark);
+        await settled(one);
+        const two = await start('us', {head: 100});
+        return [told, one.box.next().acks[0], two.box.next().acks[0]].flat();
+    """
+    dark = {"ack": "dark", "i": "dark"}
+    assert spool(page, body) == [["x", 4000], "dark", dark, dark]
 
 
 def test_day_of_plays_lies_on_the_disk_and_is_told_in_order_once(page: Page) -> None:

@@ -19,8 +19,11 @@ const HEAD = 2000;
 /** @type {Store} */
 const NOWHERE = { add: async () => false, remove: () => {}, read: async () => [] };
 
+/** Somebody waits for these, and a day's plays may stand in the line. They are never lost. */
+const URGENT = new Set(["command", "dark"]);
+
 /**
- * A queue of acknowledgements. Delivered at least once and in order, answers to commands first; the
+ * A queue of acknowledgements. Delivered at least once and in order, what somebody waits for first; the
  * server knows a repeat by its ids.
  */
 export class Outbox {
@@ -31,9 +34,9 @@ export class Outbox {
   #n = 0;
   /** How many frames had left at each of the last beats. */
   #sentByBeat = [0, 0, 0];
-  /** Of the last in the line. Ids of commands are below zero: in the store, too, they stand first. */
+  /** Of the last in the line. Ids of what goes first are below zero: it does in the store, too. */
   #id = 0;
-  #commandId = 0;
+  #firstId = 0;
   /** Up to here the line has been in memory; what follows, if anything, is in the store alone. */
   #readId = 0;
   #isReading = false;
@@ -63,24 +66,30 @@ export class Outbox {
    * @param {Entry[]} entries the first of the line @param {number} lastId of the line */
   restore(entries, lastId) {
     this.#waiting = [...entries];
-    this.#commandId = Math.min(0, entries[0]?.id ?? 0);
+    this.#firstId = Math.min(0, entries[0]?.id ?? 0);
     this.#readId = Math.max(0, entries.at(-1)?.id ?? 0);
     this.#id = Math.max(this.#readId, lastId);
   }
 
   /** A play's end takes the place of its beginning where that has not left yet. @param {Ack} ack */
   add(ack) {
-    if (ack.ack === "command") this.#addFirst(ack);
+    if (this.#goesFirst(ack)) this.#addFirst(ack);
     else if (!this.#amend(ack)) this.#addLast(ack);
     this.#note(ack);
     if (this.length > this.#most) this.#dropOldest();
   }
 
-  /** Somebody waits for it, and a day's plays may stand in the line. @param {Ack} ack */
+  /** In a line that leaves with the next frame, dark stays behind the end of the play that it ended: that
+   * knows best how long it was. @param {Ack} ack */
+  #goesFirst({ ack }) {
+    return ack === "command" || (URGENT.has(ack) && this.length >= this.#perFrame);
+  }
+
+  /** @param {Ack} ack */
   #addFirst(ack) {
-    this.#commandId -= 1;
-    this.#waiting.unshift({ id: this.#commandId, ack });
-    this.#store.add(this.#commandId, ack);
+    this.#firstId -= 1;
+    this.#waiting.unshift({ id: this.#firstId, ack });
+    this.#store.add(this.#firstId, ack);
   }
 
   /** @param {Ack} ack */
@@ -188,10 +197,10 @@ export class Outbox {
     this.#waiting = [...frames.map(([, entries]) => entries), this.#waiting].flat();
   }
 
-  /** What is held is worth less than what was shown; an answer that somebody waits for is never lost. */
+  /** What is held is worth less than what was shown. */
   #dropOldest() {
     const cached = this.#waiting.findIndex(({ ack }) => ack.ack === "cached");
-    const oldest = this.#waiting.findIndex(({ ack }) => ack.ack !== "command");
+    const oldest = this.#waiting.findIndex(({ ack }) => !URGENT.has(ack.ack));
     const at = cached >= 0 ? cached : oldest;
     if (at >= 0) this.#drop(this.#waiting.splice(at, 1), "too much waits");
     this.#readOn();
