@@ -15,7 +15,7 @@ from django.db import connection
 
 from tests.stack import ROOT, free_port, wait_until
 
-START_LIMIT_S = 30
+START_LIMIT_S = 90
 STOP_LIMIT_S = 10
 
 
