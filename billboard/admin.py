@@ -100,8 +100,7 @@ class ScreenAdmin(ModelAdmin):
             planning.outdate(campaigns)
         super().save_model(request, obj, form, change)
         if {"wall", "campaign"} & set(form.changed_data):
-            for campaign_id in campaigns:
-                bookings.walls_changed(campaign_id)
+            bookings.walls_changed(campaigns)
         if change:
             commands.tell([obj])  # its layout changes where it is
         else:
@@ -188,5 +187,4 @@ class WallAdmin(ModelAdmin):
         left = obj.members.exclude(campaign=obj.campaign)
         of = set(left.values_list("campaign_id", flat=True))
         left.update(wall=None)
-        for campaign_id in of:
-            bookings.walls_changed(campaign_id)
+        bookings.walls_changed(of)

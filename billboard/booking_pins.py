@@ -81,14 +81,16 @@ def rules_of(now: datetime) -> Rules:
 class Ledger:
     """Which booking a play belongs to: of those that held when it began, the first that was made.
 
-    Reads them once.
+    Reads them once, in as many queries however many they are.
     """
 
     def __init__(self) -> None:
-        rows = Booking.objects.order_by("id").prefetch_related("screens")
+        rows = list(Booking.objects.order_by("id").prefetch_related("screens"))
+        on_walls = list(Screen.objects.exclude(wall=None)) if rows else []
         self._of: dict[str, list[tuple[Booking, Pin]]] = {}
         for booking in rows:
-            self._of.setdefault(str(booking.submission_id), []).append((booking, pin_of(booking)))
+            of = self._of.setdefault(str(booking.submission_id), [])
+            of.append((booking, pin_of(booking, of=on_walls)))
 
     def find(self, screen: int, submission: UUID, at: datetime) -> Booking | None:
         found = self._of.get(str(submission))

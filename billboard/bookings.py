@@ -12,7 +12,7 @@ from uuid import UUID
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import F, Min
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,13 +31,14 @@ FAR_S: Final = 4e9
 
 
 def changed(booking: Booking, *, since_at: datetime) -> None:
-    """Have the plan made anew and told at once; and the hours from `since_at` on, which
-    proof may count under it or no more. Call it in the transaction that wrote the booking."""
+    """Have the plan made anew and told at once; and the hours from `since_at` on in which they were
+    shown, which proof may count under it or no more. Call it in the transaction that wrote the
+    booking."""
     campaign_id = booking.submission.campaign_id
     # Another number: who is making one now, without this booking, does not get it taken.
     plans = Plan.objects.filter(pk=campaign_id)
     plans.update(rev=F("rev") + 1, made_at=timezone.now() - MORE)
-    proof.mark_since(campaign_id, since_at)
+    proof.mark_of([(booking.submission_id, since_at)])
     screens = list(Screen.objects.filter(campaign_id=campaign_id).values_list("pk", flat=True))
     transaction.on_commit(lambda: nudges.call(campaign_id, screens=screens), robust=True)
 
@@ -179,11 +180,10 @@ def forget(submission_id: UUID) -> None:
         said.update(object_repr=str(pin))
 
 
-def walls_changed(campaign_id: int) -> None:
-    """Have proof count anew what may be under a booking of a wall's screens, which are others."""
-    first = of_campaign(campaign_id).exclude(screens=None).aggregate(at=Min("since_at"))["at"]
-    if first:
-        proof.mark_since(campaign_id, first)
+def walls_changed(campaigns: Collection[int]) -> None:
+    """Have proof count anew what may be under bookings of a wall's screens, which are others."""
+    found = Booking.objects.filter(submission__campaign__in=campaigns).exclude(screens=None)
+    proof.mark_of(found.values_list("submission_id", "since_at"))
 
 
 def end(booking: Booking) -> None:

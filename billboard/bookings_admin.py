@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -29,6 +29,11 @@ DAYS = (
     ("5", gettext_lazy("Saturday")),
     ("6", gettext_lazy("Sunday")),
 )
+
+NAMED: Final = frozenset({"name", "kind"})
+"""What plays are reported under; neither the plan nor what is counted goes by it."""
+AHEAD: Final = NAMED | {"one_in", "until_at"}
+"""Where no more than this is another, plays of before its end count as they did."""
 
 
 class ScreensField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -89,6 +94,9 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]
                 "Nobody who may be shown: they were never approved, or are taken down. "
                 "Choose somebody who is live."
             )
+        if "since_at" in self.fields:
+            # Whether it was changed is told by what is on record, not by what the page says was.
+            self.fields["since_at"].show_hidden_initial = False
         if self.instance.pk:
             self.initial["days"] = list(self.instance.days)
 
@@ -180,9 +188,11 @@ class BookingAdmin(ModelAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        booking = form.instance
-        before = form.initial.get("since_at") if change else None
-        bookings.changed(booking, since_at=min(before or booking.since_at, booking.since_at))
+        booking, changed = form.instance, set(form.changed_data)
+        if not change or changed - NAMED:
+            field = "until_at" if change and changed <= AHEAD else "since_at"
+            moments = [at for at in (form.initial.get(field), getattr(booking, field)) if at]
+            bookings.changed(booking, since_at=min(moments, default=timezone.now()))
         # As it is on record now, with its screens.
         words = bookings.trouble(Booking.objects.get(pk=booking.pk))
         if words:

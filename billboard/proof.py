@@ -19,6 +19,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Min, Q, prefetch_related_objects
+from django.db.models.functions import TruncHour
 from django.utils import timezone
 
 from billboard.booking_pins import Ledger
@@ -28,6 +29,9 @@ from billboard.models.hours import PlayHour, StaleHour
 HOUR: Final = timedelta(hours=1)
 MARKS_AT_ONCE: Final = 1000
 PLAYS_AT_ONCE: Final = 10_000
+HOURS_AT_ONCE: Final = 10
+"""In one transaction, for which screens that tell plays of these hours wait: of a mosaic of sixteen
+an hour has some 7,000."""
 
 Key = tuple[int, datetime, int, str, int]
 """Of a row: screen, hour, campaign, layout and booking, 0 for none."""
@@ -47,30 +51,26 @@ def mark(plays: Iterable[Play]) -> None:
 
 
 def roll_up(*, within_s: float = math.inf) -> int:
-    """Count marked hours, latest first, until the time is up. Returns how many; each is a
-    transaction of its own."""
+    """Count marked hours, latest first, until the time is up. Returns how many."""
     done, begin_s = 0, time.monotonic()
-    stale = StaleHour.objects.order_by("-hour_at").values_list("screen_id", "hour_at")
-    for screen, hour_at in list(stale):
+    stale = list(StaleHour.objects.order_by("-hour_at").values_list("pk", flat=True))
+    for first in range(0, len(stale), HOURS_AT_ONCE):
         if time.monotonic() - begin_s > within_s:
             break
-        with transaction.atomic():
-            # First of all: it waits for whoever writes a play of this hour, and sees it then.
-            if not StaleHour.objects.filter(screen=screen, hour_at=hour_at).delete()[0]:
-                continue
-            PlayHour.objects.filter(screen=screen, hour_at=hour_at).delete()
-            PlayHour.objects.bulk_create(count({(screen, hour_at)}, Ledger()))
-            done += 1
+        done += _count_anew(stale[first : first + HOURS_AT_ONCE])
     return done
 
 
-def mark_since(campaign_id: int, moment: datetime) -> None:
-    """Have a campaign's hours from that moment on counted anew: what is booked is another."""
-    since = hour_of(moment)
-    rows = PlayHour.objects.filter(campaign=campaign_id, hour_at__gte=since)
-    # Marked ones once more: one may be counted just now, by what was booked before.
-    stale = StaleHour.objects.filter(hour_at__gte=since)
-    hours = {*rows.values_list("screen_id", "hour_at"), *stale.values_list("screen_id", "hour_at")}
+def mark_of(shown: Iterable[tuple[UUID, datetime]]) -> None:
+    """Have the hours counted anew in which these submissions were shown, each from a moment on:
+    what is booked for them is another. Call it in the transaction that writes the bookings."""
+    hours = set()
+    for submission, since in shown:
+        plays = Play.objects.filter(submission=submission, started_at__gte=since).order_by()
+        in_utc = plays.annotate(utc_hour=TruncHour("started_at", tzinfo=UTC))
+        for screen, at in in_utc.values_list("screen_id", "utc_hour").distinct():
+            # The local clock's hour may begin within it: one too many counts the same again.
+            hours |= {(screen, hour_of(at)), (screen, hour_of(at + HOUR - timedelta.resolution))}
     _mark(sorted(hours))
 
 
@@ -172,6 +172,25 @@ def count(hours: Collection[tuple[int, datetime]], ledger: Ledger) -> list[PlayH
         )
         for (screen, hour_at, campaign, layout, booking), one in sorted(counts.items())
     ]
+
+
+def _count_anew(marks: Collection[int]) -> int:
+    """In one transaction, which reads the bookings once. `marks` are keys of marked hours."""
+    with transaction.atomic():
+        # First of all, in the order in which others mark: it waits for whoever writes a play of
+        # these hours or books somebody in them, and sees that then; whoever comes later marks anew.
+        stale = StaleHour.objects.select_for_update().filter(pk__in=marks)
+        found = list(stale.order_by("screen_id", "hour_at"))
+        if not found:
+            return 0
+        StaleHour.objects.filter(pk__in=[one.pk for one in found]).delete()
+        hours = {(one.screen_id, one.hour_at) for one in found}
+        rows = Q()
+        for screen, hour_at in hours:
+            rows |= Q(screen=screen, hour_at=hour_at)
+        PlayHour.objects.filter(rows).delete()
+        PlayHour.objects.bulk_create(count(hours, Ledger()))
+    return len(hours)
 
 
 def _mark(hours: list[tuple[int, datetime]]) -> None:

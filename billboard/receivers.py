@@ -85,7 +85,7 @@ def screen_saved(instance: Screen, **_: object) -> None:
 
 @receiver(post_delete, sender=Wall, dispatch_uid="billboard.receivers.wall_deleted")
 def wall_deleted(instance: Wall, **_: object) -> None:
-    bookings.walls_changed(instance.campaign_id)
+    bookings.walls_changed({instance.campaign_id})
 
 
 def _write(submission: Any, *, kind: EntryKind, figurine_id: int | None) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,13 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from billboard import (
-    bookings,
-    commands,
-    planning,
-)
-from billboard.models import CommandKind, Screen
+from billboard import bookings, commands, planning, proof
+from billboard.models import CommandKind, Plan, Screen
 from billboard.models.bookings import Booking, BookingKind
+from billboard.models.hours import StaleHour
 from campaign import lifecycle, retention
 from campaign.models import Campaign, Submission
 from tests.billboard.booked import book, booked_slots, crowd
@@ -100,6 +97,39 @@ def test_screen_that_is_switched_off_stays_booked(
     assert list(booking.screens.all()) == [booked]
     assert desk.post(change, FORM | {"screens": [other.pk]}).status_code == 200
     assert list(booking.screens.all()) == [booked]
+
+
+@pytest.mark.parametrize(
+    ("words", "planned", "marked"),
+    [
+        ({"name": "Acme Ltd", "kind": "sponsor"}, False, False),
+        ({"one_in": "5"}, True, False),
+        ({"until_at_0": "2099-01-01", "until_at_1": "00:00:00"}, True, False),
+        ({"until_at_0": "2026-01-02", "until_at_1": "00:00:00"}, True, True),
+        ({"since_at_0": "2026-02-01"}, True, True),
+        ({"days": ["1", "2"]}, True, True),
+        ({"opens": "10:00", "closes": "11:00"}, True, True),
+        ({"screens": True}, True, True),
+    ],
+)
+def test_hours_are_counted_anew_where_a_change_may_move_plays(
+    desk: Client,
+    campaign: Campaign,
+    online: Screen,
+    words: dict[str, Any],
+    planned: bool,
+    marked: bool,
+) -> None:
+    mae = crowd(campaign, online, 1)[0]
+    since_at = timezone.make_aware(datetime(2026, 1, 1))
+    booking = book(mae, since_at=since_at, one_in=4, kind="sponsor")
+    planning.ensure(online)
+    proof.roll_up()
+    rev = Plan.objects.get().rev
+    change = reverse("admin:billboard_booking_change", args=[booking.pk])
+    said = {name: [online.pk] if value is True else value for name, value in words.items()}
+    assert desk.post(change, FORM | said).status_code == 302
+    assert (Plan.objects.get().rev > rev, StaleHour.objects.exists()) == (planned, marked)
 
 
 def test_mistakes_are_told_beside_their_fields(

@@ -13,15 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from billboard import (
-    booking_pins,
-    bookings,
-    nudges,
-    planning,
-    plays,
-    proof,
-    proof_export,
-)
+from billboard import booking_pins, bookings, nudges, planning, plays, proof, proof_export
 from billboard.models import Layout, Plan, Screen, Wall
 from billboard.models.bookings import Booking, BookingKind
 from billboard.models.hours import PlayHour

@@ -18,12 +18,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billboard import feed, plays, proof
-from billboard.models import Play, Screen
+from billboard.models import Play, Screen, Wall
 from billboard.models.hours import PlayHour, StaleHour
 from billboard.protocol import Acks, Done, Shown
 from campaign import lifecycle, retention
 from campaign.models import Campaign, Submission
 from campaign.signals import tidying
+from tests.billboard.booked import book
 from tests.billboard.rows import approved, recall
 
 BEGIN = datetime(2026, 10, 24, 22, 40, tzinfo=UTC)
@@ -253,6 +254,55 @@ def test_counting_stops_when_its_time_is_up_and_goes_on_later(
         play(screen, mae, BEGIN + timedelta(hours=hours))
     assert proof.roll_up(within_s=-1) == 0
     assert (proof.roll_up(), PlayHour.objects.count()) == (3, 3)
+
+
+def test_bookings_are_read_once_for_many_hours(
+    campaign: Campaign, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "HOURS_AT_ONCE", 3)
+    wall = Wall.objects.create(campaign=campaign, name="Times Square")
+    Screen.objects.update(wall=wall)
+    mae = approved(campaign)
+    for n in range(2):
+        book(mae, screen, since_at=BEGIN + timedelta(hours=n), name=f"Sponsor {n}")
+    for hours in range(5):
+        play(screen, mae, BEGIN + timedelta(hours=hours))
+    with CaptureQueriesContext(connection) as queries:
+        assert proof.roll_up() == 5
+    read = [query for query in queries if 'FROM "billboard_booking" ' in query["sql"]]
+    walls = [query for query in queries if '"billboard_screen"."wall_id"' in query["sql"]]
+    assert (len(read), len(walls)) == (2, 4)  # of the wall: those that are booked, and all
+    assert [row.booking is not None for row in PlayHour.objects.all()] == [True] * 5
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_booking_marks_the_hours_of_its_own_person_alone(
+    campaign: Campaign, screen: Screen, zone: str
+) -> None:
+    second, mae, grace = (
+        Screen.objects.create(campaign=campaign, name="Broadway 2"),
+        *(approved(campaign) for _ in range(2)),
+    )
+    with timezone.override(zone):
+        for hours, on, who in ((0, screen, mae), (2, second, mae), (4, screen, grace)):
+            play(on, who, BEGIN + timedelta(hours=hours))
+        proof.roll_up()
+        book(mae, since_at=BEGIN + timedelta(hours=1))
+        proof.roll_up()
+        found = {
+            (row.screen_id, row.hour_at): row.booking is not None for row in PlayHour.objects.all()
+        }
+        hour = proof.hour_of(BEGIN)
+        assert found == {
+            (screen.pk, hour): False,
+            (second.pk, hour + 2 * proof.HOUR): True,
+            (screen.pk, hour + 4 * proof.HOUR): False,
+        }
+        book(grace, since_at=BEGIN + timedelta(hours=1), until_at=BEGIN + timedelta(hours=2))
+        marked = set(StaleHour.objects.values_list("screen_id", "hour_at"))
+        played_at = hour + 4 * proof.HOUR
+        assert (screen.pk, played_at) in marked
+        assert marked <= {(screen.pk, played_at + n * proof.HOUR) for n in (-1, 0, 1)}
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
