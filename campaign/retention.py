@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from django.core.files.storage import Storage
 from django.db import transaction
-from django.db.models import F, Model, Q
+from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -82,7 +82,7 @@ def purge(*, now: datetime | None = None) -> int:
     now = now or timezone.now()
     for campaign in Campaign.objects.all():
         _hasten(campaign, now=now)
-    due = Submission.objects.exclude(selfie="").filter(selfie_purge_at__lte=now)
+    due = selfies().filter(selfie_purge_at__lte=now)
     touched = _each(due.values_list("pk", flat=True), partial(_purge_selfie, now=now))
     for campaign in Campaign.objects.all():
         over = now - timedelta(days=campaign.figurine_retention_days)
@@ -92,11 +92,23 @@ def purge(*, now: datetime | None = None) -> int:
     return touched
 
 
+def purge_early(*, now: datetime | None = None) -> int:
+    """Delete every selfie, due or not, and what else is due. Returns as `purge` does."""
+    now = now or timezone.now()
+    selfies().filter(selfie_purge_at__gt=now).update(selfie_purge_at=now)
+    return purge(now=now)
+
+
+def selfies() -> QuerySet[Submission]:
+    """Whoever's selfie is still there."""
+    return Submission.objects.exclude(selfie="")
+
+
 def _hasten(campaign: Campaign, *, now: datetime) -> None:
     """Bring forward what is kept longer than the campaign now says, or than it says from now on:
     the clock may have been ahead when it came. Nothing is put off."""
     by_rule, from_now = F("created_at") + _kept_for(campaign), now + _kept_for(campaign)
-    kept = Submission.objects.filter(campaign=campaign, selfie_purge_at__gt=now).exclude(selfie="")
+    kept = selfies().filter(campaign=campaign, selfie_purge_at__gt=now)
     kept.filter(Q(selfie_purge_at__gt=by_rule) | Q(selfie_purge_at__gt=from_now)).update(
         selfie_purge_at=Least("selfie_purge_at", by_rule, from_now)
     )

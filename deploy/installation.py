@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from deploy import address, programs
+from deploy import address, kept, programs
 from deploy.broker import Broker
 from deploy.certificate import Certificate, endpoint, ensure_certificate
 from deploy.console import Console
@@ -132,6 +132,9 @@ async def serve(var: VarFolder, listening: Listening, *, console: Console) -> No
                 "All stopped. The next start goes on from here.",
                 took_s=time.monotonic() - started_at,
             )
+            is_elsewhere = _setting("DIORAMA_DATABASE_URL", os.environ)
+            if word := kept.ELSEWHERE if is_elsewhere else kept.word(var.path):
+                console.warn(word)
 
 
 def stop_signals() -> list[signal.Signals]:

@@ -31,6 +31,9 @@ PUBLIC_URL = env.str("DIORAMA_PUBLIC_URL", default="http://localhost:8000").rstr
 
 # --- secrets ----------------------------------------------------------------------------------
 SECRET_KEY = env.str("DIORAMA_SECRET_KEY", default="")
+_made = VAR / "secret_key"
+if not SECRET_KEY and _made.exists():  # by `make run`: its commands need not be told
+    SECRET_KEY = _made.read_text().strip()
 DEBUG = env.bool("DIORAMA_DEBUG", default=False)
 if not SECRET_KEY:
     if not DEBUG:

@@ -1,7 +1,7 @@
 """Starts the whole product on this machine and keeps it up: `python -m deploy.up`, or `make run`.
 
-Ctrl-C (SIGINT), SIGTERM and SIGHUP stop everything within five seconds; a later start goes on
-from there.
+Ctrl-C (SIGINT), SIGTERM and SIGHUP stop everything within five seconds, and say whose selfies are
+kept; a later start goes on from there.
 """
 
 from __future__ import annotations

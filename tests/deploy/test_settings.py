@@ -53,6 +53,13 @@ def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert done.stdout.strip() == "from-a-file"
 
 
+def test_command_finds_the_secret_that_make_run_has_made(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text("made\n")
+    asked = {"DIORAMA_VAR": str(tmp_path)}
+    assert load("settings.SECRET_KEY", **asked).stdout == "made\n"
+    assert load("settings.SECRET_KEY", **asked, DIORAMA_SECRET_KEY="k").stdout == "k\n"
+
+
 @pytest.mark.parametrize(
     ("url", "secure"), [("https://x.example", "True"), ("http://x.example", "False")]
 )

@@ -42,6 +42,13 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
+KEEP = """
+from campaign.models import Campaign
+from tests import shelf
+shelf.put(Campaign.objects.get())
+"""
+
+
 class Up:
     """A supervisor and what it says."""
 
@@ -154,7 +161,13 @@ def test_everything_starts_serves_mends_itself_stops_and_resumes(up: Up, var: Pa
     up.until_said("! web was ended by SIGKILL; starting again in 0.5 s", within_s=5)
     wait_for(lambda: any("daphne" in process.cmdline() for process in up.below()))
 
-    # 4. Ctrl-C stops all
+    # 4. Ctrl-C stops all, and says who is kept
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v", "0", "-c", KEEP],
+        cwd=ROOT,
+        env=environment() | {"DIORAMA_VAR": str(var)},
+        check=True,
+    )
     below = up.below()
     assert len(below) >= 8
     asked_at = time.monotonic()
@@ -162,6 +175,7 @@ def test_everything_starts_serves_mends_itself_stops_and_resumes(up: Up, var: Pa
     assert up.process.wait(timeout=STOPPED_WITHIN_S) == ExitCode.STOPPED
     # What made a session of its own (the sandbox's helper) ends when it hears that nobody listens.
     wait_for(lambda: alive(below) == [], within_s=STOPPED_WITHIN_S - (time.monotonic() - asked_at))
+    up.until_said("! 1 selfie is kept here, the first due to be deleted on ", within_s=1)
 
     # 5. The next start goes on from there
     again = Up(var, "--port", str(free_port()))
