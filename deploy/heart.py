@@ -1,7 +1,8 @@
 """The beats of an engine's worker: a file for the watchdog outside, a row for whoever routes work.
 
-Two threads, because they fail apart: a database that does not answer must not look like a process
-that hangs.
+Threads of their own, because they fail apart: a database that does not answer must not look like a
+process that hangs. A third one purges, since the bell that asks for it each minute comes through
+the broker, and a broker may be away for a night.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection
 
-from campaign import workers
+from campaign import retention, workers
 from campaign.enums import WorkerState
 from campaign.workers import Vitals
 from deploy import pulse
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 BEAT_EVERY_S: Final = 4.0
 SWEEP_EVERY_BEATS: Final = 900
+PURGE_EVERY_S: Final = 120.0
+"""A selfie that is kept for an hour has five minutes left when its deletion is due."""
 GOODBYE_S: Final = 1.0
 """Of the 2.5 s that a supervisor gives all of it."""
 
@@ -45,6 +48,7 @@ class Heart:
         file: Path,
         at_once: int = 1,
         every_s: float = BEAT_EVERY_S,
+        purge_every_s: float = PURGE_EVERY_S,
     ) -> None:
         """node: the worker's name and machine, as "worker-gpu-0@box". file: its pulse.
         at_once: jobs that its pool has in hand at a time."""
@@ -53,12 +57,17 @@ class Heart:
         self._file = file
         self._at_once = at_once
         self._every_s = every_s
+        self._purge_every_s = purge_every_s
         self._made_ready: Engine | None = None
         self._over = threading.Event()
         self._news = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
-            for name, work in (("pulse", self._pulse), ("beat", self._beat))
+            for name, work in (
+                ("pulse", self._pulse),
+                ("beat", self._beat),
+                ("purge", self._purge),
+            )
         ]
 
     def start(self) -> None:
@@ -130,6 +139,15 @@ class Heart:
             if not self._over.is_set():
                 self._news.wait(self._every_s)
         self._told(lambda: workers.leave(node=self.node, pid=os.getpid()))
+
+    def _purge(self) -> None:
+        while not self._over.wait(self._purge_every_s):
+            try:
+                retention.purge()
+            except Exception:
+                log.exception("purge failed, will be tried again")
+            finally:
+                connection.close()
 
     def _told(self, tell: Callable[[], object]) -> None:
         try:

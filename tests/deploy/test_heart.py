@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core.files.storage import storages
 from django.db import connection
+from django.utils import timezone
 from structlog.testing import capture_logs
 
-from campaign import workers
-from campaign.models import EngineWorker
+from campaign import retention, workers
+from campaign.models import Campaign, EngineWorker, Submission
 from campaign.workers import Seen
 from deploy import celery, heart, pulse
 from deploy.heart import Heart
@@ -31,6 +33,7 @@ def beating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Heart]:
         engine="klein",
         file=pulse.file_of("worker-gpu-0", var=tmp_path),
         every_s=0.05,
+        purge_every_s=0.05,
     )
     beating.start()
     yield beating
@@ -89,6 +92,23 @@ def test_database_away_for_a_while_ends_no_beat(beating: Heart, tmp_path: Path) 
             editor.alter_db_table(EngineWorker, "elsewhere", "campaign_engineworker")
     EngineWorker.objects.all().delete()
     wait_for(row)
+
+
+def test_selfie_whose_day_is_over_goes_without_any_broker(
+    beating: Heart, receive: Callable[..., Submission]
+) -> None:
+    late, early = receive(), receive()
+    with connection.schema_editor() as editor:  # a database that is away ends no purging
+        editor.alter_db_table(Campaign, "campaign_campaign", "elsewhere")
+    try:
+        with capture_logs() as lines:
+            wait_for(lambda: said(lines, "purge failed, will be tried again"))
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(Campaign, "elsewhere", "campaign_campaign")
+    Submission.objects.filter(pk=late.pk).update(selfie_purge_at=timezone.now())
+    wait_for(lambda: not storages["private"].exists(late.selfie.name or ""))
+    assert list(retention.selfies()) == [early]
 
 
 def test_pulse_that_cannot_be_written_ends_no_beat(beating: Heart, tmp_path: Path) -> None:
