@@ -137,6 +137,21 @@ def test_page_that_nobody_sees_says_so_when_it_is_asked_and_takes_none_later(pag
     page.reload()
 
 
+def test_file_that_never_comes_does_not_keep_the_camera(page: Page) -> None:
+    body = """
+        const sheets = [{href: 'http://player.test/never.css'}];
+        Object.defineProperty(document, 'styleSheets', {value: sheets, configurable: true});
+        AbortSignal.timeout = () => AbortSignal.abort(new Error('late'));
+        globalThis.fetch = (_, {signal} = {}) =>
+            new Promise((_, give_up) => signal?.aborted && give_up(signal.reason));
+        const take = new m.Camera().take({widthPx: 100}).catch(({message}) => message);
+        return Promise.race([take, new Promise((end) => setTimeout(end, 2000, 'hangs'))]);
+    """
+    page.reload()
+    assert run(page, "../screen/capture", body) == "late"
+    page.reload()
+
+
 @pytest.mark.parametrize(
     ("kind", "size", "ratio", "width"),
     [

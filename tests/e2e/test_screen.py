@@ -180,6 +180,19 @@ def test_browser_without_a_key_is_told_what_to_do(
     page.close()
 
 
+def test_browser_without_a_key_shows_letters_though_one_answer_never_comes(
+    campaign: Campaign, browser: Browser, address: str
+) -> None:
+    page = browser.new_page()
+    page.add_init_script(
+        "const whole = AbortSignal.timeout; AbortSignal.timeout = (ms) => whole(ms / 10);"
+    )
+    page.route("**/screen/feed.json", lambda _: None)
+    page.goto(f"{address}/screen/")
+    page.wait_for_selector(".has-code")
+    page.close()
+
+
 def test_browser_that_is_no_screen_deletes_what_it_kept_as_one(
     campaign: Campaign, browser: Browser, address: str
 ) -> None:

@@ -14,6 +14,8 @@ const WEBP = "image/webp";
 /** Pictures are encoded a little larger than they are drawn: they are drawn twice. */
 const SPARE = 1.5;
 const NO_PICTURE = "script, template, link, style";
+/** While one file hangs no other picture of the page is taken. */
+const ANSWER_MS = 10_000;
 /** Whatever moves is where it is: an SVG begins its animations anew. */
 const STILL = "*,*::before,*::after{animation:none!important;transition:none!important}";
 /** No XML can say these; nobody's plaque needs them. Source: XML 1.0, section 2.2. */
@@ -203,7 +205,7 @@ async function whole({ href, css }) {
 
 /** @param {string} address */
 async function got(address) {
-  const response = await fetch(address);
+  const response = await fetch(address, { signal: AbortSignal.timeout(ANSWER_MS) });
   if (!response.ok) throw new Error(`${address}: ${response.status}`);
   return response;
 }

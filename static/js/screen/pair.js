@@ -7,6 +7,8 @@ import { wipe } from "../lib/shelf.js";
 import { wipeShell } from "../lib/shell.js";
 
 const AGAIN_MS = 10_000;
+/** Less than that: one at a time. Letters are shown once the first has been answered, or has not. */
+const ANSWER_MS = 8000;
 
 const { sessionUrl = "", feedUrl = "", askUrl = "", pollUrl = "", ...sentences } =
   document.body.dataset;
@@ -87,13 +89,15 @@ async function takeKey() {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ key }),
+    signal: AbortSignal.timeout(ANSWER_MS),
   });
   if (response.status === 403) words.textContent = sentences.oldLink ?? "";
 }
 
 /** Goes on to the player once this browser is a screen: paired just now, or switched on again. */
 async function enter() {
-  const response = await fetch(feedUrl, { cache: "no-store" });
+  const signal = AbortSignal.timeout(ANSWER_MS);
+  const response = await fetch(feedUrl, { cache: "no-store", signal });
   if (response.ok) location.replace(location.pathname);
   return response.ok;
 }
