@@ -181,6 +181,18 @@ def test_what_another_screen_kept_is_deleted(page: Page) -> None:
     assert shelf(page, body, ABC) == [[], None, [[], []]]
 
 
+def test_screen_that_is_switched_on_again_keeps_what_comes_then(page: Page) -> None:
+    body = """
+        const one = await open();
+        await one.follow(place, g[0]);
+        await one.wipe();
+        const wiped = await onDisk();
+        await one.follow(place, g[0].slice(1));
+        return [wiped, await names(await open())];
+    """
+    assert shelf(page, body, ABC) == [[[], []], ["B", "C"]]
+
+
 def test_shelf_holds_the_last_three_hundred(page: Page) -> None:
     body = """
         const many = Array.from({length: 310}, (_, seq) => ({...g[0], submission: `s${seq}`, seq}));

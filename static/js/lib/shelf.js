@@ -165,12 +165,12 @@ export class Shelf {
     };
   }
 
-  /** Deletes everything. */
+  /** Deletes everybody. */
   async wipe() {
     this.#cards.clear();
     this.#held.clear();
     try {
-      if (this.#database) await clear(this.#database);
+      if (this.#database) await clear(this.#database, this.#owner);
     } catch (error) {
       console.error("the shelf was not wiped", error);
       this.#database?.close();
@@ -193,10 +193,7 @@ export class Shelf {
     const database = /** @type {IDBDatabase} */ (this.#database);
     const meta = database.transaction("meta").objectStore("meta");
     if ((await answered(meta.get("owner"), OPEN_MS)) !== this.#owner) {
-      await clear(database);
-      const transaction = this.#write(["meta"]);
-      transaction.objectStore("meta").put(this.#owner, "owner");
-      await committed(transaction);
+      await clear(database, this.#owner);
     }
     const owed = this.#owed.all;
     if (owed.length > 0) {
@@ -370,10 +367,12 @@ function remove(transaction, submissions) {
   }
 }
 
-/** @param {IDBDatabase} database */
-async function clear(database) {
+/** Nothing is left but whose it is: it may be filled again. @param {IDBDatabase} database
+ * @param {string} owner */
+async function clear(database, owner) {
   const stores = ["items", "files", "meta"];
   const transaction = database.transaction(stores, "readwrite", { durability: "strict" });
   stores.forEach((name) => transaction.objectStore(name).clear());
+  transaction.objectStore("meta").put(owner, "owner");
   await committed(transaction);
 }
