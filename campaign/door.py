@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 import re
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.utils.cache import patch_cache_control
+from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
@@ -19,56 +22,66 @@ RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 SOLIDS: Final = {"glb": "model/gltf-binary", "stl": "model/stl"}
 """Python knows them from 3.13 and 3.14 on. Source: IANA, media types of the group `model`."""
-PICTURE_MAX_AGE_S: Final = 600
-REDIRECT_MAX_AGE_S: Final = 30
-"""Half of what a presigned address lives (settings.PRIVATE_STORAGE, querystring_expire)."""
-NO_STORE: Final = "private, no-store"
-"""For selfies: no browser's disk may keep a face past its day."""
+KEPT: Final = {
+    # A screen has a shelf of its own, from which it deletes; the crew's browsers are anybody's.
+    media.Audience.SCREEN: "private, no-store",
+    media.Audience.CREW: "private, no-store",
+    # A phone may keep what is its owner's, and asks before each use whether it still may.
+    media.Audience.PARTICIPANT: "private, no-cache",
+}
+"""What a browser may do with a picture: from no cache does one open that was erased since."""
 
 
 @require_safe
-def media_file(request: HttpRequest, token: str, name: str = "") -> HttpResponse:
-    """The file behind a signed address. `?download=name.jpg` saves it under that name."""
+def media_file(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
+    """The file behind a signed address. `?download=name.jpg` saves it under that name.
+
+    304 where the browser has it already; what a name stands for never changes.
+    """
     found = media.resolve(token, user=request.user)
     if found is None:
         raise Http404
-    file = found.file
-    is_selfie = found.picture == media.Picture.SELFIE
+    kept = KEPT[found.audience]
     saved_as = request.GET.get("download", "")
     wants_copy = bool(FILE_NAME.fullmatch(saved_as))
     disposition = content_disposition_header(wants_copy, saved_as if wants_copy else "") or "inline"
+    response: HttpResponseBase
     if settings.S3_BUCKET:
         # The S3 storage alone takes parameters; the presigned address carries them signed.
-        presigned: Any = file.storage
-        asked = {
-            "ResponseContentDisposition": disposition,
-            "ResponseCacheControl": (
-                NO_STORE if is_selfie else f"private, max-age={PICTURE_MAX_AGE_S}"
-            ),
-        }
-        response: HttpResponse = redirect(presigned.url(file.name, parameters=asked))
-        max_age_s = REDIRECT_MAX_AGE_S
+        presigned: Any = found.file.storage
+        asked = {"ResponseContentDisposition": disposition, "ResponseCacheControl": kept}
+        response = redirect(presigned.url(found.file.name, parameters=asked))
     else:
-        ending = str(file.name).rpartition(".")[2]
-        kind = SOLIDS.get(ending) or mimetypes.guess_type(str(file.name))[0]
-        try:
-            with file.open() as stored:
-                response = _part(
-                    stored.read(),
-                    asked=request.headers.get("Range", ""),
-                    content_type=kind or "application/octet-stream",
-                )
-        except FileNotFoundError as error:  # purged since the row was read
-            raise Http404 from error
+        etag = f'"{hashlib.sha256(str(found.file.name).encode()).hexdigest()[:20]}"'
+        response = get_conditional_response(request, etag=etag) or _sent(
+            found.file, asked=_range(request, etag=etag)
+        )
+        # With a 304 too: what it says takes the place of what the browser has.
+        response["ETag"] = etag
         response["Content-Disposition"] = disposition
         response["Content-Security-Policy"] = "sandbox; default-src 'none'"
         response["X-Content-Type-Options"] = "nosniff"
-        max_age_s = PICTURE_MAX_AGE_S
-    if is_selfie:
-        response["Cache-Control"] = NO_STORE
-    else:
-        patch_cache_control(response, private=True, max_age=max_age_s)
+    response["Cache-Control"] = kept
     return response
+
+
+def _range(request: HttpRequest, *, etag: str) -> str:
+    """The part asked for; none where it is meant to go on with another file than this one."""
+    is_same = request.headers.get("If-Range", etag) == etag
+    return request.headers.get("Range", "") if is_same else ""
+
+
+def _sent(file: FieldFile, *, asked: str) -> HttpResponse:
+    """Raises Http404 where the file was purged since its row was read."""
+    ending = str(file.name).rpartition(".")[2]
+    kind = SOLIDS.get(ending) or mimetypes.guess_type(str(file.name))[0]
+    try:
+        with file.open() as stored:
+            return _part(
+                stored.read(), asked=asked, content_type=kind or "application/octet-stream"
+            )
+    except FileNotFoundError as error:
+        raise Http404 from error
 
 
 def _part(data: bytes, *, asked: str, content_type: str) -> HttpResponse:

@@ -71,7 +71,7 @@ class Found:
     """What an address opens."""
 
     file: FieldFile
-    picture: Picture
+    audience: Audience
 
 
 _signer = signing.Signer(salt="diorama.media")
@@ -139,7 +139,7 @@ def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
         file = _file_of(figurine, Picture(picture)) if figurine else None
     if submission is None or not file or S(submission.state) not in MAY_SEE[Audience(audience)]:
         return None
-    return Found(file, Picture(picture))
+    return Found(file, Audience(audience))
 
 
 def _is_preview(figurine: Figurine, audience: str) -> bool:

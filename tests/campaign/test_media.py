@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
-from campaign import media
+from campaign import lifecycle, media, retention
 from campaign.enums import SubmissionState
 from campaign.media import Audience, Picture
 from campaign.models import Figurine, Submission
@@ -170,6 +170,46 @@ def test_selfie_is_kept_by_no_cache(client: Client, selfie: Submission) -> None:
     look_as(client, "review_submission")
     answer = client.get(media.address(selfie, Picture.SELFIE, audience=Audience.CREW))
     assert (answer.content, answer["Cache-Control"]) == (b"selfie", "private, no-store")
+
+
+def test_figurine_is_kept_by_its_owners_cache_alone(
+    client: Client, moderator: User, figurine: Figurine
+) -> None:
+    put(figurine, S.APPROVED)
+    client.force_login(moderator)
+    addresses = [media.address(figurine, Picture.STILL, audience=who) for who in Audience]
+    assert [client.get(one)["Cache-Control"] for one in addresses] == [
+        "private, no-store",  # a screen's
+        "private, no-cache",  # its owner's
+        "private, no-store",  # the crew's
+    ]
+
+
+def test_owners_cache_asks_whether_it_still_may(client: Client, figurine: Figurine) -> None:
+    """It is sent once, and shown no more once it was erased."""
+    put(figurine, S.APPROVED)
+    address = media.address(figurine, Picture.STILL, audience=Audience.PARTICIPANT)
+    held = {"if-none-match": client.get(address)["ETag"]}
+    again = client.get(address, headers=held)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again["Cache-Control"] == "private, no-cache"
+    assert "sandbox" in again["Content-Security-Policy"]
+    retention.erase(figurine.submission, actor=lifecycle.PARTICIPANT)
+    assert client.get(address, headers=held).status_code == 404
+
+
+def test_owners_cache_is_given_the_file_that_took_the_place_of_another(
+    client: Client, figurine: Figurine
+) -> None:
+    put(figurine, S.APPROVED)
+    address = media.address(figurine, Picture.STILL, audience=Audience.PARTICIPANT)
+    first = client.get(address)["ETag"]
+    figurine.still.save("still.jpg", ContentFile(b"another"))
+    assert client.get(address, headers={"if-none-match": first}).content == b"another"
+    part = {"range": "bytes=2-3", "if-range": first}
+    assert client.get(address, headers=part).content == b"another"
+    part["if-range"] = client.get(address)["ETag"]
+    assert (client.get(address, headers=part)).content == b"ot"
 
 
 def test_selfie_past_its_day_is_refused_even_if_nobody_purged_it(

@@ -188,7 +188,7 @@ def test_picture_is_saved_under_a_harmless_name(
     answer = client.get(address + asked)
     assert answer.content == b"still"
     assert answer["Content-Disposition"] == disposition
-    assert answer["Cache-Control"] == "private, max-age=600"
+    assert answer["Cache-Control"] == "private, no-cache"
     assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
 
@@ -224,16 +224,20 @@ def test_selfie_in_a_bucket_is_kept_by_no_cache(
     assert (answer.status_code, answer["Cache-Control"]) == (302, "private, no-store")
 
 
+@pytest.mark.parametrize("audience", Audience)
 def test_picture_in_a_bucket_is_fetched_from_the_bucket(
     client: Client,
+    moderator: User,
     figurine: Figurine,
     bare: Submission,
     bucket: S3Storage,
     monkeypatch: pytest.MonkeyPatch,
+    audience: Audience,
 ) -> None:
     monkeypatch.setattr(Figurine._meta.get_field("still"), "storage", bucket)
     put(bare, S.APPROVED)
-    address = media.address(figurine, Picture.STILL, audience=Audience.PARTICIPANT)
+    client.force_login(moderator)
+    address = media.address(figurine, Picture.STILL, audience=audience)
     answer = client.get(f"{address}?download=diorama.jpg")
     target = urlsplit(answer["Location"])
     asked = parse_qs(target.query)
@@ -241,8 +245,9 @@ def test_picture_in_a_bucket_is_fetched_from_the_bucket(
     assert target.path == f"/private/{figurine.still.name}"
     assert asked["response-content-disposition"] == ['attachment; filename="diorama.jpg"']
     assert asked["X-Amz-Expires"] == ["60"]
-    assert asked["response-cache-control"] == ["private, max-age=600"]
-    assert answer["Cache-Control"] == "private, max-age=30"
+    kept = "private, no-cache" if audience == Audience.PARTICIPANT else "private, no-store"
+    assert asked["response-cache-control"] == [kept]
+    assert answer["Cache-Control"] == kept
 
 
 # --- another one ----------------------------------------------------------------------------------
