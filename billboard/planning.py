@@ -33,6 +33,7 @@ from billboard.slots import PLACES, Entry, Outlook, Rules, Slot
 from billboard.slots import Screen as ScreenSlots
 from billboard.turns import FRESH_MS
 from campaign import queries, showings
+from campaign.enums import SubmissionState
 from campaign.showings import Planned
 
 REMAKE: Final = timedelta(seconds=20)
@@ -295,9 +296,8 @@ def _make(asking: Screen, before: Made | None, now: datetime) -> None:
 
 
 def _entries(campaign_id: int) -> list[Entry]:
-    rows = queries.on_show(campaign_id).prefetch_related(None)
-    tallies = Tally.objects.filter(submission__campaign_id=campaign_id)
-    counts = {pk: (times, at) for pk, times, at in tallies.values_list("pk", "times", "last_at")}
+    rows = queries.on_show(campaign_id)
+    counts = _counts(campaign_id)
     entries = []
     for pk, number, at in rows.values_list(
         "submission_id", "submission__number", "submission__state_since_at"
@@ -315,6 +315,14 @@ def _entries(campaign_id: int) -> list[Entry]:
             )
         )
     return entries
+
+
+def _counts(campaign_id: int) -> dict[UUID, tuple[int, datetime]]:
+    """How often and when last whoever is up was shown; a campaign's life leaves many more."""
+    up = Tally.objects.filter(
+        submission__campaign_id=campaign_id, submission__state=SubmissionState.APPROVED
+    )
+    return {pk: (times, at) for pk, times, at in up.values_list("pk", "times", "last_at")}
 
 
 def _seen(campaign_id: int, now: datetime) -> dict[int, set[str]]:

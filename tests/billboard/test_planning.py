@@ -118,6 +118,14 @@ def test_slot_that_no_screen_reported_was_not_shown(
     assert {slot.key for slot in ahead} == people.keys() - set(heard)
 
 
+def test_plan_reads_no_counts_of_those_who_are_gone(campaign: Campaign, online: Screen) -> None:
+    kept, gone = approved(campaign, plaque="KEPT"), approved(campaign, plaque="GONE")
+    for one in (kept, gone):
+        report(online, one)
+    recall(gone)
+    assert planning._counts(campaign.pk).keys() == {kept.pk}
+
+
 def test_two_screens_share_those_who_are_new(campaign: Campaign, online: Screen) -> None:
     second = Screen.objects.create(
         campaign=campaign, name="Broadway 2", last_seen_at=timezone.now()
