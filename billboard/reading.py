@@ -27,6 +27,8 @@ A = TypeVar("A")
 
 _ahead = ThreadPoolExecutor(1, thread_name_prefix="reading")
 """Whom the log says to show or to take down does not wait behind plans, hearts and acks."""
+_whole = ThreadPoolExecutor(1, thread_name_prefix="reading-all")
+"""Nor behind all that a screen without a place is told, which is long where thousands are up."""
 
 
 class Shared(Generic[A]):
@@ -85,7 +87,8 @@ class News:
     frame: str
 
 
-_news: Shared[News] = Shared(_ahead)
+_news: Shared[News | None] = Shared(_ahead)
+_snapshots: Shared[News] = Shared(_whole)
 _heads: Shared[Place] = Shared(_ahead)
 _lost: Shared[bool] = Shared(_ahead)
 _plans: Shared[Made] = Shared()
@@ -95,11 +98,19 @@ _orders: Shared[dict[int, tuple[Screen, Orders]]] = Shared(_ahead)
 async def news(campaign_id: int, place: Place) -> News:
     """feed.since for all sockets that are at the same place."""
 
-    def read() -> News:
-        said = feed.since(campaign_id, place)
-        return News(said.place, text(protocol.dated(said.as_json())))
+    def changes() -> News | None:
+        said = feed.changes_since(campaign_id, place)
+        return _news_of(said) if said else None
 
-    return await _news.read((campaign_id, place), read)
+    def snapshot() -> News:
+        return _news_of(feed.snapshot(campaign_id, asked_at=place))
+
+    key = (campaign_id, place)
+    return await _news.read(key, changes) or await _snapshots.read(key, snapshot)
+
+
+def _news_of(said: feed.Changes | feed.Snapshot) -> News:
+    return News(said.place, text(protocol.dated(said.as_json())))
 
 
 async def is_lost(campaign_id: int, place: Place) -> bool:

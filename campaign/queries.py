@@ -212,13 +212,7 @@ def on_show(campaign_id: int) -> QuerySet[Figurine]:
     chosen = Figurine.objects.filter(
         submission__campaign_id=campaign_id, submission__state=S.APPROVED, is_chosen=True
     )
-    return (
-        chosen.exclude(cutout="")
-        .select_related("submission")
-        .prefetch_related("keepsakes")
-        .defer("submission__face")
-        .order_by("-submission__state_since_at")
-    )
+    return chosen.exclude(cutout="").order_by("-submission__state_since_at")
 
 
 def stuck_in_screening() -> list[UUID]:

@@ -320,30 +320,18 @@ def test_screen_that_is_ahead_for_ever_costs_the_others_nothing_and_shows_nobody
     assert told(screen, Place(third.epoch, 9))[0].epoch not in (begun.epoch, third.epoch)
 
 
-def test_snapshot_tells_who_came_again_meanwhile_by_the_later_place(campaign: Campaign) -> None:
+def test_snapshot_tells_who_came_again_meanwhile_by_the_later_place(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Under the older one the next change would take the card down and put it up once more."""
     submission = approved(campaign)
     before = feed.head(campaign.pk)
     approval.undo(submission, actor=lifecycle.SYSTEM)
     submission.refresh_from_db()
     approval.approve(submission, actor=lifecycle.SYSTEM)
-    (item,) = feed._snapshot(campaign.pk, before).items
-    assert (before.seq, item.seq) == (1, 3)
-
-
-def test_snapshot_tells_nobody_without_their_place(
-    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    approved(campaign, plaque="FIRST")
-    added = feed._added
-
-    def meanwhile(*given: Any) -> dict[uuid.UUID, int]:
-        found = added(*given)
-        approved(campaign, plaque="MEANWHILE")
-        return found
-
-    monkeypatch.setattr(feed, "_added", meanwhile)
-    assert [item.seq for item in feed.snapshot(campaign.pk).items] == [1]
+    monkeypatch.setattr(feed, "head", lambda campaign_id: before)
+    told = feed.snapshot(campaign.pk)
+    assert (told.place.seq, [item.seq for item in told.items]) == (1, [3])
 
 
 def test_feed_without_entries_has_no_epoch_and_an_empty_snapshot(campaign: Campaign) -> None:
@@ -390,6 +378,17 @@ def test_reading_costs_the_same_for_one_and_for_three(
             feed.since(campaign.pk, at)
         counts.append(len(queries))
     assert counts[0] == counts[2]
+
+
+def test_snapshot_reads_of_each_only_what_a_screen_is_told(campaign: Campaign) -> None:
+    """A row has its recipe and its face besides: with them thousands take seconds."""
+    approved(campaign)
+    with CaptureQueriesContext(connection) as queries:
+        feed.snapshot(campaign.pk)
+    asked = " ".join(query["sql"] for query in queries)
+    assert [column for column in ("plaque", "recipe", "face", "selfie") if column in asked] == [
+        "plaque"
+    ]
 
 
 # --- what moves -----------------------------------------------------------------------------------

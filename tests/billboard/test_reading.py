@@ -6,8 +6,10 @@ import json
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from uuid import uuid4
 
 import pytest
+from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from billboard import feed, reading
@@ -103,13 +105,13 @@ async def test_twenty_sockets_read_an_approval_and_a_recall_a_few_times(
     campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[feed.Place] = []
-    since = feed.since
+    since = feed.changes_since
 
-    def counted(campaign_id: int, place: feed.Place) -> feed.Snapshot | feed.Changes:
+    def counted(campaign_id: int, place: feed.Place) -> feed.Changes | None:
         reads.append(place)
         return since(campaign_id, place)
 
-    monkeypatch.setattr(feed, "since", counted)
+    monkeypatch.setattr(feed, "changes_since", counted)
     async with asyncio.timeout(30), contextlib.AsyncExitStack() as crowd:
         players = [await crowd.enter_async_context(playing(token)) for _ in range(20)]
         for player in players:
@@ -123,6 +125,32 @@ async def test_twenty_sockets_read_an_approval_and_a_recall_a_few_times(
             assert (await player.hear("changes"))["changes"][0]["item"] is None
     # The first to wake reads, the rest share the next; a machine that is slow makes it a few more.
     assert len(reads) <= 10
+
+
+async def test_news_do_not_wait_for_all_that_a_screen_without_a_place_is_told(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = await approve(campaign)
+    there = await database_sync_to_async(feed.head)(campaign.pk)
+    whole, snapshot = Record(), feed.snapshot
+
+    def held_up(campaign_id: int, *, asked_at: feed.Place) -> feed.Snapshot:
+        whole.read()
+        return snapshot(campaign_id, asked_at=asked_at)
+
+    monkeypatch.setattr(feed, "snapshot", held_up)
+    strange = feed.Place(uuid4(), 7)
+    long = [asyncio.create_task(reading.news(campaign.pk, at)) for at in (feed.Place(), strange)]
+    await beginning(whole)
+    try:
+        await take_down(gone)
+        async with asyncio.timeout(5):
+            assert (await reading.head(campaign.pk)).seq == 2
+            news = json.loads((await reading.news(campaign.pk, there)).frame)
+    finally:
+        whole.may_end.set()
+    assert [change["submission"] for change in news["changes"]] == [str(gone.pk)]
+    assert [json.loads((await one).frame)["items"] for one in long] == [[], []]
 
 
 def test_frame_is_what_the_feed_says_with_the_servers_clock(campaign: Campaign) -> None:

@@ -142,6 +142,17 @@ def test_address_stays_the_same_within_the_hour(
     assert media.address(figurine, Picture.STILL, audience=Audience.SCREEN) == first
 
 
+def test_routes_are_not_asked_for_each_address(
+    figurine: Figurine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands are told of at once, and the routes take longer than all the rest of it."""
+    media.address(figurine, Picture.STILL, audience=Audience.SCREEN)
+    asked: list[str] = []
+    monkeypatch.setattr(media, "reverse", lambda name, **_: asked.append(name))
+    address = media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN)
+    assert (address.rpartition("/")[0], asked) == ("/media", [])
+
+
 def test_selfie_is_for_the_crew_alone(client: Client, moderator: User, selfie: Submission) -> None:
     client.force_login(moderator)
     got = {
