@@ -254,7 +254,7 @@ def _items(figurines: QuerySet[Figurine], epoch: UUID | None) -> Iterator[Item]:
     an older one the screen would take the card down and put it up once more with the next change.
     """
     additions = FeedEntry.objects.filter(
-        submission=OuterRef("submission"), epoch=epoch, kind=EntryKind.ADD
+        Q(epoch=epoch), submission=OuterRef("submission"), kind=EntryKind.ADD
     )
     clips = Keepsake.objects.filter(
         figurine=OuterRef("pk"), kind=KeepsakeKind.CLIP, outcome=JobOutcome.DONE
@@ -287,7 +287,7 @@ def _items(figurines: QuerySet[Figurine], epoch: UUID | None) -> Iterator[Item]:
             number=number,
             plaque=plaque,
             approved_at=since_at,
-            until=came_at + timedelta(days=days),  # as retention.purge counts it
+            until=came_at + timedelta(days=days),  # as Submission.expires_at
             picture=media.address_of(figurine, Picture.CUTOUT, audience=Audience.SCREEN),
             clip=media.film_of(figurine, audience=Audience.SCREEN) if moves else None,
         )

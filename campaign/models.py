@@ -283,6 +283,11 @@ class Submission(models.Model):
         return f"No. {self.number:06,d} {self.plaque}".strip()
 
     @property
+    def expires_at(self) -> datetime:
+        """When its figurine's day is over (see retention.purge)."""
+        return self.created_at + timedelta(days=self.campaign.figurine_retention_days)
+
+    @property
     def figurine(self) -> Figurine | None:
         """The chosen figurine, if there is one."""
         return next((f for f in self.figurines.all() if f.is_chosen), None)

@@ -4,7 +4,6 @@ import itertools
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
