@@ -252,6 +252,35 @@ def test_full_disk_costs_pictures_ahead_and_nothing_else(page: Page) -> None:
     assert shelf(page, body, many) == [True, True, 1, False, False]
 
 
+def test_disk_that_takes_nothing_costs_a_quarter_once(page: Page) -> None:
+    page.clock.install()
+    begin = """
+        console.warn = () => {};
+        globalThis.one = await open();
+        await one.follow(place, g[0]);
+        for (const item of g[0].slice(0, 8)) await keep(one, item);
+        globalThis.tries = 0;
+        globalThis.put = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function (...given) {
+            if (this.name !== 'files') return put.apply(this, given);
+            tries += 1;
+            throw new DOMException('full', 'QuotaExceededError');
+        };
+        await Promise.all(g[0].slice(8).map((item) => keep(one, item)));
+    """
+    again = "await keep(one, g[0][8]);"
+    mended = "IDBObjectStore.prototype.put = put;"
+    people = [item(name, n) for n, name in enumerate("ABCDEFGHIJ")]
+    said = []
+    for body in (begin, again, "", again, mended, again):
+        state = "return [kept(one, g[0]).length, tries, (await onDisk())[1].length];"
+        said.append(shelf(page, body + state, people))
+        if body in ("", mended):
+            page.clock.run_for(300_000)
+    assert said == [[6, 3, 6], [6, 3, 6], [6, 3, 6], [6, 4, 6], [6, 4, 6], [6, 4, 6]]
+    assert shelf(page, "return kept(one, g[0].slice(8));", people) == ["I"]
+
+
 def test_disk_that_takes_its_time_after_a_power_cut_keeps_what_it_holds(page: Page) -> None:
     page.clock.install()
     body = """

@@ -23,6 +23,8 @@ const SHARE = 0.6;
 const NEARLY = 0.9;
 /** Given up when the disk is full before the browser said so. */
 const GIVE_UP = 0.25;
+/** A disk that was full is not tried again meanwhile. */
+const FULL_MS = 300_000;
 
 /** Holds nothing until it is opened. Every method but `open` and `load` is safe to call without waiting;
  * nothing here rejects. */
@@ -35,6 +37,9 @@ export class Shelf {
   /** @type {Map<string, Held>} by key */
   #held = new Map();
   #budgetBytes = BYTES_MOST;
+  #fullUntilMs = 0;
+  /** Whether room was made for nothing: the disk took no picture since. */
+  #isInVain = false;
   /** Without a database: nothing of before is left either. */
   #isEmpty = false;
 
@@ -140,7 +145,11 @@ export class Shelf {
 
   /** Whether more may be loaded ahead. */
   get hasRoom() {
-    return this.#database !== null && this.#bytes() < this.#budgetBytes * NEARLY;
+    return this.#database !== null && !this.#isFull && this.#bytes() < this.#budgetBytes * NEARLY;
+  }
+
+  get #isFull() {
+    return performance.now() < this.#fullUntilMs;
   }
 
   /** How much it holds: pictures, and bytes of all, of how many it may. */
@@ -236,31 +245,45 @@ export class Shelf {
 
   /** @param {Item} item @param {Kind} kind @param {Blob} blob @param {object} measured */
   async #keep(item, kind, blob, measured) {
+    if (this.#isFull) return;
     const { submission, seq, figurine } = item;
     const file = { key: keyOf(submission, kind), submission, kind, seq, figurine, blob, measured };
-    const surplus = this.#bytes() + blob.size - this.#budgetBytes;
-    if (surplus > 0) await this.#giveUp(this.#leastMissed(surplus));
     try {
       await this.#store(file);
     } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== "QuotaExceededError") {
-        console.warn("a picture was not kept", error);
-        return;
-      }
-      // The browser gives less than it said: pictures ahead are what it costs.
-      await this.#giveUp(this.#leastMissed(Math.max(this.#bytes() * GIVE_UP, blob.size)));
-      this.#budgetBytes = Math.max(this.#bytes(), blob.size);
-      console.warn("the disk is full: fewer pictures are kept", this.#held.size);
-      await this.#store(file).catch(() => {});
+      const isQuota = error instanceof DOMException && error.name === "QuotaExceededError";
+      if (isQuota) await this.#makeRoom(file);
+      else console.warn("a picture was not kept", error);
     }
   }
 
-  /** Only of who is still wanted: a removal may have overtaken the download. @param {File} file */
+  /** The browser gives less than it said: pictures ahead are what it costs, once. Others that fail at the
+   * same moment find the disk full, and where it takes nothing all the same no more are given up.
+   * @param {File} file that did not fit */
+  async #makeRoom(file) {
+    if (this.#isFull) return;
+    this.#fullUntilMs = performance.now() + FULL_MS;
+    if (this.#isInVain) return;
+    this.#isInVain = true;
+    await this.#giveUp(this.#leastMissed(Math.max(this.#bytes() * GIVE_UP, file.blob.size)));
+    this.#budgetBytes = Math.max(this.#bytes(), file.blob.size);
+    console.warn("the disk is full: fewer pictures are kept", this.#held.size);
+    await this.#store(file).catch(() => {});
+  }
+
+  /** In place of what there is no room for beside it. Only of who is still wanted: a removal may have
+   * overtaken the download. @param {File} file */
   async #store(file) {
     if (!this.#database || !this.#isWanted(file)) return;
+    const surplus = this.#leastMissed(this.#bytes() + file.blob.size - this.#budgetBytes);
     const transaction = this.#write(["files"]);
-    transaction.objectStore("files").put(file);
+    const files = transaction.objectStore("files");
+    files.put(file);
+    surplus.filter((key) => key !== file.key).forEach((key) => files.delete(key));
     await committed(transaction);
+    surplus.forEach((key) => this.#held.delete(key));
+    this.#fullUntilMs = 0;
+    this.#isInVain = false;
     // Taken down meanwhile, that deletion came after this writing and took it along.
     if (this.#isWanted(file)) this.#held.set(file.key, heldOf(file));
   }
