@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
-from diffusers import AutoencoderKLFlux2
+from diffusers import AutoencoderKLFlux2, ModelMixin
 from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 
 from figurine.engines.klein import levers, resident
@@ -174,20 +176,40 @@ class Twice(torch.nn.Module):  # type: ignore[misc]  # its types are not read
         return numbers * 2
 
 
-def test_compiled_blocks_take_more_shapes_than_torch_would_by_itself() -> None:
-    """It gives up for good at the ninth: two frames of four sizes and faces are more."""
-    before = torch._dynamo.config.recompile_limit
+class Blocks(torch.nn.Module):  # type: ignore[misc]  # likewise
+    """As much of a transformer as the lever asks for, whose graphs are counted, not compiled."""
+
+    _repeated_blocks = ("Twice",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Twice()
+        self.graphs: list[object] = []
+
+    def compile_repeated_blocks(self, **asked: object) -> None:
+        def backend(graph: Callable[..., object], inputs: object) -> Callable[..., object]:
+            self.graphs.append(graph)
+            return graph
+
+        ModelMixin.compile_repeated_blocks(self, backend=backend, **asked)
+
+
+def test_compiled_blocks_take_more_shapes_than_torch_would_by_itself_in_every_thread() -> None:
+    """It gives up for good at the ninth: two frames of four sizes and faces are more. What was
+    compiled while a worker warmed up is there for the threads of its pool."""
     torch._dynamo.reset()
-    try:
-        pipeline = PeoplePipeline(**tiny.components(encoder=False))
-        levers.pull(pipeline, ["compile"])
-        block = Twice()
-        block.compile(fullgraph=True, dynamic=False, backend="eager")
-        for batch in range(1, 12):
-            assert block(torch.zeros(batch, 2)).shape == (batch, 2)
-    finally:
-        torch._dynamo.config.recompile_limit = before
-        torch._dynamo.reset()
+    blocks = Blocks()
+    levers.pull(SimpleNamespace(transformer=blocks), ["compile"])
+
+    def run(batch: int) -> tuple[int, ...]:
+        return tuple(blocks.block(torch.zeros(batch, 2)).shape)
+
+    assert [run(batch) for batch in (1, 2)] == [(1, 2), (2, 2)]
+    with ThreadPoolExecutor(1) as pool:
+        made = list(pool.map(run, range(1, 12)))
+    assert made == [(batch, 2) for batch in range(1, 12)]
+    assert len(blocks.graphs) == 11
+    torch._dynamo.reset()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

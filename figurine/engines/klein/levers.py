@@ -49,16 +49,17 @@ stops for good at the ninth (recompile_limit, torch 2.13)."""
 
 
 def _compile(pipeline: Any) -> None:
-    import torch._dynamo  # noqa: PLC0415 - this room is asked for its names as well
-
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _SHAPES)
-    pipeline.transformer.compile_repeated_blocks(fullgraph=True, dynamic=False)
+    # The blocks' own limit: torch's setting holds in the thread alone that made it, and passes run
+    # in any.
+    pipeline.transformer.compile_repeated_blocks(
+        fullgraph=True, dynamic=False, recompile_limit=_SHAPES
+    )
 
 
 def _attend(pipeline: Any, backend: str) -> None:
     if backend.endswith("_hub"):
         raise MissingModel(f"attention backend {backend!r} would be fetched: choose another")
-    from diffusers.models.attention_dispatch import (  # noqa: PLC0415 - as above
+    from diffusers.models.attention_dispatch import (  # noqa: PLC0415 - only where it is loaded
         _AttentionBackendRegistry,
         attention_backend,
     )
