@@ -83,7 +83,8 @@ def _run(name: str, *, limit: int) -> int:
     maker = engine(name)
     many = maker if isinstance(maker, Batching) else None
     claims = claim((name,), limit=many.capacity() if many else limit)
-    with leases.renewed(claims, limit_s=_limit_s(maker, claims)):
+    limit_s = _limit_s(maker, claims)
+    with leases.renewed(claims, limit_s=limit_s, takes_turns=many is not None):
         if many and len(claims) > 1:
             _work_together(many, claims)
         else:

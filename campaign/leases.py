@@ -112,20 +112,22 @@ def close(jobs: QuerySet[Job], *, outcome: JobOutcome, code: str = "") -> int:
 
 
 @contextmanager
-def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
+def renewed(
+    claims: Sequence[Claim], *, limit_s: float, takes_turns: bool = False
+) -> Iterator[None]:
     """Keep all leases alive from a thread of its own while the block runs.
 
-    Work that takes longer than `limit_s`, all claims together, is hung. Celery's solo pool has no
-    time limit, and a thread cannot stop another, so the process ends itself and its supervisor
-    starts a new one. Where even this thread gets no turn, a watchdog outside sees that
+    Work that takes longer than `limit_s`, all claims together, is hung; one that takes turns with
+    other claims of this process has their time too (workers.at_work). Celery's pools without forks
+    have no time limit, and a thread cannot stop another, so the process ends itself and its
+    supervisor starts a new one. Where even this thread gets no turn, a watchdog outside sees that
     (deploy/pulse.py).
     """
     done = threading.Event()
 
-    def renew() -> None:
-        deadline = time.monotonic() + limit_s
+    def renew(work: workers.Work) -> None:
         while not done.wait(RENEW_S):
-            if time.monotonic() > deadline:
+            if time.monotonic() > work.due_s:
                 log.critical("work hangs, this worker ends itself", jobs=len(claims))
                 os._exit(HUNG_STATUS)
             until = timezone.now() + timedelta(seconds=LEASE_S)
@@ -140,15 +142,15 @@ def renewed(claims: Sequence[Claim], *, limit_s: float) -> Iterator[None]:
     if not claims:
         yield
         return
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        what = f"{len(claims)} x {claims[0].jobs.__name__}"
-        with workers.at_work(what, limit_s=limit_s):
+    what = f"{len(claims)} x {claims[0].jobs.__name__}"
+    with workers.at_work(what, limit_s=limit_s, takes_turns=takes_turns) as work:
+        thread = threading.Thread(target=renew, args=(work,), name="lease", daemon=True)
+        thread.start()
+        try:
             yield
-    finally:
-        done.set()
-        thread.join()
+        finally:
+            done.set()
+            thread.join()
 
 
 def reporter(claim: Claim, *, is_watched: bool = True) -> Callable[[str, float], None]:

@@ -59,7 +59,8 @@ def generate() -> None:
 
 @shared_task
 def paint() -> None:
-    """Paint on a graphics card, as many people at once as go, until nothing is ready."""
+    """Paint on a graphics card, as many people at once as go, until nothing is ready. A worker has
+    two threads of it: one poses and stores its people while the other paints."""
     while generation.run_ready(("klein",)):
         pass
 

@@ -118,14 +118,22 @@ _WORDS: Final = {WorkerState.READY.value: "ok", WorkerState.STARTING.value: "sta
 _RANK: Final = ("ok", "starting", "away")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
     """What a process has in hand."""
 
     what: str
     since_s: float
     """time.monotonic(): since boot, so the same for every process of a machine."""
-    limit_s: float
+    own_s: float
+    """How long it may take by itself."""
+    takes_turns: bool = False
+    wait_s: float = 0.0
+    """How long it may wait for another's turn: the longest `own_s` that was beside it."""
+
+    @property
+    def limit_s(self) -> float:
+        return self.own_s + self.wait_s
 
     @property
     def due_s(self) -> float:
@@ -137,13 +145,21 @@ _hands = threading.Lock()
 
 
 @contextmanager
-def at_work(what: str, *, limit_s: float) -> Iterator[None]:
-    """Tell, while the block runs, what this process works on and how long it may take."""
-    work = Work(what, time.monotonic(), limit_s)
+def at_work(what: str, *, limit_s: float, takes_turns: bool = False) -> Iterator[Work]:
+    """Tell, while the block runs, what this process works on and how long it may take.
+
+    takes_turns: it shares what it works with, such as a graphics card, with others that say so too.
+    Each may then take as long again as the longest of those beside it, whichever began first.
+    """
+    work = Work(what, time.monotonic(), limit_s, takes_turns)
     with _hands:
+        for other in _in_hand.values():
+            if takes_turns and other.takes_turns:
+                other.wait_s = max(other.wait_s, work.own_s)
+                work.wait_s = max(work.wait_s, other.own_s)
         _in_hand[id(work)] = work
     try:
-        yield
+        yield work
     finally:
         with _hands:
             del _in_hand[id(work)]

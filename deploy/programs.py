@@ -21,6 +21,9 @@ Source: Linux, sched(7): each step is a factor of about 1.25."""
 
 HOSTED_THREADS: Final = 4
 """Orders under way at once."""
+GPU_THREADS: Final = 2
+"""Claims in hand at once: one is painted while the other is posed, compared and stored. A third
+would have a batch of its own that is smaller, since who waits is shared out among more."""
 
 
 def manage(command: str, *arguments: str, name: str, environment: Mapping[str, str]) -> Program:
@@ -74,6 +77,7 @@ def default_worker(*, environment: Mapping[str, str]) -> Program:
 
 def gpu_worker(device_index: int, *, environment: Mapping[str, str], var: Path) -> Program:
     """One process a GPU, its model resident; watched from outside, since a driver's call may hang.
+    Threads: a fork breaks CUDA, and a second process would need a second model on the card.
 
     device_index: which of the GPUs that the installation may use, from 0.
     """
@@ -83,7 +87,7 @@ def gpu_worker(device_index: int, *, environment: Mapping[str, str], var: Path) 
     # By the operator's list where there is one; a card that it lacks is none, and torch says so.
     card = dict(enumerate(cards)).get(device_index, "-1") if cards else str(device_index)
     worker = _worker(
-        *(name, "-Q", "gpu", "-c", "1", "-P", "solo"),
+        *(name, "-Q", "gpu", "-c", str(GPU_THREADS), "-P", "threads"),
         environment={**environment, "CUDA_VISIBLE_DEVICES": card},
     )
     return replace(worker, watch=Watch(file=pulse.file_of(name, var=var)))

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 import numpy as np
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from campaign import generation, leases, retention, tasks, workers
@@ -264,16 +265,16 @@ def test_those_who_share_a_pass_share_its_time(
         job.recipe = {**job.recipe, "options": own}
         job.save()
     Submission.objects.filter(pk=waiting[2].pk).update(other_faces=[FACE, FACE])
-    seen: list[float] = []
+    seen: list[tuple[float, bool]] = []
     real = leases.renewed
 
-    def watch(claims: Sequence[leases.Claim], *, limit_s: float) -> object:
-        seen.append(limit_s)
-        return real(claims, limit_s=limit_s)
+    def watch(claims: Sequence[leases.Claim], *, limit_s: float, takes_turns: bool) -> object:
+        seen.append((limit_s, takes_turns))
+        return real(claims, limit_s=limit_s, takes_turns=takes_turns)
 
     monkeypatch.setattr(leases, "renewed", watch)
     generation.run_ready(("klein",))
-    assert seen == [limit_s]
+    assert seen == [(limit_s, True)]
 
 
 def test_tasks_serve_their_engine_until_nothing_is_ready(
@@ -284,6 +285,29 @@ def test_tasks_serve_their_engine_until_nothing_is_ready(
     assert states(waiting) == [S.QUEUED] * 3
     tasks.paint()
     assert (easel.passes, states(waiting)) == ([1, 1, 1], [S.REVIEW] * 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_thread_claims_and_stores_while_one_paints(
+    waiting: list[Submission], easel: Easel
+) -> None:
+    """As the two of a GPU worker do."""
+
+    def run() -> int:
+        try:
+            return generation.run_ready(("klein",))
+        finally:
+            connection.close()
+
+    def beside() -> None:
+        easel.meanwhile = lambda: None
+        assert pool.submit(run).result(60.0) == 1
+
+    easel.size, easel.meanwhile = 2, beside
+    with ThreadPoolExecutor(1) as pool:
+        assert generation.run_ready(("klein",)) == 2
+    assert (easel.passes, states(waiting)) == ([2, 1], [S.REVIEW] * 3)
+    assert [main(one).attempt for one in waiting] == [1, 1, 1]
 
 
 class Till(Easel):

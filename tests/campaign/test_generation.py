@@ -262,20 +262,28 @@ def test_leaving_the_workshop_closes_the_job(queued: Submission) -> None:
     assert generation.claim(limit=1) == []
 
 
-def test_hung_worker_ends_itself() -> None:
-    """In a process of its own, with the limit shortened; the engine never comes back."""
+@pytest.mark.parametrize("beside", ["threading.Event().wait(60)", "go_on()"])
+def test_hung_worker_ends_itself(beside: str) -> None:
+    """In a process of its own, with the limit shortened; the engine never comes back, whether or
+    not other threads go on."""
     code = """
 import django, threading, uuid
 django.setup()
-from campaign import leases
+from campaign import leases, workers
 from campaign.models import GenerationJob
+
+def go_on():
+    while True:
+        with workers.at_work("another", limit_s=0.05, takes_turns=True):
+            threading.Event().wait(0.01)
+
 leases.RENEW_S = 0.05
 claim = leases.Claim(GenerationJob, 1, uuid.uuid4(), uuid.uuid4())
-with leases.renewed([claim], limit_s=0.05):
-    threading.Event().wait(60)
+with leases.renewed([claim], limit_s=0.05, takes_turns=True):
+    BESIDE
 """
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code.replace("BESIDE", beside)],
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "deploy.settings"},
         capture_output=True,
         text=True,

@@ -134,6 +134,18 @@ def test_in_hand_is_what_is_due_first() -> None:
     assert workers.in_hand() is None
 
 
+def test_work_that_takes_turns_has_the_others_time_too() -> None:
+    with workers.at_work("first", limit_s=60, takes_turns=True) as first:
+        with (
+            workers.at_work("second", limit_s=5, takes_turns=True) as second,
+            workers.at_work("alone", limit_s=90) as alone,
+        ):
+            assert [work.limit_s for work in (first, second, alone)] == [65, 65, 90]
+        for _ in range(3):  # who hangs is not waited for the longer, the more come
+            with workers.at_work("third", limit_s=7, takes_turns=True) as third:
+                assert [work.limit_s for work in (first, third)] == [67, 67]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_leased_work_is_in_hand_with_its_limit(bare: Submission) -> None:
     job = GenerationJob.objects.create(submission=bare, recipe={}, seed=1)

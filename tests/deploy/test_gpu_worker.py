@@ -16,7 +16,7 @@ from django.test import Client
 
 from campaign import workers
 from campaign.models import Campaign
-from deploy import pulse
+from deploy import programs, pulse
 from deploy.celery import UNFIT_STATUS
 from tests.deploy.conftest import ROOT, is_alive, wait_for
 from tests.environment import VALKEY_SOCKET
@@ -40,11 +40,14 @@ def run(tmp_path: Path) -> Iterator[Run]:
         "HANG_ONCE": str(tmp_path / "hung"),
     }
 
+    ours = programs.gpu_worker(0, environment={}, var=tmp_path).command
+    pool = ours[ours.index("-Q") :]
+
     def run(application: str) -> subprocess.Popen[str]:
         worker = [
             *(sys.executable, "-m", "celery", "--quiet", "-A", application, "worker"),
-            *("-Q", "gpu", "-P", "solo", "-c", "1", "--hostname", f"{NAME}@box"),
-            *("--without-gossip", "--without-mingle"),
+            *("--without-gossip", "--without-mingle", "--hostname", f"{NAME}@box"),
+            *pool,
         ]
         patience = ("--silence-s", "2.5", "--every-s", "0.1")
         started.append(

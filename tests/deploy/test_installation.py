@@ -144,7 +144,7 @@ def test_each_gpu_worker_sees_one_card_and_is_watched(
     assert watched == [pulse.file_of(program.name, var=var.path) for program in programs]
     for program in programs:
         words = " ".join(program.command)
-        assert "-Q gpu -c 1 -P solo" in words
+        assert "-Q gpu -c 2 -P threads" in words
         assert f"--hostname {program.name}@%h" in words
 
 

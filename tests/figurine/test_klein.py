@@ -16,7 +16,7 @@ import torch
 from figurine import engines, kits, marks
 from figurine.engines import klein as klein_engine
 from figurine.engines.base import Batching, Engine, Limited, Order, Progress, silent
-from figurine.engines.klein import KleinEngine, engine_version, frame, gate, prompts
+from figurine.engines.klein import KleinEngine, easel, engine_version, frame, gate, prompts
 from figurine.engines.klein.flux import KleinPainter
 from figurine.engines.klein.painter import Commission, Step
 from figurine.engines.klein.pipeline import PeoplePipeline
@@ -406,6 +406,7 @@ def test_model_that_is_not_there_is_its_orders_outcome_and_stays_so(
 
     class Nowhere:
         needs = ()
+        wants_identity = False
 
         @staticmethod
         def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
@@ -414,6 +415,7 @@ def test_model_that_is_not_there_is_its_orders_outcome_and_stays_so(
 
     class Here:
         needs = ()
+        wants_identity = False
 
         @staticmethod
         def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
@@ -425,7 +427,7 @@ def test_model_that_is_not_there_is_its_orders_outcome_and_stays_so(
     monkeypatch.setattr(engine, "_look", lambda: None)
     monkeypatch.setattr(frame, "FRAMES", {"square": (SIDE_PX, SIDE_PX)})
     there = {"klein": Here, "qwen": Nowhere}
-    monkeypatch.setattr(klein_engine, "_painters_of", lambda model: there[model])
+    monkeypatch.setattr(easel, "_painters_of", lambda model: there[model])
     loading = engine.limit_s(RECIPE, faces=1)
     for _ in range(2):
         made = engine.generate_many([order(selfie, model="qwen"), order(selfie)])
@@ -443,6 +445,7 @@ def test_model_that_is_not_there_does_not_turn_out_the_one_that_is(
 
     class Here:
         needs = ()
+        wants_identity = False
 
         @staticmethod
         def load(workshop: Workshop, *, width_px: int, height_px: int) -> KleinPainter:
@@ -454,7 +457,7 @@ def test_model_that_is_not_there_does_not_turn_out_the_one_that_is(
     monkeypatch.setattr(engine, "_look", lambda: None)
     monkeypatch.setattr(frame, "FRAMES", {"square": (SIDE_PX, SIDE_PX)})
     painters = {"klein": Here, "sdxl": SdxlPainter}
-    monkeypatch.setattr(klein_engine, "_painters_of", lambda model: painters[model])
+    monkeypatch.setattr(easel, "_painters_of", lambda model: painters[model])
     for _ in range(2):
         made = engine.generate_many([order(selfie), order(selfie, model="sdxl")])
         assert only(made[0]).seed == 1

@@ -6,30 +6,23 @@ Light to import: torch, diffusers and the sculptor come with the first warm-up.
 from __future__ import annotations
 
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Final
 
 from figurine import faces
 from figurine.engines.base import Order, Progress, silent
 from figurine.engines.klein import frame, gate, order, prompts, references
+from figurine.engines.klein.easel import Easel
 from figurine.engines.klein.gate import Trial
-from figurine.engines.klein.order import Wish
 from figurine.engines.klein.painter import Painter
-from figurine.engines.klein.passes import Job, Passes, forget
+from figurine.engines.klein.passes import Job
 from figurine.engines.klein.sitters import Sitter, commission, jobs_of
 from figurine.engines.workshop import Workshop
-from figurine.errors import (
-    BigSquad,
-    DeviceLost,
-    FigurineError,
-    LicenceMissing,
-    MissingModel,
-    NoFace,
-    OutOfMemory,
-)
-from figurine.types import Candidate, Recipe, Selfie
+from figurine.errors import BigSquad, DeviceLost, FigurineError, NoFace, OutOfMemory
+from figurine.types import Candidate, Pixels, Recipe, Selfie
 
 if TYPE_CHECKING:
     from figurine.engines.sculpt import SculptEngine
@@ -57,13 +50,6 @@ _CPU_SLOWNESS: Final = 200.0
 """Of a CPU against a GPU; for whoever tries the engine out without one."""
 
 
-class _Loads(Protocol):
-    needs: tuple[str, ...]
-    """Names of its sets of weights."""
-
-    def load(self, workshop: Workshop, *, width_px: int, height_px: int) -> Painter: ...
-
-
 class KleinEngine:
     name = "klein"
     version = "1"
@@ -79,21 +65,17 @@ class KleinEngine:
         recogniser beside it likeness is not measured. Otherwise both are loaded when first needed.
         """
         self._workshop = workshop
-        self._given, self._recogniser = painter, recogniser
+        self._easel = Easel(workshop, painter)
+        self._recogniser = recogniser
+        self._is_given = painter is not None
         self._identifier = identifier
         """The recogniser of painters that want an identity; loaded with the first of them."""
-        self._painters: dict[tuple[int, int], Painter] = {}
-        """Of the one model that is resident, by frame."""
-        self._refused: dict[str, tuple[type[FigurineError], str]] = {}
-        """By model, what it lacks: looked for once. As words, since an error that is kept keeps the
-        people of the pass that raised it."""
-        self._model = "klein" if painter else ""
-        self._passes: defaultdict[str, Passes] = defaultdict(lambda: Passes(workshop.batch))
-        """By model: what memory allows of one says nothing of another."""
         self._sculptor: SculptEngine | None = None
+        self._posing = threading.Lock()
+        """Claims pose one person after the other: the sculptor is one."""
 
     def capacity(self) -> int:
-        return self._passes[self._model].size
+        return self._easel.capacity()
 
     def limit_s(self, recipe: Recipe, *, faces: int) -> float:
         """In a full pass: everyone of it is posed first, and may be painted a second time."""
@@ -106,7 +88,7 @@ class KleinEngine:
         painting = 2 * _LIMIT_S[wish.model] * wish.candidates
         if wish.references == "inpaint" or wish.model == "qwen":
             painting *= batch
-        if wish.model != self._model and not self._given:
+        if not self._easel.has(wish):
             posing += _LOADING_LIMIT_S
         if "compile" in self._workshop.levers and wish.references != "two":
             posing += _COMPILING_LIMIT_S
@@ -119,11 +101,7 @@ class KleinEngine:
         faces.warm_up()
         references.warm_up(self._sculpt())
         self._look()
-        for name in get_args(order.Frame):
-            painter = self._painter(Wish("klein", name, "two", 1, 0.0))
-            self._passes[self._model].warm_up(painter)
-            if not getattr(painter, "is_compiled", False):
-                break
+        self._easel.warm_up()
 
     def generate(
         self,
@@ -148,7 +126,8 @@ class KleinEngine:
         """For each order its candidates, the likest first, or what went wrong with that one.
 
         The same orders give the same bytes. In a pass with others a figurine differs from what it
-        is alone by rounding (1e-5 of its latents in float32). Raises MissingModel.
+        is alone by rounding (1e-5 of its latents in float32). Threads may call it beside each
+        other: while one paints, the others pose and compare. Raises MissingModel.
         """
         self._look()
         # 1. Each person's references, on the CPU.
@@ -176,8 +155,7 @@ class KleinEngine:
         return [sitter.gone or sitter.candidates for sitter in sitters]
 
     def _pose(self, sitter: Sitter) -> None:
-        """Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel."""
-        sitter.rest()
+        """Raises NoFace, BigSquad, UnknownKit, BadPlaque, MissingModel, LicenceMissing."""
         asked = sitter.order
         sitter.wish = order.read(asked.recipe)
         if not asked.selfie.faces:
@@ -191,17 +169,21 @@ class KleinEngine:
                 raise sitter.gone
 
         posing("posing", 0.0)
-        width_px, height_px = self._size_px(sitter.wish)
-        sitter.sitting = references.sit(
-            self._sculpt(),
-            asked.selfie,
-            asked.recipe,
-            seed=asked.seeds[0],
-            way=sitter.wish.references,
-            width_px=width_px,
-            height_px=height_px,
-            progress=posing,
-        )
+        if self._easel.wants_identity(sitter.wish):
+            sitter.identify(self._identify())
+        width_px, height_px = self._easel.size_px(sitter.wish)
+        with self._posing:
+            sitter.rest()
+            sitter.sitting = references.sit(
+                self._sculpt(),
+                asked.selfie,
+                asked.recipe,
+                seed=asked.seeds[0],
+                way=sitter.wish.references,
+                width_px=width_px,
+                height_px=height_px,
+                progress=posing,
+            )
         sitter.prompt = prompts.prompt(
             asked.recipe, references=sitter.wish.references, faces=len(asked.selfie.faces)
         )
@@ -212,20 +194,9 @@ class KleinEngine:
         sitter.lap("posing")
 
     def _serve(self, group: Sequence[Sitter]) -> None:
-        try:
-            painter = self._painter(group[0].wish)
-            identifier = self._identify() if painter.wants_identity else None
-        except FigurineError as error:  # the other groups have other models
-            for sitter in group:
-                sitter.gone = type(error)(*error.args)  # without the frames that hold the group
-            return
-        if identifier is not None:
-            for sitter in group:
-                with sitter.alone():
-                    sitter.identify(identifier)
         is_measured = self._recogniser is not None
         # 1. All candidates of everyone.
-        self._paint(painter, group, jobs_of(group), (_POSING, _PAINTING), _COMPARING)
+        self._paint(group, jobs_of(group), (_POSING, _PAINTING), _COMPARING)
         # 2. Faces that are not like enough, again; other seeds for pictures without any.
         refined, anew = [], []
         for sitter in group:
@@ -239,16 +210,14 @@ class KleinEngine:
                 elif way == "reseed":
                     anew += jobs_of([sitter], only=seed, again=True)
         middle = (_COMPARING + _AGAIN) / 2
-        self._paint(painter, group, refined, (_COMPARING, middle), middle)
-        self._paint(painter, group, anew, (middle, _AGAIN), _AGAIN)
+        self._paint(group, refined, (_COMPARING, middle), middle)
+        self._paint(group, anew, (middle, _AGAIN), _AGAIN)
         for sitter in group:
-            sitter.version = painter.version
             if isinstance(sitter.gone, OutOfMemory) and sitter.trials:
                 sitter.gone = None  # the second try did not fit; the first one's best is there
 
     def _paint(
         self,
-        painter: Painter,
         group: Sequence[Sitter],
         jobs: Sequence[tuple[Sitter, int, Job]],
         span: tuple[float, float],
@@ -257,17 +226,15 @@ class KleinEngine:
         """Paint, and say of each picture how like it is."""
         if not jobs:
             return
-        for sitter in group:
-            sitter.rest()
-        passes = self._passes[self._model]
         try:
-            pictures = passes.paint(painter, [job for _, _, job in jobs], span=span)
-        except Exception as error:
-            if _is_lost(self._workshop.device):
-                raise DeviceLost(f"{type(error).__name__}: {error}") from error
+            pictures = self._pictures(group, [job for _, _, job in jobs], span)
+        except DeviceLost:
             raise
-        for sitter in group:
-            sitter.lap("painting")
+        except FigurineError as error:  # the other groups have other models
+            for sitter in group:
+                # Without the frames that hold the group
+                sitter.gone = sitter.gone or type(error)(*error.args)
+            return
         for (sitter, seed, _), picture in zip(jobs, pictures, strict=True):
             if picture is None or sitter.gone:
                 continue
@@ -278,6 +245,19 @@ class KleinEngine:
                 likeness = gate.measured(self._recogniser, sitter.wanted, still)
                 sitter.trials[seed].append(Trial(picture, still, likeness))
                 sitter.lap("comparing")
+
+    def _pictures(
+        self, group: Sequence[Sitter], jobs: Sequence[Job], span: tuple[float, float]
+    ) -> list[Pixels | None]:
+        """Wait for a turn and paint. Raises what Easel.turn raises."""
+        with self._easel.turn(group[0].wish) as (painter, passes):
+            for sitter in group:
+                sitter.rest()
+                sitter.version = painter.version
+            pictures = passes.paint(painter, jobs, span=span)
+            for sitter in group:
+                sitter.lap("painting")
+        return pictures
 
     def _finish(self, sitter: Sitter) -> None:
         version = engine_version(sitter.version, sitter.prompt, sitter.sitting.sculpt_version)
@@ -306,7 +286,7 @@ class KleinEngine:
 
     def _look(self) -> None:
         """See to the recogniser. Raises MissingModel."""
-        if self._recogniser is None and self._given is None:
+        if self._recogniser is None and not self._is_given:
             from figurine import likeness, weights  # noqa: PLC0415 - heavy
 
             path = weights.file(_RECOGNISER[0], _RECOGNISER[1], self._workshop)
@@ -329,77 +309,8 @@ class KleinEngine:
             self._sculptor = SculptEngine()
         return self._sculptor
 
-    def _size_px(self, wish: Wish) -> tuple[int, int]:
-        if self._given:
-            return self._given.width_px, self._given.height_px
-        return frame.FRAMES[wish.frame]
-
-    def _painter(self, wish: Wish) -> Painter:
-        """The painter of this model and frame. One model is resident: another's goes first.
-        Raises MissingModel."""
-        if self._given:
-            return self._given
-        painters = _painters_of(wish.model)
-        self._look_for(painters, wish.model)
-        if wish.model != self._model:
-            self._painters.clear()
-            forget()
-            self._model = wish.model
-        size_px = self._size_px(wish)
-        if size_px not in self._painters:
-            self._painters[size_px] = self._load(painters, wish.model, size_px)
-        return self._painters[size_px]
-
-    def _look_for(self, painters: _Loads, model: str) -> None:
-        """Before the resident model goes for one that cannot come. Raises MissingModel,
-        LicenceMissing."""
-        from figurine import weights  # noqa: PLC0415 - with its manifest
-
-        if model not in self._refused:
-            try:
-                for name in painters.needs:
-                    weights.folder(name, self._workshop)
-            except (MissingModel, LicenceMissing) as error:
-                self._refused[model] = type(error), str(error)
-        if model in self._refused:
-            kind, words = self._refused[model]
-            raise kind(words)
-
-    def _load(self, painters: _Loads, model: str, size_px: tuple[int, int]) -> Painter:
-        """Of the model that is there already, where it can serve another frame too."""
-        import torch  # noqa: PLC0415 - see the module's first lines
-
-        width_px, height_px = size_px
-        for resident in self._painters.values():
-            if hasattr(resident, "at"):
-                return cast(Painter, resident.at(width_px, height_px))
-        try:
-            return painters.load(self._workshop, width_px=width_px, height_px=height_px)
-        except MissingModel as error:
-            self._refused[model] = type(error), str(error)
-            raise
-        except torch.OutOfMemoryError:
-            pass
-        # What follows is outside: the traceback holds on to as much of the model as was loaded.
-        forget()
-        raise OutOfMemory(f"no memory for {model}")
-
     def _is_on_cpu(self) -> bool:
         return self._workshop.device.startswith("cpu")
-
-
-def _is_lost(device: str) -> bool:
-    """Whether the workshop's device answers no more: after an illegal access or a fault of the
-    card, every call of this process fails, and only another process can use it."""
-    import torch  # noqa: PLC0415 - see the module's first lines
-
-    if not torch.cuda.is_available() or not torch.cuda.is_initialized():
-        return False
-    try:
-        torch.cuda.synchronize(device or None)
-    except RuntimeError:
-        return True
-    return False
 
 
 def engine_version(painter: str, prompt: str, sculpt: str) -> str:
@@ -408,17 +319,3 @@ def engine_version(painter: str, prompt: str, sculpt: str) -> str:
     if len(whole) <= _VERSION_LETTERS:
         return whole
     return f"{whole[: _VERSION_LETTERS - 9]}~{prompts.digest(whole)}"
-
-
-def _painters_of(model: str) -> _Loads:
-    if model == "qwen":
-        from figurine.engines.klein.qwen import QwenPainter  # noqa: PLC0415 - heavy
-
-        return QwenPainter
-    if model == "sdxl":
-        from figurine.engines.klein.sdxl import SdxlPainter  # noqa: PLC0415 - heavy
-
-        return SdxlPainter
-    from figurine.engines.klein.flux import KleinPainter  # noqa: PLC0415 - heavy
-
-    return KleinPainter
