@@ -211,12 +211,13 @@ def _has_regrouped(made: Made, screen: Screen, now: datetime) -> bool:
 
 def _lit(campaign_id: int, now: datetime) -> QuerySet[Screen]:
     """Screens that are heard, draw, and may change."""
-    since = now - ONLINE_WITHIN
+    since, ahead = now - ONLINE_WITHIN, now + ONLINE_WITHIN
     return Screen.objects.filter(
-        Q(undrawn_at=None) | Q(undrawn_at__gt=since),
+        Q(undrawn_at=None) | Q(undrawn_at__gt=since, undrawn_at__lt=ahead),
         campaign_id=campaign_id,
         is_active=True,
         last_seen_at__gt=since,
+        last_seen_at__lt=ahead,
         paused_at=None,
         blanked_at=None,
     )

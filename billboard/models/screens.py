@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -271,7 +271,7 @@ class Screen(models.Model):
 
     @property
     def is_heard(self) -> bool:
-        return self.last_seen_at is not None and timezone.now() - self.last_seen_at < ONLINE_WITHIN
+        return self.last_seen_at is not None and _is_lately(self.last_seen_at)
 
     @property
     def is_still(self) -> bool:
@@ -282,7 +282,7 @@ class Screen(models.Model):
     def has_turns(self) -> bool:
         """Whether the plan has slots for it: it may change, and draws; one that misses a moment
         does not lose them."""
-        draws = self.undrawn_at is None or timezone.now() - self.undrawn_at < ONLINE_WITHIN
+        draws = self.undrawn_at is None or _is_lately(self.undrawn_at)
         return draws and not self.is_still
 
     @property
@@ -301,3 +301,8 @@ class Stint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.screen_id} for {self.campaign_id} until {self.until_at:%Y-%m-%d %H:%M}"
+
+
+def _is_lately(moment: datetime) -> bool:
+    """Not ahead of now either: the clock may have been set back."""
+    return abs(timezone.now() - moment) < ONLINE_WITHIN

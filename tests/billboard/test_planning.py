@@ -118,6 +118,22 @@ def test_slot_that_no_screen_reported_was_not_shown(
     assert {slot.key for slot in ahead} == people.keys() - set(heard)
 
 
+@pytest.mark.parametrize("moment", ["last_seen_at", "undrawn_at"])
+def test_screen_that_went_before_the_clock_was_set_back_has_no_turns(
+    campaign: Campaign, online: Screen, moment: str
+) -> None:
+    """Else it would be taken for one that lives until the clock is there again."""
+    now = timezone.now()
+    dead = Screen.objects.create(
+        campaign=campaign,
+        name="Broadway 2",
+        **{"last_seen_at": now, moment: now + timedelta(hours=1)},
+    )
+    approved(campaign)
+    assert (dead.is_heard, dead.has_turns) == (moment != "last_seen_at", moment != "undrawn_at")
+    assert planning.ensure(online).slots.keys() == {online.pk}
+
+
 def test_plan_reads_no_counts_of_those_who_are_gone(campaign: Campaign, online: Screen) -> None:
     kept, gone = approved(campaign, plaque="KEPT"), approved(campaign, plaque="GONE")
     for one in (kept, gone):
