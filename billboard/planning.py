@@ -50,6 +50,8 @@ FRAME_ROUNDS: Final = 3
 """At least so many slots of each place, however many there are."""
 KEPT_PAST: Final = 4
 """Slots behind that a plan goes on from, in each place."""
+AHEAD_MOST: Final = timedelta(seconds=5)
+"""A moment that lies further ahead was written before the clock was set back."""
 UNHEARD_MS: Final = 10_000
 """A slot that ended so long ago, and that no screen has reported, was not shown."""
 
@@ -237,7 +239,7 @@ def _make(asking: Screen, before: Made | None, now: datetime) -> None:
     campaign_id, now_ms, rules = asking.campaign_id, _ms(now), _rules(asking.campaign)
     # 1. The place first: what comes between is seen by whoever looks next.
     place = feed.head(campaign_id)
-    entries = _entries(campaign_id)
+    entries = _entries(campaign_id, now)
     # 2. Screens that show what is planned, and the one that asks.
     screens = {screen.pk: screen for screen in (asking, *_lit(campaign_id, now))}
     units = walls.units(screens.values(), before.slots if before else {})
@@ -296,30 +298,24 @@ def _make(asking: Screen, before: Made | None, now: datetime) -> None:
         unchanged.update(rev=before.rev + 1, **words)
 
 
-def _entries(campaign_id: int) -> list[Entry]:
-    rows = queries.on_show(campaign_id)
+def _entries(campaign_id: int, now: datetime) -> list[Entry]:
+    rows = queries.on_show(campaign_id).values_list(
+        "submission_id", "submission__number", "submission__state_since_at"
+    )
     counts = _counts(campaign_id)
     entries = []
-    for pk, number, at in rows.values_list(
-        "submission_id", "submission__number", "submission__state_since_at"
-    ):
+    for pk, number, at in rows:
         times, last_at = counts.get(pk, (0, None))
-        # Shown before a recall, and approved again: they wait as anybody new does.
-        is_new = last_at is None or last_at < at
-        entries.append(
-            Entry(
-                str(pk),
-                number,
-                _ms(at),
-                times=0 if is_new else times,
-                last_ms=0 if last_at is None or is_new else _ms(last_at),
-            )
-        )
+        # Nobody knows how long ago that was. They are next, and from then on it is known.
+        is_ahead = last_at is not None and last_at > now + AHEAD_MOST
+        last_ms = 0 if last_at is None or is_ahead else _ms(last_at)
+        entries.append(Entry(str(pk), number, _ms(at), times=times, last_ms=last_ms))
     return entries
 
 
 def _counts(campaign_id: int) -> dict[UUID, tuple[int, datetime]]:
-    """How often and when last whoever is up was shown; a campaign's life leaves many more."""
+    """How often and when last whoever is up was shown since they went up; a campaign's life leaves
+    many more."""
     up = Tally.objects.filter(
         submission__campaign_id=campaign_id, submission__state=SubmissionState.APPROVED
     )

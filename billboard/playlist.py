@@ -100,7 +100,7 @@ def plan(
         waits.append(rules.promise_ms + 1)
     outlook = Outlook(
         promised_ms=rules.promise_ms,
-        expected_ms=max(waits, default=0),
+        expected_ms=max([0, *waits]),  # an approval of a clock that was ahead is yet to come
         waiting=left + sum(1 for s in turns.kept_debuts if s.at_ms > now_ms) + turns.debuts,
         slots_an_hour=round(_voice_left(open_lanes, rules, now_ms) * 3_600_000 / rules.slot_ms),
         places=max((lane.place + 1 for lane in open_lanes), default=0),

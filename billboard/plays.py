@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils import timezone
 
 from billboard import commands, proof
@@ -95,6 +95,11 @@ def showings(submission_id: UUID) -> list[Showing]:
     ]
 
 
+def wait_anew(submission_id: UUID) -> None:
+    """Whoever goes up once more was not shown since. Call it in the transaction of that line."""
+    Tally.objects.filter(submission=submission_id).delete()
+
+
 def sweep() -> int:
     """Delete what screens confirmed long ago, oldest first; proof of play is not among it. Returns
     how many."""
@@ -155,17 +160,36 @@ def _was_offered(screen: Screen, shown: Shown) -> bool:
 def _count(begun: Sequence[Play]) -> None:
     """Always in the same order: other processes count the same people at the same moment, and two
     that each have the row that the other waits for would lose one of their transactions."""
+    now = timezone.now()
+    over = _lines_that_are_over(begun)
     moments: dict[UUID, list[datetime]] = {}
     for play in begun:
-        moments.setdefault(play.submission_id, []).append(play.started_at)
+        if (play.submission_id, play.seq) not in over:
+            moments.setdefault(play.submission_id, []).append(play.started_at)
     for submission, at in sorted(moments.items()):
         tally, is_new = Tally.objects.get_or_create(
             submission_id=submission, defaults={"times": len(at), "last_at": max(at)}
         )
         if not is_new:
+            # The one before may be of a clock that was ahead.
             Tally.objects.filter(pk=tally.pk).update(
-                times=F("times") + len(at), last_at=Greatest(F("last_at"), max(at))
+                times=F("times") + len(at), last_at=Least(Greatest(F("last_at"), max(at)), now)
             )
+
+
+def _lines_that_are_over(begun: Sequence[Play]) -> set[tuple[UUID, int]]:
+    """Under which of these people's lines nobody is up any more: they went up once more since. By
+    the log, not by the clock, which may have been set back."""
+    lines: dict[UUID, list[int]] = {}
+    for submission, seq in (
+        FeedEntry.objects.filter(
+            submission__in={play.submission_id for play in begun}, kind=EntryKind.ADD
+        )
+        .order_by("pk")
+        .values_list("submission_id", "seq")
+    ):
+        lines.setdefault(submission, []).append(seq)
+    return {(who, seq) for who, seqs in lines.items() for seq in seqs[:-1] if seq != seqs[-1]}
 
 
 def _record_done(told: Sequence[tuple[Screen, Done]]) -> list[Play]:

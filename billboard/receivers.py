@@ -29,6 +29,8 @@ def follow(submission: Any, transition: Any, **_: object) -> None:
     else:
         return
     _write(submission, kind=kind, figurine_id=figurine_id)
+    if kind == EntryKind.ADD:
+        plays.wait_anew(submission.pk)
     if kind == EntryKind.REMOVE:
         # After the line of the feed, whose lock keeps a picture that comes now waiting.
         captures.forget_with(submission.pk)

@@ -184,7 +184,8 @@ class Fresh:
         self.of = {
             entry.key: (entry.approved_ms, entry.seq, entry.key)
             for entry in entries
-            if entry.approved_ms > now_ms - FRESH_MS and entry.hours == ALWAYS
+            # Before or after: the clock may have been set back.
+            if abs(entry.approved_ms - now_ms) < FRESH_MS and entry.hours == ALWAYS
         }
         self.unseen: dict[int, list[tuple[int, int, str]]] = {}
         seen = {s.key: s.seen | {slot.key for slot in s.kept} for s in screens}

@@ -12,7 +12,7 @@ from billboard import commands, pairing, planning, playlist, plays
 from billboard.feed import Place
 from billboard.models import CommandKind, Layout, Plan, Screen
 from billboard.protocol import Acks, Here, Shown, Vitals
-from campaign import queries, showings
+from campaign import approval, lifecycle, queries, showings
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved, recall
 from tests.stack import NEW_SCREEN
@@ -132,6 +132,34 @@ def test_screen_that_went_before_the_clock_was_set_back_has_no_turns(
     approved(campaign)
     assert (dead.is_heard, dead.has_turns) == (moment != "last_seen_at", moment != "undrawn_at")
     assert planning.ensure(online).slots.keys() == {online.pk}
+
+
+def test_everybody_has_turns_after_the_clock_was_set_back(
+    campaign: Campaign, online: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was shown is told by the feed: by the clock they were not, until it is there again."""
+    now = timezone.now()
+    with monkeypatch.context() as ahead:
+        ahead.setattr(timezone, "now", lambda: now + timedelta(hours=1))
+        people = [approved(campaign, plaque=f"P{n}") for n in range(6)]
+    for one in people:
+        report(online, one)
+    slots = planning.ensure(online).slots[online.pk][:12]
+    assert {slot.kind for slot in slots} == {"repeat"}
+    assert all(sum(s.key == str(one.pk) for s in slots) == 2 for one in people)
+
+
+def test_whoever_goes_up_once_more_waits_though_their_play_of_before_is_told_late(
+    campaign: Campaign, online: Screen
+) -> None:
+    mae = approved(campaign)
+    report(online, mae)
+    approval.undo(mae, actor=lifecycle.SYSTEM)
+    mae.refresh_from_db()
+    approval.approve(mae, actor=lifecycle.SYSTEM)
+    assert planning._counts(campaign.pk) == {}
+    report(online, mae)  # of the first line
+    assert planning._counts(campaign.pk) == {}
 
 
 def test_plan_reads_no_counts_of_those_who_are_gone(campaign: Campaign, online: Screen) -> None:
