@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.billboard.player import item, run
+from tests.stack import wait_until
 
 
 @pytest.fixture
@@ -191,6 +192,35 @@ def test_screen_that_is_switched_on_again_keeps_what_comes_then(page: Page) -> N
         return [wiped, await names(await open())];
     """
     assert shelf(page, body, ABC) == [[[], []], ["B", "C"]]
+
+
+@pytest.mark.parametrize("how", ["deleted beside it", "closed by the browser"])
+def test_shelf_that_the_browser_let_go_of_is_opened_anew(page: Page, how: str) -> None:
+    page.clock.install()
+    begin = """
+        globalThis.one = await open();
+        await one.follow(place, g[0].slice(0, 2));
+        await keep(one, g[0][0]);
+    """
+    shelf(page, begin, ABC)
+    if how.startswith("deleted"):
+        page.evaluate(
+            """() => new Promise((done) => {
+                indexedDB.deleteDatabase('diorama-shelf').onsuccess = done;
+            })"""
+        )
+    else:
+        page.context.new_cdp_session(page).send(
+            "Storage.clearDataForOrigin",
+            {"origin": "http://player.test", "storageTypes": "indexeddb"},
+        )
+    state = "() => [one.hasRoom, one.held.items]"
+    wait_until(lambda: page.evaluate(state) == [False, 0], within_s=10, what="it is let go")
+    shelf(page, "await one.follow(place, g[0].slice(2)); await one.forget(['B']);", ABC)
+    page.clock.run_for(30_000)
+    wait_until(lambda: page.evaluate(state) == [True, 0], within_s=10, what="it is there again")
+    rest = "await keep(one, g[0][0]); return [await names(await open()), (await onDisk())[1]];"
+    assert shelf(page, rest, ABC) == [["A", "C"], ["A/picture"]]
 
 
 def test_shelf_holds_the_last_three_hundred(page: Page) -> None:

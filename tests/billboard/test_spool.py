@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.billboard.player import run
+from tests.stack import wait_until
 
 
 @pytest.fixture
@@ -220,6 +221,31 @@ def test_plays_that_the_disk_does_not_take_stay_in_memory(page: Page, broken: st
         return allInTurn(one.box);
     """
     assert spool(page, body, broken) == list(range(9))
+
+
+def test_spool_that_the_browser_let_go_of_is_opened_anew(page: Page) -> None:
+    page.clock.install()
+    begin = """
+        globalThis.one = await start();
+        one.box.add(shown('x', 1));
+        await settled(one);
+        await new Promise((done) => { indexedDB.deleteDatabase(m.NAME).onsuccess = done; });
+        return one.spool.read(0, 9, 9);
+    """
+    assert spool(page, begin) is None
+    page.clock.run_for(30_000)
+    wait_until(
+        lambda: spool(page, "return one.spool.read(0, 9, 9);") == [],
+        within_s=10,
+        what="it is there again",
+    )
+    body = """
+        one.box.add(shown('y', 2));
+        await settled(one);
+        const two = await start();
+        return [all(one.box), all(two.box)];
+    """
+    assert spool(page, body) == [[["x", 1], ["y", 2]], [["y", 2]]]
 
 
 def test_line_that_the_server_refuses_does_not_keep_the_others(page: Page) -> None:

@@ -1,7 +1,7 @@
 // What a screen keeps on its device, so that it plays without a network: the feed's place, its last
 // items, their pictures and, as far as there is room, their clips. What is taken down is deleted.
 
-import { answered, committed, inTime, OPEN_MS, openDatabase } from "./database.js";
+import { AGAIN_MS, answered, committed, inTime, OPEN_MS, openDatabase } from "./database.js";
 import { Owed } from "./owed.js";
 
 /**
@@ -42,6 +42,8 @@ export class Shelf {
   #isInVain = false;
   /** Without a database: nothing of before is left either. */
   #isEmpty = false;
+  /** Where the feed is. @type {Place | null} */
+  #at = null;
 
   #owner;
   #quota;
@@ -58,7 +60,8 @@ export class Shelf {
    * of it is thrown away. */
   async open() {
     try {
-      this.#database = await openDatabase(NAME, makeStores);
+      this.#database = await openDatabase(NAME, makeStores, () => this.#letGo());
+      this.#isEmpty = false;
       await this.#takeOver();
       await this.#askQuota();
       this.#quota?.persist?.().catch(() => {});
@@ -67,6 +70,20 @@ export class Shelf {
       this.#database = null;
       this.#isEmpty = await wipe();
     }
+  }
+
+  /** Nothing is held until it is opened anew, with whom it knew. */
+  #letGo() {
+    if (!this.#database) return;
+    console.warn("the browser let go of the shelf");
+    this.#database = null;
+    this.#held.clear();
+    setTimeout(async () => {
+      const known = [...this.#cards.values()].map(({ item }) => item);
+      await this.open();
+      const still = known.filter(({ submission }) => this.#cards.has(submission));
+      if (this.#at) await this.follow(this.#at, still);
+    }, AGAIN_MS);
   }
 
   /** Where the feed was and what may still be shown; whose day is over is deleted.
@@ -88,9 +105,9 @@ export class Shelf {
   /** Deletes all of these; once it resolves nothing of them is kept, or it is owed and told.
    * @param {string[]} submissions */
   async forget(submissions) {
+    for (const submission of submissions) this.#dropCard(submission);
     if (submissions.length === 0 || this.#isEmpty) return;
     this.#owed.note(submissions);
-    for (const submission of submissions) this.#dropCard(submission);
     try {
       if (!this.#database) throw new Error("no database");
       await committed(deletion(this.#database, submissions));
@@ -102,7 +119,7 @@ export class Shelf {
 
   /** Takes down where the feed is, and what came. @param {Place} place @param {Item[]} items */
   async follow(place, items) {
-    if (!this.#database) return;
+    this.#at = place;
     for (const item of items) {
       const times = this.#cards.get(item.submission)?.times ?? 0;
       this.#cards.set(item.submission, { times, item });
@@ -112,6 +129,7 @@ export class Shelf {
       .slice(ITEMS_MOST)
       .map(({ item }) => item.submission);
     surplus.forEach((submission) => this.#dropCard(submission));
+    if (!this.#database) return;
     try {
       const transaction = this.#write(["items", "files", "meta"]);
       remove(transaction, surplus);
@@ -178,8 +196,10 @@ export class Shelf {
   async wipe() {
     this.#cards.clear();
     this.#held.clear();
+    this.#at = null;
     try {
-      if (this.#database) await clear(this.#database, this.#owner);
+      if (!this.#database) throw new Error("no database");
+      await clear(this.#database, this.#owner);
     } catch (error) {
       console.error("the shelf was not wiped", error);
       this.#database?.close();
@@ -214,7 +234,10 @@ export class Shelf {
       answered(reading.objectStore("items").getAll(), OPEN_MS),
       answered(reading.objectStore("files").getAll(), OPEN_MS),
     ]);
-    for (const { submission, times, item } of cards) this.#cards.set(submission, { times, item });
+    for (const { submission, ...card } of cards) {
+      // What is known already is newer.
+      if (!this.#cards.has(submission)) this.#cards.set(submission, card);
+    }
     for (const file of files) this.#held.set(file.key, heldOf(file));
   }
 

@@ -1,6 +1,6 @@
 // What the server must hear, on the disk: it outlives the browser, not only the connection.
 
-import { OPEN_MS, answered, committed, openDatabase } from "./database.js";
+import { AGAIN_MS, OPEN_MS, answered, committed, openDatabase } from "./database.js";
 
 /**
  * @typedef {import("./outbox.js").Ack} Ack
@@ -22,6 +22,8 @@ export class Spool {
   #database = null;
   #owner;
   #hasComplained = false;
+  /** The browser let go of it, and it is opened anew: what is on it is still there, perhaps. */
+  #isAway = false;
 
   /** @param {{owner: string}} whose plays these are; another's were never this screen's to tell */
   constructor({ owner }) {
@@ -30,13 +32,23 @@ export class Spool {
 
   async open() {
     try {
-      this.#database = await openDatabase(NAME, (database) => {
+      const make = (/** @type {IDBDatabase} */ database) => {
         database.createObjectStore("acks");
         database.createObjectStore("open");
-      });
+      };
+      this.#database = await openDatabase(NAME, make, () => this.#letGo());
     } catch (error) {
       this.#complain(error);
     }
+    this.#isAway = false;
+  }
+
+  #letGo() {
+    if (!this.#database) return;
+    console.warn("the browser let go of the plays");
+    this.#database = null;
+    this.#isAway = true;
+    setTimeout(() => this.open(), AGAIN_MS);
   }
 
   /** The first that waited, in their order, the id of the last of all, and the ends of the plays that
@@ -84,7 +96,7 @@ export class Spool {
    * @param {number} after @param {number} upTo @param {number} most
    * @returns {Promise<Entry[] | null>} */
   async read(after, upTo, most) {
-    if (!this.#database) return [];
+    if (!this.#database) return this.#isAway ? null : [];
     try {
       return await answered(this.#acks().getAll(IDBKeyRange.bound(after, upTo, true), most));
     } catch (error) {
