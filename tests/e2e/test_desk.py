@@ -111,6 +111,18 @@ def test_note_goes_on_record_and_its_letters_decide_nothing(
     assert mae.transitions.order_by("-id")[0].note == "a rare face, undo if asked"
 
 
+def test_enter_in_the_note_decides_nothing(open_desk: Open, queue: list[Submission]) -> None:
+    mae, *_ = queue
+    page = open_desk()
+    say(page, "n", of="MAE")
+    page.keyboard.type("nice one")
+    page.keyboard.press("Enter")
+    expect(page.locator("[name=note]")).not_to_be_focused()
+    say(page, "a", of="MAE")
+    shelf.becomes(mae, S.APPROVED)
+    assert mae.transitions.order_by("-id")[0].note == "nice one"
+
+
 def test_held_key_decides_once(open_desk: Open, queue: list[Submission]) -> None:
     page = open_desk()
     on_desk(page, "MAE")
@@ -342,8 +354,11 @@ def test_signed_out_moderator_is_told_and_nothing_is_lost(
 # --- without script -------------------------------------------------------------------------------
 def test_desk_works_without_script(open_desk: Open, queue: list[Submission]) -> None:
     page = open_desk(java_script_enabled=False)
+    page.locator("[name=note]").fill("nice one")
+    page.locator("[name=note]").press("Enter")
     page.get_by_role("button", name="Approve").click()
     assert shelf.state_of(queue[0]) == S.APPROVED
+    assert queue[0].transitions.order_by("-id")[0].note == "nice one"
     expect(page.locator("[data-field=plaque]")).to_have_text("ELLEN")
     page.get_by_text("Reject", exact=True).click()
     page.get_by_role("button", name="Name not fit for a street").click()

@@ -17,6 +17,7 @@ const CLAIM_RENEW_MS = 60_000;
 const first = JSON.parse(document.getElementById("queue").textContent);
 const title = document.title;
 const form = one("[data-verdicts]");
+const note = form.elements.namedItem("note");
 
 let cards = first.cards;
 let count = first.waiting;
@@ -197,7 +198,6 @@ function decide(verdict, reason = "") {
     if (drawnId !== card.id) say(words.wait_for_picture);
     return;
   }
-  const note = form.elements.namedItem("note");
   if (verdict !== "undo") past.push({ card, verdict });
   decided.set(card.id, version(card));
   outbox.add({
@@ -274,6 +274,10 @@ form.addEventListener("submit", (event) => {
   event.submitter?.blur();
   if (verdict) decide(verdict, reason);
 });
+note.addEventListener("keydown", (event) => {
+  // An input method's own Enter only takes its word
+  if (event.key === "Enter" && !event.isComposing) note.blur();
+});
 one("[data-skip]").addEventListener("click", () => skip());
 one("[data-undo]").addEventListener("click", undo);
 for (const button of form.querySelectorAll("[data-skip], [data-undo]")) button.hidden = false;
@@ -295,7 +299,7 @@ common.keys({
   k: goBack,
   ArrowLeft: goBack,
   z: toggleClose,
-  n: () => form.elements.namedItem("note").focus(),
+  n: () => note.focus(),
   "?": common.toggleHelp,
   Escape: closeReasons,
   ...Object.fromEntries(Array.from({ length: 9 }, (_, i) => [String(i + 1), () => pickReason(i + 1)])),
