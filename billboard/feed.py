@@ -177,12 +177,6 @@ def is_lost(campaign_id: int, place: Place) -> bool:
     return last is not None and last != place.seq
 
 
-def lines_after(campaign_id: int, place: Place) -> int:
-    """How many have been written in the place's epoch since."""
-    lines = FeedEntry.objects.filter(Q(epoch=place.epoch), campaign_id=campaign_id)
-    return lines.filter(seq__gt=place.seq).count()
-
-
 def since(campaign_id: int, place: Place) -> Changes | Snapshot:
     """What a screen at `place` has missed."""
     return changes_since(campaign_id, place) or snapshot(campaign_id, asked_at=place)

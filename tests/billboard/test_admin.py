@@ -3,20 +3,27 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import conditional_escape
 
-from billboard import commands, feed, pairing
+from billboard import commands, feed, pairing, plays, proof
 from billboard.admin import ScreenAdmin
 from billboard.models import CommandKind, Play, Screen, ScreenCommand
-from campaign.models import Campaign
+from billboard.proof_admin import PlayAdmin
+from billboard.protocol import Here
+from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved
 
 LIST = reverse("admin:billboard_screen_changelist")
+PLAYS = reverse("admin:billboard_play_changelist")
 FORM = {"is_active": "on", "layout": "auto", "rotation": "0", "drift_px": "3", "words": "[]"}
 FORM |= {"panels_across": "1", "panels_down": "1", "bezel_px": "0"}
 LINK = re.compile(r"http://localhost:8000/screen/#key=([\w-]{43})")
@@ -30,6 +37,13 @@ def desk(client: Client, moderator: User) -> Client:
 
 def change(screen: Screen) -> str:
     return reverse("admin:billboard_screen_change", args=[screen.pk])
+
+
+def played(screen: Screen, of: Submission, **words: Any) -> Play:
+    words = {"started_at": timezone.now(), "duration_ms": 8000, "seq": 1} | words
+    return Play.objects.create(
+        play_id=uuid4(), screen=screen, submission=of, figurine=of.figurines.get(), **words
+    )
 
 
 def test_new_screen_shows_its_link_once(desk: Client, campaign: Campaign) -> None:
@@ -88,15 +102,7 @@ def test_list_tells_who_is_on_and_how_far(desk: Client, campaign: Campaign) -> N
         width_px=3840,
         height_px=1080,
     )
-    Play.objects.create(
-        play_id=submission.pk,
-        screen=late,
-        submission=submission,
-        figurine=submission.figurines.get(),
-        seq=1,
-        started_at=now,
-        duration_ms=8300,
-    )
+    played(late, submission, started_at=now, duration_ms=8300)
     html = desk.get(LIST).content.decode()
     words = (
         "Never opened",
@@ -109,10 +115,9 @@ def test_list_tells_who_is_on_and_how_far(desk: Client, campaign: Campaign) -> N
     )
     assert [word for word in words if word not in html] == []
     assert "Online" in desk.get(change(late)).content.decode()
-    plays = desk.get(reverse("admin:billboard_play_changelist")).content.decode()
-    assert [
-        word for word in ("Late", "8.3 s", f"{now:%Y-%m-%d %H:%M:%S}") if word not in plays
-    ] == []
+    listed = desk.get(PLAYS).content.decode()
+    of_play = ("Late", "8.3 s", f"{now:%Y-%m-%d %H:%M:%S}")
+    assert [word for word in of_play if word not in listed] == []
 
 
 def test_screens_and_plays_cannot_be_deleted_or_invented(desk: Client, screen: Screen) -> None:
@@ -166,18 +171,65 @@ def test_command_of_a_list_is_asked_of_all_that_are_chosen(
     assert html.count("Layout: Mosaic of 9: asked; not told yet") == 2
 
 
+def selects(client: Client, address: str) -> list[str]:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return [query["sql"] for query in captured]
+
+
 def test_list_costs_as_many_queries_for_three_screens_as_for_one(
-    desk: Client, campaign: Campaign, django_assert_max_num_queries: Any
+    desk: Client, campaign: Campaign
 ) -> None:
+    mae = approved(campaign)
+    place = feed.head(campaign.pk)
+    approved(campaign)
     counts = []
     for names in (("A",), ("B", "C")):
         for name in names:
             screen = Screen.objects.create(campaign=campaign, name=name)
+            plays.heard(screen, Here(place, "1", 8, 9))
+            played(screen, mae)
             commands.ask([screen], CommandKind.BLANK)
-        with django_assert_max_num_queries(100) as captured:
-            desk.get(LIST)
-        counts.append(len(captured))
+        asked = selects(desk, LIST)
+        assert [sql for sql in asked if 'JOIN "billboard_play"' in sql] == []
+        counts.append(len(asked))
     assert counts[0] == counts[1]
+    assert desk.get(LIST).content.decode().count("1 behind") == 3
+
+
+def test_list_of_plays_reads_its_own_page_alone(
+    desk: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be tens of millions."""
+    monkeypatch.setattr(PlayAdmin, "list_per_page", 3)
+    counts = []
+    for names in (("A",), ("B", "C", "D")):
+        for name in names:
+            played(Screen.objects.create(campaign=campaign, name=name), approved(campaign))
+        asked = selects(desk, PLAYS)
+        of_plays = [sql for sql in asked if 'FROM "billboard_play"' in sql]
+        assert len(of_plays) == 1
+        assert [word for word in ("COUNT(", "DISTINCT", "JOIN") if word in of_plays[0]] == []
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+    pages = [desk.get(PLAYS, {"p": n}).context["cl"].result_list for n in (1, 2)]
+    assert [[play.screen.name for play in page] for page in pages] == [["D", "C", "B"], ["A"]]
+
+
+def test_plays_of_a_layout_and_of_a_day_are_found(
+    desk: Client, campaign: Campaign, screen: Screen
+) -> None:
+    mae, now = approved(campaign), timezone.now()
+    hero, mosaic = played(screen, mae, layout="hero"), played(screen, mae, layout="mosaic4")
+    before = played(screen, mae, layout="hero", started_at=now - timedelta(days=1))
+    found = desk.get(PLAYS, {"layout": "mosaic4"}).context["cl"].result_list
+    assert list(found) == [mosaic]
+    proof.begin_anew()
+    yesterday = {"day": f"{timezone.localtime(before.started_at):%Y-%m-%d}"}
+    hours = desk.get(reverse("admin:billboard_play_hours"), yesterday)
+    assert conditional_escape(hours.context["each"]) in hours.content.decode()
+    assert list(desk.get(hours.context["each"]).context["cl"].result_list) == [before]
+    assert list(desk.get(PLAYS).context["cl"].result_list) == [mosaic, hero, before]
 
 
 def test_whoever_may_only_look_cannot_command(client: Client, screen: Screen) -> None:
