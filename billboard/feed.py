@@ -17,14 +17,13 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from billboard.models import EntryKind, Feed, FeedEntry, Screen
 from campaign import media, queries
-from campaign.enums import JobOutcome, KeepsakeKind, SubmissionState
+from campaign.enums import SubmissionState
 from campaign.media import Audience, Picture
-from campaign.models import Figurine, Keepsake
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +199,7 @@ def changes_since(campaign_id: int, place: Place) -> Changes | None:
     for entry in entries:
         last.pop(entry.submission_id, None)
         last[entry.submission_id] = entry
-    told = Figurine.objects.filter(pk__in=lines.values("figurine"))
+    told = queries.figurines(lines.values("figurine"))
     items = {item.figurine: item for item in _items(told, now.epoch)}
     changes = tuple(Change(e.seq, e.submission_id, _item_of(e, items)) for e in last.values())
     return Changes(place=now, after=place.seq, changes=changes)
@@ -240,7 +239,7 @@ def snapshot(campaign_id: int, *, asked_at: Place | None = None) -> Snapshot:
     return Snapshot(now, items)
 
 
-def _items(figurines: QuerySet[Figurine], epoch: UUID | None) -> Iterator[Item]:
+def _items(figurines: QuerySet[Any], epoch: UUID | None) -> Iterator[Item]:
     """Those of them that are up, in one narrow query: with all their columns some thousand would
     take seconds.
 
@@ -250,11 +249,8 @@ def _items(figurines: QuerySet[Figurine], epoch: UUID | None) -> Iterator[Item]:
     additions = FeedEntry.objects.filter(
         Q(epoch=epoch), submission=OuterRef("submission"), kind=EntryKind.ADD
     )
-    clips = Keepsake.objects.filter(
-        figurine=OuterRef("pk"), kind=KeepsakeKind.CLIP, outcome=JobOutcome.DONE
-    )
     rows = figurines.annotate(
-        added=Subquery(additions.order_by("-seq").values("seq")[:1]), moves=Exists(clips)
+        added=Subquery(additions.order_by("-seq").values("seq")[:1]), moves=queries.has_clip()
     ).values_list(
         "submission_id",
         "pk",

@@ -7,17 +7,32 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaign import keepsake_status, load, media, rerolls, showings, upgrades
-from campaign.enums import IN_WORK, REJECT_SENTENCES, JobRole, RejectReason, SubmissionState
+from campaign.enums import (
+    IN_WORK,
+    REJECT_SENTENCES,
+    JobOutcome,
+    JobRole,
+    KeepsakeKind,
+    RejectReason,
+    SubmissionState,
+)
 from campaign.errors import refusal_of
 from campaign.keepsake_status import Keepsakes
 from campaign.media import Audience, Picture
-from campaign.models import Campaign, Figurine, GenerationJob, Submission, Transition
+from campaign.models import (
+    Campaign,
+    Figurine,
+    GenerationJob,
+    Keepsake,
+    Submission,
+    Transition,
+)
 from figurine import errors as figurine_errors
 
 S = SubmissionState
@@ -213,6 +228,17 @@ def on_show(campaign_id: int) -> QuerySet[Figurine]:
         submission__campaign_id=campaign_id, submission__state=S.APPROVED, is_chosen=True
     )
     return chosen.exclude(cutout="").order_by("-submission__state_since_at")
+
+
+def figurines(pks: QuerySet[Any]) -> QuerySet[Figurine]:
+    """These, whatever has become of them."""
+    return Figurine.objects.filter(pk__in=pks)
+
+
+def has_clip() -> Exists:
+    """Whether each figurine of a query moves; as `media.film`."""
+    clips = Keepsake.objects.filter(kind=KeepsakeKind.CLIP, outcome=JobOutcome.DONE)
+    return Exists(clips.filter(figurine=OuterRef("pk")))
 
 
 def stuck_in_screening() -> list[UUID]:

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 TASK_LIMIT_S = 90
 QUEUES: Final = ("default", "generation", "gpu", "hosted", "solids", "clips")
+BROKER_PATIENCE_S: Final = 3
+"""A visitor waits meanwhile."""
 WARM_UP_LIMIT_S: Final = 600.0
 """Reading 16 GB from a cold disk and compiling graphs; twice that counts as hung."""
 
@@ -51,6 +53,10 @@ app.conf.update(
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 2,
+        # Without it whoever asks a broker that hangs would wait for ever, with a connection to the
+        # database in hand. A worker asks again every second.
+        "socket_timeout": BROKER_PATIENCE_S,
+        "socket_keepalive": True,
         # A visitor waits for the bell to be rung: one more try, then the sweep does it.
         "max_retries": 1,
         "interval_start": 0,

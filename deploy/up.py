@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy import limits
 from deploy.exits import ExitCode, StartFailure
 from deploy.packages import check_packages
 from deploy.var_folder import open_var
@@ -39,6 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     from deploy.installation import Listening, serve  # noqa: PLC0415
 
     os.umask(0o077)
+    limits.raise_open_files()
     logging.raiseExceptions = False  # a full disk must not fill the terminal too
     var = open_var(options.var)
     listening = Listening.plan(

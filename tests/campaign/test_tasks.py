@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from django.utils import timezone
 from campaign import leases, lifecycle, retention, screening, signals, tasks, workers
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.models import Campaign, EngineWorker, GenerationJob, HostedRequest, Submission
-from deploy.celery import app
+from deploy.celery import BROKER_PATIENCE_S, app
 from tests import shelf
 from tests.campaign.test_workers import KLEIN
 
@@ -51,6 +52,17 @@ def test_moves_ring_their_bells_after_commit(
     with django_capture_on_commit_callbacks(execute=True):
         screening.enqueue(submission, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     assert bells[1:] == [("campaign.tasks.generate",)]
+
+
+def test_nobody_waits_long_for_a_broker_that_hangs(hung_server: Path) -> None:
+    def bell() -> None:
+        with app.connection_for_write(url=f"redis+socket://{hung_server}") as connection:
+            tasks.screen.apply_async(("1",), connection=connection)
+
+    waiting = threading.Thread(target=tasks.ring, args=(bell,), daemon=True)
+    waiting.start()
+    waiting.join(5 * BROKER_PATIENCE_S)
+    assert not waiting.is_alive()
 
 
 def test_sweep_rings_for_what_lost_bells_left_behind(

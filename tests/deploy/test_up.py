@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -26,6 +27,8 @@ from tests.deploy.conftest import wait_for
 ROOT = Path(__file__).resolve().parents[2]
 UP_WITHIN_S = 120.0
 STOPPED_WITHIN_S = 5.0
+FILES = (1024, 4096)
+"""How many may be open at once, by itself and at most, where `make run` is started."""
 
 
 def environment() -> dict[str, str]:
@@ -61,6 +64,7 @@ class Up:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=few_files,
         )
         self.said = ""
         self._lines: Queue[str] = Queue()
@@ -103,6 +107,11 @@ def status(url: str) -> int:
         return int(response.status)
 
 
+def few_files() -> None:
+    """As a login shell gives them."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, FILES)
+
+
 def is_dumped_never(process: psutil.Process) -> bool:
     return bool(process.rlimit(psutil.RLIMIT_CORE) == (1, 1))
 
@@ -140,7 +149,9 @@ def test_everything_starts_serves_mends_itself_stops_and_resumes(up: Up, var: Pa
     for private in ("moderator.txt", "screen.txt", "secret_key", "diorama.sqlite3"):
         assert (var / private).stat().st_mode & 0o077 == 0
 
-    # A crash writes nobody's face down
+    # It has room for many phones, and a crash writes nobody's face down
+    (web,) = [process for process in up.below() if "daphne" in process.cmdline()]
+    assert web.rlimit(psutil.RLIMIT_NOFILE) == (FILES[1], FILES[1])
     wait_for(lambda: len(holders := up.holders()) >= 8 and all(map(is_dumped_never, holders)))
 
     # 2. A second one keeps its hands off
