@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from django.db import transaction
+
 from campaign import lifecycle, queries, screening
 from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition
@@ -33,9 +35,12 @@ def recall(
     return lifecycle.transition(submission, S.RECALLED, actor=actor, reason=reason, note=note)
 
 
-def release(submission: Submission, *, actor: lifecycle.Actor) -> None:
-    """Let a held submission through to generation."""
-    screening.enqueue(submission, actor=actor, only_from=S.HELD, reason="released")
+def release(submission: Submission, *, actor: lifecycle.Actor, note: str = "") -> None:
+    """Let a held submission through to generation. Raises IllegalTransition."""
+    with transaction.atomic():
+        screening.enqueue(submission, actor=actor, only_from=S.HELD, reason="released")
+        if note:  # the move's own says where it waits and how long
+            lifecycle.note(submission, actor=actor, reason="released", note=note)
 
 
 def retry(submission: Submission, *, actor: lifecycle.Actor) -> None:
@@ -45,7 +50,7 @@ def retry(submission: Submission, *, actor: lifecycle.Actor) -> None:
     screening.enqueue(submission, actor=actor, only_from=S.FAILED, reason="retry")
 
 
-def undo(submission: Submission, *, actor: lifecycle.Actor) -> Transition:
+def undo(submission: Submission, *, actor: lifecycle.Actor, note: str = "") -> Transition:
     """Take the last decision back: approved and recalled go to review, rejected to where it was.
 
     Undoing a recall does not put anything on a screen: a person approves it again.
@@ -61,7 +66,7 @@ def undo(submission: Submission, *, actor: lifecycle.Actor) -> Transition:
             back = None  # nothing could be made of it any more
     if back is None:
         raise IllegalTransition(submission.pk, submission.state, "undo")
-    return lifecycle.transition(submission, back, actor=actor, reason="undo")
+    return lifecycle.transition(submission, back, actor=actor, reason="undo", note=note)
 
 
 def look_again() -> int:

@@ -105,7 +105,7 @@ def _carry_out(decision: Decision, submission: Submission, *, actor: lifecycle.A
         case Verdict.APPROVE:
             approval.approve(submission, actor=actor, note=note)
         case Verdict.RELEASE:
-            approval.release(submission, actor=actor)
+            approval.release(submission, actor=actor, note=note)
         case Verdict.REJECT:
             reason = RejectReason(decision.reason)
             approval.reject(submission, actor=actor, reason=reason, note=note)
@@ -113,7 +113,7 @@ def _carry_out(decision: Decision, submission: Submission, *, actor: lifecycle.A
             why = RecallReason(decision.reason)
             approval.recall(submission, actor=actor, reason=why, note=note)
         case Verdict.UNDO:
-            approval.undo(submission, actor=actor)
+            approval.undo(submission, actor=actor, note=note)
 
 
 _LEADS_TO: Final = {

@@ -266,6 +266,26 @@ def test_decision_keeps_the_note(crew: Client, campaign: Campaign) -> None:
     assert (move.reason, move.note) == ("other", "x" * 400)
 
 
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        (S.REVIEW, "approve"),
+        (S.HELD, "release"),
+        (S.HELD, "reject:minor"),
+        (S.APPROVED, "recall:technical"),
+        (S.APPROVED, "undo"),
+    ],
+)
+def test_note_is_kept_with_every_verdict(
+    crew: Client, campaign: Campaign, moderator: User, state: SubmissionState, verdict: str
+) -> None:
+    submission = shelf.put(campaign, state)
+    for _ in range(2):  # its answer was lost once
+        assert decide(crew, submission, verdict, note="ask Kim").status_code == 200
+    kept = submission.transitions.filter(note="ask Kim")
+    assert [row.actor for row in kept] == [moderator]
+
+
 @pytest.mark.parametrize("verdict", ["approve", "reject:other", "release", "recall:technical"])
 def test_decision_sent_twice_counts_once(crew: Client, campaign: Campaign, verdict: str) -> None:
     """The answer was lost on its way, so the outbox sends it again."""

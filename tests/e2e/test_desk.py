@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from campaign import approval, decisions, generation, lifecycle, rerolls, retention
 from campaign.enums import RejectReason, SubmissionState
-from campaign.models import Campaign, ReviewClaim, Submission
+from campaign.models import Campaign, ReviewClaim, Submission, Transition
 from tests import shelf
 from tests.campaign.test_generation import FrameEngine
 from tests.e2e.conftest import BASE, NAMES, Open
@@ -121,6 +121,40 @@ def test_enter_in_the_note_decides_nothing(open_desk: Open, queue: list[Submissi
     say(page, "a", of="MAE")
     shelf.becomes(mae, S.APPROVED)
     assert mae.transitions.order_by("-id")[0].note == "nice one"
+
+
+def test_note_goes_on_nobody_elses_record(
+    open_desk: Open, queue: list[Submission], moderator: User
+) -> None:
+    mae, ellen, grace, _ = queue
+    page = open_desk()
+    say(page, "n", of="MAE")
+    page.keyboard.type("looks underage, ask Kim")
+    page.keyboard.press("Escape")
+    say(page, "j", of="MAE")
+    say(page, "a", of="ELLEN")
+    # The next one is deleted while the note on it is typed
+    say(page, "n", of="GRACE")
+    page.keyboard.type("same bag as No. 3")
+    retention.erase(grace, actor=lifecycle.PARTICIPANT)
+    expect(page.locator("[data-line]")).to_contain_text("is deleted", timeout=10_000)
+    expect(page.locator("[name=note]")).to_have_value("")
+    page.keyboard.press("Escape")
+    say(page, "a", of="MAE")
+    shelf.becomes(mae, S.APPROVED)
+    decided = Transition.objects.filter(actor=moderator).order_by("id")
+    assert list(decided.values_list("submission", "note")) == [(ellen.pk, ""), (mae.pk, "")]
+
+
+def test_note_stays_while_its_one_stays(
+    open_desk: Open, queue: list[Submission], campaign: Campaign
+) -> None:
+    page = open_desk()
+    say(page, "n", of="MAE")
+    page.keyboard.type("a rare face")
+    shelf.put(campaign, plaque="DOROTHY")
+    expect(page.locator("[data-strip] li")).to_have_count(5, timeout=6000)
+    expect(page.locator("[name=note]")).to_have_value("a rare face")
 
 
 def test_held_key_decides_once(open_desk: Open, queue: list[Submission]) -> None:

@@ -109,6 +109,8 @@ function write(card) {
 /** @param {any} card */
 async function show(card) {
   drawnId = seenId = "";
+  // What was noted of one person goes on nobody else's record
+  if (card.id !== current?.id) note.value = "";
   one("[data-table]").hidden = false;
   one("[data-rest]").hidden = true;
   closeReasons();
@@ -206,7 +208,6 @@ function decide(verdict, reason = "") {
     seenAt: version(card),
     note: note.value,
   });
-  note.value = "";
   say(fill(words[verdict], { label: `${card.label} ${card.plaque}`.trim() }), verdict);
   const after = following(cards, card.id);
   if (cards.some((other) => other.id === card.id)) countWaiting(-1);
