@@ -189,7 +189,7 @@ S3_ENDPOINT = _endpoint or f"https://s3.{S3_REGION}.amazonaws.com"
 _is_own_host = not _endpoint and "." not in S3_BUCKET
 S3_ORIGIN = f"https://{S3_BUCKET}.s3.{S3_REGION}.amazonaws.com" if _is_own_host else S3_ENDPOINT
 PRIVATE_STORAGE: dict[str, Any] = {
-    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "BACKEND": "campaign.storage.DurableFiles",
     "OPTIONS": {
         "location": str(VAR / "media"),
         "file_permissions_mode": 0o600,

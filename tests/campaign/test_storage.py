@@ -1,10 +1,12 @@
-"""The same private files on S3, spoken to over http."""
+"""Private files: on the disk before their rows are, and the same on S3, spoken to over http."""
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
@@ -13,7 +15,53 @@ from django.core.files.base import ContentFile
 from moto.server import ThreadedMotoServer
 from storages.backends.s3 import S3Storage
 
+from campaign import signals, storage
+from campaign.models import Submission
+from campaign.storage import DurableFiles
+
 BUCKET = "diorama-private"
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Inodes of what is brought to the disk meanwhile, in that order."""
+    seen: list[int] = []
+    fsync = os.fsync
+
+    def record(fd: int) -> None:
+        fsync(fd)
+        seen.append(os.fstat(fd).st_ino)
+
+    monkeypatch.setattr(os, "fsync", record)
+    return seen
+
+
+def inodes(*paths: Path) -> list[int]:
+    return [path.stat().st_ino for path in paths]
+
+
+def test_saved_file_is_on_the_disk_with_all_its_folders(tmp_path: Path, flushed: list[int]) -> None:
+    root = tmp_path / "media"
+    file = root / DurableFiles(location=root).save("selfies/20260214/a.jpg", ContentFile(b"me"))
+    assert flushed == inodes(file, root / "selfies/20260214", root / "selfies", root)
+    assert file.read_bytes() == b"me"
+
+
+def test_selfie_is_on_the_disk_before_its_row_is(
+    receive: Callable[..., Submission], flushed: list[int]
+) -> None:
+    before: list[int] = []
+
+    def in_its_transaction(**_: object) -> None:
+        before.extend(flushed)
+
+    signals.transitioned.connect(in_its_transaction, sender=Submission)
+    try:
+        submission = receive()
+    finally:
+        signals.transitioned.disconnect(in_its_transaction, sender=Submission)
+    file = Path(storage.private().path(submission.selfie.name or ""))
+    assert before[:2] == inodes(file, file.parent)
 
 
 @pytest.fixture
