@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from deploy.var_folder import write_private
 
 VALID_DAYS: Final = 397
 """Apple's clients refuse certificates that live longer than 398 days."""
@@ -81,7 +82,7 @@ def _make(files: Certificate, *, names: set[str]) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write_private(
+    write_private(
         files.key,
         key.private_bytes(
             serialization.Encoding.PEM,
@@ -89,7 +90,7 @@ def _make(files: Certificate, *, names: set[str]) -> None:
             serialization.NoEncryption(),
         ),
     )
-    _write_private(files.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    write_private(files.certificate, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _general_names(names: set[str]) -> list[x509.GeneralName]:
@@ -100,10 +101,3 @@ def _general_names(names: set[str]) -> list[x509.GeneralName]:
             return x509.DNSName(name)
 
     return [general(name) for name in sorted(names)]
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)

@@ -6,7 +6,6 @@ import fcntl
 import os
 import secrets
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -81,9 +80,20 @@ def _holder(var: VarFolder) -> str:
     return os.pread(var.lock, 20, 0).decode() or "unknown"
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Writes a file that only its owner reads: as a whole, or, where the start is cut off, not at
+    all. Raises OSError."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)  # of one that was cut off
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)  # or a power cut leaves the new name on an empty file
+    beside.replace(path)
+
+
 def _ensure_secret_key(path: Path) -> None:
-    """Writes a random key, unless there is one."""
-    with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+    """Writes a random key, unless there is one. Older versions could leave an empty file."""
+    if not (path.exists() and path.read_bytes().strip()):
+        write_private(path, secrets.token_urlsafe(48).encode())

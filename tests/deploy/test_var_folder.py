@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from deploy import var_folder
 from deploy.exits import ExitCode, StartFailure
-from deploy.var_folder import open_var
+from deploy.var_folder import open_var, write_private
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = (
@@ -34,6 +35,30 @@ def test_secret_key_stays_from_start_to_start(tmp_path: Path) -> None:
     assert second.secret_key.read_text() == secret
     assert len(secret) >= 50
     os.close(second.lock)
+
+
+def test_secret_key_of_a_start_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").touch()
+    (tmp_path / "secret_key.new").write_text("half of o")
+    var = open_var(tmp_path)
+    assert len(var.secret_key.read_text()) >= 50
+    assert var.secret_key.stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "secret_key.new").exists()
+    os.close(var.lock)
+
+
+def test_private_file_whose_disk_is_full_keeps_what_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = tmp_path / "secret_key"
+    write_private(file, b"before")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_private(file, b"after")
+    assert file.read_bytes() == b"before"
 
 
 def test_var_folder_unwritable_is_one_sentence(tmp_path: Path) -> None:
