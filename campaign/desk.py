@@ -68,11 +68,17 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def guarded(view: Callable[Concatenate[CrewRequest, P], HttpResponseBase]) -> View[P]:
-    """Crew with the permission only; nothing cached; the strict policy of the public pages."""
+    """Crew with the permission only; nothing cached; the strict policy of the public pages.
+
+    A `user` among the fields is whose page it came from: 403 where somebody else has signed in on
+    that machine since. A plain form names none.
+    """
 
     @wraps(view)
     def inner(request: CrewRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.has_perm(PERMISSION):
+            raise PermissionDenied
+        if request.POST.get("user", str(request.user.pk)) != str(request.user.pk):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 

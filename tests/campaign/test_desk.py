@@ -334,6 +334,18 @@ def test_same_verdict_of_two_moderators_counts_once(
     assert Transition.objects.filter(to_state=S.APPROVED).count() == 1
 
 
+def test_page_of_one_moderator_does_nothing_in_the_name_of_another(
+    crew: Client, campaign: Campaign, moderator: User, other: User
+) -> None:
+    submission = shelf.put(campaign)
+    claim = reverse("admin:campaign_submission_claim", args=[submission.pk])
+    assert decide(crew, submission, "approve", user=str(other.pk)).status_code == 403
+    assert crew.post(claim, {"user": other.pk}).status_code == 403
+    assert (state_of(submission), ReviewClaim.objects.count()) == (S.REVIEW, 0)
+    assert crew.post(claim, {"user": moderator.pk}).status_code == 200
+    assert decide(crew, submission, "approve", user=str(moderator.pk)).status_code == 200
+
+
 def test_decision_on_what_the_participant_deleted_is_told(crew: Client, campaign: Campaign) -> None:
     submission = shelf.put(campaign)
     retention.erase(Submission.objects.get(pk=submission.pk), actor=lifecycle.PARTICIPANT)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.test import Client
 from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -383,6 +384,31 @@ def test_signed_out_moderator_is_told_and_nothing_is_lost(
     assert shelf.state_of(queue[0]) == S.REVIEW
     page.context.add_cookies(kept)  # type: ignore[arg-type]
     shelf.becomes(queue[0], S.APPROVED)
+
+
+def test_decision_waits_for_its_moderator_while_another_is_signed_in(
+    open_desk: Open, queue: list[Submission], moderator: User, live_server: LiveServer
+) -> None:
+    mae, *_ = queue
+    page = open_desk()
+    on_desk(page, "MAE")
+    (mine,) = (one["value"] for one in page.context.cookies() if one["name"] == "sessionid")
+    ana = User.objects.create_user("ana", password="ana", is_staff=True)
+    ana.user_permissions.add(Permission.objects.get(codename="review_submission"))
+    client = Client()
+    client.force_login(ana)
+
+    def sign_in(session: str) -> None:
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+
+    sign_in(client.cookies["sessionid"].value)
+    with page.expect_response("**/decide/") as refused:
+        page.keyboard.press("a")
+    assert (refused.value.status, shelf.state_of(mae)) == (403, S.REVIEW)
+    expect(page.locator("[data-offline]")).to_contain_text("One decision is kept here")
+    sign_in(mine)
+    shelf.becomes(mae, S.APPROVED)
+    assert mae.transitions.order_by("-id")[0].actor == moderator
 
 
 # --- without script -------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 const PATIENCE_MS = 10_000;
 
 /**
+ * Send as the moderator who opened this page, whoever is signed in by now.
  * @param {string} url
  * @param {Record<string, string>} fields
- * @returns {Promise<{status: number, body: any}>} status 0: nobody answered; 401: signed out
+ * @returns {Promise<{status: number, body: any}>} status 0: nobody answered; 401: signed out, or
+ *   somebody else has signed in since
  */
 export async function post(url, fields) {
   const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
@@ -14,7 +16,7 @@ export async function post(url, fields) {
     method: "POST",
     // Signing in again in another tab renews the cookie, not this page
     headers: { "X-CSRFToken": token ?? inPage?.value ?? "" },
-    body: new URLSearchParams(fields),
+    body: new URLSearchParams({ ...fields, user: document.body.dataset.user }),
     keepalive: true,
   });
 }
