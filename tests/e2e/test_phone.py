@@ -243,6 +243,31 @@ def test_server_that_goes_on_failing_is_told_with_two_ways_on(page: Page, intake
     assert Submission.objects.count() == 1
 
 
+def test_network_that_returns_sends_the_photo_only_where_it_is_looked_at(
+    page: Page, intake_url: str
+) -> None:
+    said = {"code": "slow_down", "sentence": "Easy.", "advice": "Give it a minute."}
+    page.route("**/submit/", lambda route: route.fulfill(status=429, json=said))
+    page.goto(intake_url)
+    agree(page)
+    choose(page, me())
+    send(page)
+    page.get_by_role("button", name="Take another").click()
+    aiming = page.get_by_role("heading", name="Face front, recruit")
+    expect(aiming).to_be_visible()
+    page.unroute("**/submit/")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    assert aiming.is_visible(), "the camera stays"
+    page.go_back()
+    expect(page.get_by_role("heading", name="Pick your")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="As you were")).to_be_visible()
+    assert Submission.objects.count() == 0
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    is_waiting_page(page)
+    assert Submission.objects.count() == 1
+
+
 def test_file_that_cannot_be_read_is_told(page: Page, intake_url: str) -> None:
     page.add_init_script(
         "File.prototype.arrayBuffer = () => Promise.reject(new DOMException('', 'NotFoundError'))"

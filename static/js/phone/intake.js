@@ -277,7 +277,8 @@ one("#way-on").addEventListener("click", goOn);
 one("#send-now").addEventListener("click", () => endPause?.());
 window.addEventListener("online", () => {
   endPause?.();
-  if (checkStep.dataset.look === "refused" && way === "resend") goOn();
+  // Whoever has gone on from the photo may not want it any more.
+  if (!checkStep.hidden && checkStep.dataset.look === "refused" && way === "resend") goOn();
 });
 
 for (const input of /** @type {HTMLInputElement[]} */ (all("input[type=file]"))) {
