@@ -23,6 +23,8 @@ from campaign import approval, lifecycle, screening
 from campaign.consent import text_sha256
 from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.models import Campaign, EntryPoint, Figurine, GenerationJob, Submission
+from figurine.bounds import MAX_BYTES
+from figurine.errors import TooLarge
 from tests.e2e import phone
 from tests.e2e.phone import (
     ENLIST,
@@ -156,6 +158,23 @@ def test_refusal_is_shown_over_the_photo_with_a_way_on(page: Page, intake_url: s
     page.get_by_role("button", name="Take another").click()
     expect(page.get_by_role("heading", name="Face front, recruit")).to_be_visible()
     assert Submission.objects.count() == 0
+
+
+def test_photo_too_heavy_is_refused_before_a_kit_is_picked(page: Page, intake_url: str) -> None:
+    page.goto(intake_url)
+    agree(page)
+    heavy = bytes(MAX_BYTES + 1)  # of a kind that the browser cannot make light
+    choose(page, {"name": "IMG.DNG", "mimeType": "image/x-adobe-dng", "buffer": heavy})
+    expect(page.locator("#verdict")).to_contain_text(TooLarge.sentence)
+    expect(page.locator("#verdict")).to_contain_text(TooLarge.advice)
+    expect(page.get_by_role("button", name=THATS_ME)).to_be_hidden()
+    another = page.get_by_role("button", name="Take another")
+    expect(another).to_be_focused()
+    another.click()
+    choose(page, me())
+    send(page)
+    is_waiting_page(page)
+    assert Submission.objects.count() == 1
 
 
 @pytest.mark.parametrize("name", ["★★★", "MAE 🎉"])

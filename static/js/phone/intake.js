@@ -161,12 +161,18 @@ async function choose(coming) {
   if (isBusy) return;
   isBusy = true;
   setPhoto(null);
+  const { maxBytes, tooLarge = "", tooLargeAdvice = "" } = form.dataset;
+  const { noPicture = "", noPictureAdvice = "" } = form.dataset;
   try {
-    setPhoto(await lightened(await coming));
+    const light = await lightened(await coming);
+    setPhoto(light);
     look("check");
     go("check");
+    // Before a kit is picked, where this step would be out of sight.
+    if (light.size > Number(maxBytes)) {
+      refuse({ code: "too_large", sentence: tooLarge, advice: tooLargeAdvice });
+    }
   } catch {
-    const { noPicture = "", noPictureAdvice = "" } = form.dataset;
     go("check");
     refuse({ code: "no_picture", sentence: noPicture, advice: noPictureAdvice });
   } finally {
@@ -187,11 +193,6 @@ function enlistment() {
 
 async function send() {
   if (isBusy || !photo) return;
-  const { maxBytes, tooLarge = "", tooLargeAdvice = "" } = form.dataset;
-  if (photo.size > Number(maxBytes)) {
-    refuse({ code: "too_large", sentence: tooLarge, advice: tooLargeAdvice });
-    return;
-  }
   isBusy = true;
   show("check");
   const data = enlistment();
