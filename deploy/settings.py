@@ -229,6 +229,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
 
 # --- languages and time -----------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+# Those in which every word of ours is there: a page says which it is in, and so does a consent.
+LANGUAGES = [("en", "English")]
 USE_TZ = True
 TIME_ZONE = env.str("DIORAMA_TIME_ZONE", default="UTC")
 

@@ -115,6 +115,22 @@ def test_unknown_addresses_get_a_page_of_ours(client: Client, db: None) -> None:
         assert (answer.status_code, heading(answer)) == (404, "This peg is empty")
 
 
+@pytest.mark.parametrize("language", ["de", "ar"])
+def test_page_and_consent_are_in_the_language_of_their_words(
+    client: Client, campaign: Campaign, language: str
+) -> None:
+    page = client.get("/c/demo/", headers={"Accept-Language": language})
+    assert 'lang="en"' in page.content.decode()
+    assert page["Content-Language"] == "en"
+    client.post(
+        reverse("campaign:submit", args=["demo"]),
+        enlistment(campaign),
+        headers={**JSON, "Accept-Language": language},
+    )
+    submission = Submission.objects.get()
+    assert (submission.language, submission.consent.language) == ("en", "en")
+
+
 def test_theme_is_a_stylesheet(client: Client, campaign: Campaign) -> None:
     Campaign.objects.update(theme={"--signal": "#7a1fd1"})
     answer = client.get("/c/demo/theme.css")
