@@ -417,7 +417,7 @@ def test_waiting_page_follows_every_move_without_a_reload(
     lifecycle.transition(submission, S.GENERATING, actor=lifecycle.SYSTEM)
     GenerationJob.objects.update(stage="painting", percent=50)
     expect(page.locator("#progress-line")).to_have_text(
-        "Painting you in · 50 % · about 4 s", timeout=10_000
+        "Painting you in · 50 % · about 8 s", timeout=10_000
     )
 
     figurine = give_figurine(submission)

@@ -55,22 +55,6 @@ def test_what_is_seen_changes_the_scene(ask: Ask, change: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("state", "percent", "eta_s", "left"),
-    [
-        ("generating", 50, 8, 4),
-        ("generating", 100, 8, 1),
-        ("queued", 0, 24, 24),
-        ("review", 0, None, None),
-    ],
-)
-def test_remaining_time(
-    ask: Ask, state: str, percent: int, eta_s: int | None, left: int | None
-) -> None:
-    status = {"state": state, "percent": percent, "eta_s": eta_s}
-    assert ask("status", "(m, s) => m.remainingS(s)", status) == left
-
-
-@pytest.mark.parametrize(
     ("seconds", "span"),
     [(4, ("s", 4)), (23, ("s", 25)), (90, ("s", 90)), (100, ("min", 2)), (600, ("min", 10))],
 )

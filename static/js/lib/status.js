@@ -6,7 +6,8 @@
  */
 
 /**
- * As campaign.queries.Status sends it.
+ * As campaign.queries.Status sends it. `eta_s` is what is left, at least 1, or null when nobody can
+ * tell; `percent` is of one job, and others may come after it.
  * @typedef {{
  *   state: string, since: string, number: number, plaque: string, stage: string, percent: number,
  *   eta_s: number | null, ahead: number, sentence: string, advice: string,
@@ -31,17 +32,6 @@ export function scene(status) {
   // Of what can be taken home, this page says only whether there is anything.
   const kept = [glb, stl].map(({ stand }) => stand === "" || stand === "gone");
   return JSON.stringify([state, cutout_url, screens, was_shown, rerolls_left, is_on_desk, clip, kept]);
-}
-
-/**
- * Seconds until the figurine is out of the mould, or null when nobody can tell.
- * @param {Pick<Status, "state" | "eta_s" | "percent">} status
- * @returns {number | null}
- */
-export function remainingS({ state, eta_s, percent }) {
-  if (eta_s === null) return null;
-  const share = state === "generating" ? 1 - percent / 100 : 1;
-  return Math.max(1, Math.round(eta_s * share));
 }
 
 /**

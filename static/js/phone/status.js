@@ -1,7 +1,7 @@
 // The waiting page: the server draws each scene, this asks for it when the scene changes and moves
 // the progress in between. All words are in the template.
 
-import { filled, remainingS, scene, span } from "../lib/status.js";
+import { filled, scene, span } from "../lib/status.js";
 import { followPage } from "./following.js";
 import { main, redrawing } from "./redraw.js";
 
@@ -74,9 +74,8 @@ function move(status) {
   const stages = JSON.parse(String(line.dataset.stages));
   const stage = stages[status.stage] ?? stages[""];
   const words = [filled(sentence, { ahead: status.ahead, percent: status.percent, stage })];
-  const left = remainingS(status);
-  if (left !== null) {
-    const { unit, n } = span(left);
+  if (status.eta_s !== null) {
+    const { unit, n } = span(status.eta_s);
     words.push(filled(String(line.dataset[unit]), { n }));
   }
   line.textContent = words.join(" · ");
