@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -44,11 +44,14 @@ UNFINISHED: Final = frozenset({S.RECEIVED, S.SCREENING, S.HELD, S.QUEUED, S.GENE
 
 @dataclass(frozen=True)
 class Receipt:
-    """Proof of an erasure, readable by a person and checkable against the log."""
+    """Proof of an erasure, readable by a person and checkable against the log.
+
+    How many files went is known to the erasure alone: None in a receipt that is told again.
+    """
 
     number: str
     erased_at: datetime
-    files: int
+    files: int | None = None
 
 
 def purge_at(campaign: Campaign, *, received_at: datetime) -> datetime:
@@ -72,9 +75,16 @@ def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "aske
         files -= len(forgetting.files_of(kept))
         submission.refresh_from_db()
         files += _forget(submission)
-    number = hashlib.sha256(f"{submission.pk}{submission.state_since_at}".encode()).hexdigest()[:10]
-    log.info("submission erased", submission=str(submission.pk), receipt=number, files=files)
-    return Receipt(number.upper(), submission.state_since_at, files)
+    given = replace(receipt(submission), files=files)
+    log.info("submission erased", submission=str(submission.pk), receipt=given.number, files=files)
+    return given
+
+
+def receipt(submission: Submission) -> Receipt:
+    """Tell the receipt of a submission that is erased, as often as it is asked for."""
+    erased_at = submission.state_since_at
+    number = hashlib.sha256(f"{submission.pk}{erased_at}".encode()).hexdigest()[:10]
+    return Receipt(number.upper(), erased_at)
 
 
 def purge(*, now: datetime | None = None) -> int:

@@ -46,6 +46,7 @@ from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, IllegalTransition, IntakeError
 from campaign.forms import EnlistForm, KeepsakeForm, RerollForm
 from campaign.models import Campaign, Submission
+from campaign.retention import Receipt
 from figurine.bounds import MAX_BYTES
 from figurine.errors import FigurineError, MissingModel, TooLarge
 
@@ -259,27 +260,32 @@ def status_json(request: HttpRequest, submission: Submission) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @by_token
 def erase(request: HttpRequest, submission: Submission) -> HttpResponse:
-    """Ask first (GET), then delete everything and hand out the receipt (POST)."""
-    if request.method != "POST":
-        if submission.state == SubmissionState.ERASED:
-            return redirect("campaign:status", submission.token)
-        context = {
-            "campaign": submission.campaign,
-            "token": submission.token,
-            "title": _("Delete me?"),
-            "lead": _(
-                "Your photo, your figurine and your name go, here and on every screen. "
-                "There is no way back."
-            ),
-        }
-        return render(request, "campaign/erase.html", context)
-    try:
-        receipt = retention.erase(submission, actor=lifecycle.PARTICIPANT)
-    except IllegalTransition:
-        return redirect("campaign:status", submission.token)
-    return render(
-        request, "campaign/erased.html", {"campaign": submission.campaign, "receipt": receipt}
-    )
+    """Ask first (GET), then delete everything (POST). Whoever asks again has the receipt again: an
+    answer may be lost on its way, and a button tapped twice."""
+    if request.method == "POST":
+        try:
+            receipt = retention.erase(submission, actor=lifecycle.PARTICIPANT)
+        except IllegalTransition:
+            submission.refresh_from_db(fields=["state", "state_since_at"])
+        else:
+            return _erased(request, submission, receipt)
+    if submission.state == SubmissionState.ERASED:
+        return _erased(request, submission, retention.receipt(submission))
+    context = {
+        "campaign": submission.campaign,
+        "token": submission.token,
+        "title": _("Delete me?"),
+        "lead": _(
+            "Your photo, your figurine and your name go, here and on every screen. "
+            "There is no way back."
+        ),
+    }
+    return render(request, "campaign/erase.html", context)
+
+
+def _erased(request: HttpRequest, submission: Submission, receipt: Receipt) -> HttpResponse:
+    context = {"campaign": submission.campaign, "receipt": receipt}
+    return render(request, "campaign/erased.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

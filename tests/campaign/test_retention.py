@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.base import ContentFile
@@ -14,6 +16,7 @@ from django.utils import timezone
 from campaign import lifecycle, retention, screening
 from campaign.enums import KeepsakeKind, SubmissionState
 from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
+from campaign.retention import Receipt
 from tests import shelf
 
 S = SubmissionState
@@ -58,6 +61,20 @@ def test_erase_leaves_nothing_of_the_person(reviewed: Submission) -> None:
     assert (figurine.recipe, bool(figurine.still), bool(figurine.cutout)) == ({}, False, False)
     assert [job.recipe for job in GenerationJob.objects.all()] == [{}]
     assert (len(receipt.number), receipt.files) == (10, 3)
+
+
+def test_receipt_is_told_again_without_its_files(reviewed: Submission) -> None:
+    receipt = retention.erase(reviewed, actor=lifecycle.PARTICIPANT)
+    again = retention.receipt(Submission.objects.get(pk=reviewed.pk))
+    assert again == replace(receipt, files=None)
+
+
+def test_receipt_is_the_same_on_every_database(bare: Submission) -> None:
+    at = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+    Submission.objects.filter(pk=bare.pk).update(state=S.ERASED, state_since_at=at)
+    text = f"{bare.pk}2026-03-01 12:00:00.250000+00:00"
+    number = hashlib.sha256(text.encode()).hexdigest()[:10].upper()
+    assert retention.receipt(Submission.objects.get()) == Receipt(number, at)
 
 
 def test_erase_forgets_everyone_of_a_squad(reviewed: Submission) -> None:
