@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -311,6 +312,25 @@ def test_one_that_another_has_claimed_meanwhile_is_passed_over(
     page.keyboard.press("j")
     expect(page.locator("[data-line]")).to_contain_text("ana looks at No. 00,002")
     on_desk(page, "GRACE")
+
+
+def test_claim_is_kept_while_somebody_looks_and_nothing_else_happens(
+    open_desk: Open, queue: list[Submission]
+) -> None:
+    page = open_desk()
+    page.clock.install()
+    page.reload()
+    on_desk(page, "MAE")
+
+    def is_claimed() -> bool:
+        return ReviewClaim.objects.filter(submission=queue[0], until__gt=timezone.now()).exists()
+
+    wait_until(is_claimed, within_s=5, what="MAE is claimed")
+    page.wait_for_event("response", lambda answer: answer.status == 304)
+    ReviewClaim.objects.update(until=timezone.now())
+    page.clock.fast_forward("01:01")
+    page.mouse.move(300, 300)
+    wait_until(is_claimed, within_s=5, what="MAE is claimed anew")
 
 
 # --- the network ----------------------------------------------------------------------------------

@@ -62,7 +62,6 @@ const refresh = common.poll(
     // An answer about the one before must not bring it back onto the desk
     else if (current.id === askedId && !outbox.concerns(askedId)) follow(queue.current);
     redraw();
-    if (performance.now() - claimedAt_ms > CLAIM_RENEW_MS) renewClaim();
   },
 );
 
@@ -180,9 +179,11 @@ async function claim(card) {
   next();
 }
 
+/** Keep the card for as long as somebody sits here, however quiet the queue. */
 function renewClaim() {
+  const isDue = performance.now() - claimedAt_ms > CLAIM_RENEW_MS;
   const isHere = performance.now() - touchedAt_ms < CLAIM_RENEW_MS;
-  if (current && isHere && document.visibilityState === "visible") claim(current);
+  if (current && isDue && isHere && document.visibilityState === "visible") claim(current);
 }
 
 // --- decisions ----------------------------------------------------------------------------------
@@ -310,6 +311,7 @@ for (const kind of ["keydown", "pointermove"]) {
 }
 
 setInterval(tick, 1000);
+setInterval(renewClaim, 1000);
 for (const { id, verdict, seenAt } of outbox.entries) {
   if (verdict !== "undo") decided.set(id, seenAt);
 }
