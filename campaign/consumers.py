@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 TOKEN: Final = r"[A-Za-z0-9_-]{1,32}"  # noqa: S105 - a pattern, no password
 """Whatever models.new_token makes and its column holds."""
 
-BAD_FRAME, TOO_MANY, NOT_FOUND, TRY_LATER = 4400, 4429, 4404, 1013
+BAD_FRAME, TOO_MANY, NOT_FOUND, TRY_LATER = 4400, 4429, 4404, 4503
+"""The server sends no codes below 3000 but 1000. Source: autobahn, WebSocketProtocol.sendClose."""
 
 LOOK_EVERY_S: Final = 0.3
 FRAME_MAX_CHARS: Final = 100

@@ -75,13 +75,15 @@ class Listening:
             return ("-e", endpoint(self.certificate, bind=self.bind, port=self.port))
         return ("-b", self.bind, "-p", str(self.port))
 
-    @property
-    def allowed_hosts(self) -> str:
-        """Every name by which this machine may be called, for Django."""
+    def allowed_hosts(self, told: str) -> str:
+        """Every name by which this machine may be called, for Django; where the operator has told
+        them, those and what it calls itself."""
         machine = socket.gethostname().lower()
-        named = (urlsplit(self.public_url).hostname or "", machine, f"{machine}.local")
-        local = ("localhost", address.LOOPBACK, "[::1]")
-        return ",".join(dict.fromkeys((*named, *local, *address.lan_addresses())))
+        public = urlsplit(self.public_url).hostname or ""
+        named = told.split(",") if told else [public, machine, f"{machine}.local"]
+        local = ["localhost", address.LOOPBACK, "[::1]", address.local_host(self.bind)]
+        others = [] if told else address.lan_addresses()
+        return ",".join(dict.fromkeys((*named, *local, *others)))
 
     def is_ready(self) -> bool:
         """Whether the server says that everything a visitor needs is there. Blocks up to 2 s."""
@@ -302,12 +304,13 @@ async def _check(var: VarFolder, supervisor: Supervisor, environment: Mapping[st
 
 
 def _environment(var: VarFolder, listening: Listening, broker: Broker) -> dict[str, str]:
-    """What the children read; what the operator has set for the last three stays."""
+    """What the children read. The secret key, where the operator has set none, lies in the
+    folder."""
+    told = os.environ.get("DIORAMA_ALLOWED_HOSTS", "")
     return {
-        "DIORAMA_SECRET_KEY_FILE": str(var.secret_key),
-        "DIORAMA_ALLOWED_HOSTS": listening.allowed_hosts,
         "DIORAMA_DEBUG": "0",
         **os.environ,
+        "DIORAMA_ALLOWED_HOSTS": listening.allowed_hosts(told),
         "DIORAMA_VAR": str(var.path),
         "DIORAMA_BROKER_URL": broker.celery_url,
         "DIORAMA_CHANNEL_URL": broker.channel_url,

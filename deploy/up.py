@@ -70,7 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--https", action="store_true", help="with a self-made certificate")
     parser.add_argument(
         "--public-url",
-        default="",
+        default=os.environ.get("DIORAMA_PUBLIC_URL", ""),
         metavar="URL",
         help="what phones and screens call this machine, if it stands behind a proxy or a tunnel",
     )

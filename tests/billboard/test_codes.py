@@ -257,6 +257,13 @@ def test_other_sites_cannot_ask(client: Client, db: None, address: str) -> None:
     assert PairingCode.objects.count() == 0
 
 
+def test_proxy_may_call_this_machine_by_another_name_than_the_world(
+    client: Client, db: None, settings: Any
+) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://booth.example"]
+    assert post(client, ASK, SIZE, origin="https://booth.example").status_code == 200
+
+
 @pytest.mark.parametrize("secret", ["", "x" * 5000, "wrong"])
 def test_poll_without_a_secret_is_over(client: Client, db: None, secret: str) -> None:
     client.cookies["diorama_pairing"] = secret

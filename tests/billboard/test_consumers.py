@@ -57,7 +57,9 @@ class Player:
         while True:
             message = await self.socket.receive_output(timeout=ANSWER_S)
             if message["type"] == "websocket.close":
-                return int(message["code"])
+                code = int(message["code"])
+                assert code == 1000 or 3000 <= code < 5000, "daphne sends no other"
+                return code
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
+from channels_redis.pubsub import RedisPubSubLoopLayer
 from django.db import close_old_connections
 from django.test import override_settings
 from django.utils import timezone
@@ -49,7 +50,9 @@ class Phone:
         while True:
             message = await self.socket.receive_output(timeout=ANSWER_S)
             if message["type"] == "websocket.close":
-                return int(message["code"])
+                code = int(message["code"])
+                assert code == 1000 or 3000 <= code < 5000, "daphne sends no other"
+                return code
 
 
 @asynccontextmanager
@@ -157,6 +160,17 @@ async def test_socket_without_a_channel_layer_is_left_to_the_poll(
     with override_settings(CHANNEL_LAYERS={"default": dead}):
         phone = Phone(bare.token)
         assert await phone.socket.connect(timeout=ANSWER_S) == (False, TRY_LATER)
+
+
+async def test_socket_that_cannot_subscribe_is_left_to_the_poll(
+    bare: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(RedisPubSubLoopLayer, "group_add", refuse)
+    async with listening(bare.token) as phone:
+        assert await phone.closed_with() == TRY_LATER
 
 
 async def test_phones_are_read_for_side_by_side(

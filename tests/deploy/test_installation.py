@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ def test_listening_behind_a_proxy_is_called_as_the_operator_says(var: VarFolder,
         bind="127.0.0.1", port=port, https=False, public_url="https://booth.example", var=var
     )
     assert plan.public_url == "https://booth.example"
-    assert plan.allowed_hosts.split(",")[0] == "booth.example"
-    assert {"localhost", "127.0.0.1", "[::1]"} <= set(plan.allowed_hosts.split(","))
+    hosts = plan.allowed_hosts("").split(",")
+    assert hosts[0] == "booth.example"
+    assert {"localhost", "127.0.0.1", "[::1]"} <= set(hosts)
 
 
 def test_listening_on_a_taken_port_fails_before_anything_starts(var: VarFolder) -> None:
@@ -199,6 +201,20 @@ def listed(var: VarFolder, port: int) -> list[Program]:
     with pytest.raises(Listed):
         asyncio.run(installation._start(var, listening, Broker(var), lister, console))
     return list(lister.asked)
+
+
+def test_what_the_operator_has_set_stays(
+    var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIORAMA_SECRET_KEY", "theirs")
+    monkeypatch.setenv("DIORAMA_ALLOWED_HOSTS", "booth.example")
+    listening = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
+    told = installation._environment(var, replace(listening, bind="192.0.2.7"), Broker(var))
+    assert told["DIORAMA_SECRET_KEY"] == "theirs"
+    assert "DIORAMA_SECRET_KEY_FILE" not in told  # it would be read instead
+    # And it must be able to ask itself whether it is ready.
+    hosts = ["booth.example", "localhost", "127.0.0.1", "[::1]", "192.0.2.7"]
+    assert told["DIORAMA_ALLOWED_HOSTS"].split(",") == hosts
 
 
 @pytest.mark.parametrize(("workers", "card"), [("1", ""), ("0", "3")])
