@@ -55,4 +55,5 @@ WALL_WORDS: Final = {
     "undone_recall": _("{label} is back in review. Nothing goes up until it is approved again."),
     "news_one": _("One more above"),
     "news_many": _("{count} more above"),
+    "news_gap": _("At least {count} more above. Load the wall again"),
 }

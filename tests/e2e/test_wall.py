@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from billboard import pairing
 from billboard.models import FeedEntry, Screen, Wall
-from campaign import lifecycle
+from campaign import cards, lifecycle
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, Submission
 from tests import shelf
@@ -70,6 +70,37 @@ def test_wall_gets_new_ones_by_itself(open_desk: Open, campaign: Campaign) -> No
     expect(page.locator(f"[data-id='{mae.pk}']")).to_be_visible(timeout=6000)
     lifecycle.transition(mae, S.RECALLED, actor=lifecycle.SYSTEM)
     expect(page.get_by_text("Taken down elsewhere.")).to_be_visible(timeout=6000)
+
+
+def test_wall_that_missed_more_than_a_page_loads_again_and_loses_nobody(
+    open_desk: Open, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "WALL_LENGTH", 3)
+    put = [shelf.put(campaign, S.APPROVED) for _ in range(3)]
+    page = open_desk("/live/")
+    page.wait_for_selector("body[data-ready]")
+    hung, button = page.locator("li.toy"), page.locator("[data-news]")
+
+    def approve_more(count: int) -> None:
+        page.keyboard.press("ArrowRight")  # a hand on the wall, under which nothing may move
+        put.extend(shelf.put(campaign, S.APPROVED) for _ in range(count))
+
+    def shown() -> list[str | None]:
+        return [spot.get_attribute("data-id") for spot in hung.all()]
+
+    for held in (5, 7):
+        approve_more(2)
+        expect(button).to_have_text("2 more above", timeout=6000)
+        button.click()
+        expect(hung).to_have_count(held)
+    approve_more(4)
+    expect(button).to_have_text("At least 3 more above. Load the wall again", timeout=6000)
+    button.click()
+    expect(hung).to_have_count(3)
+    found = shown()
+    page.get_by_text("Older ones").click()
+    expect(hung.first).to_have_attribute("data-id", str(put[-4].pk))
+    assert found + shown() == [str(one.pk) for one in put[:-7:-1]]
 
 
 # --- the admin around it ----------------------------------------------------------------------

@@ -15,9 +15,14 @@ const isNewestPage = !new URLSearchParams(document.body.dataset.query).has("befo
 
 /** @type {Map<string, any>} every card that has its place on the wall */
 const cards = new Map();
-for (const card of JSON.parse(document.getElementById("cards").textContent)) cards.set(card.id, card);
-/** @type {any[]} approved meanwhile, not yet hung */
+const first = JSON.parse(document.getElementById("cards").textContent);
+for (const card of first) cards.set(card.id, card);
+/** @type {any[]} approved meanwhile, not yet hung, newest first */
 let news = [];
+/** Everything approved up to this moment has its place here or among the older ones. */
+let hungUntil = first[0]?.since ?? "";
+/** Whether more came since than the server lists: what it left out is on no page yet. */
+let hasGap = false;
 /** @type {{id: string, pressedAt_ms: number}[]} */
 let recalled = [];
 let disarmTimer = 0;
@@ -55,14 +60,19 @@ const refresh = common.poll(
       else if (isUp && isNewerThanLast(card, body.cards)) settle(place(id), words.taken_down, false);
     }
     news = body.cards.filter((/** @type {any} */ card) => !cards.has(card.id));
-    if (isSafeToShift()) hangNews();
+    hasGap = isFull(body.cards) && body.cards.at(-1).since > hungUntil;
+    if (isSafeToShift() && !hasGap) hangNews();
     showNews();
   },
 );
 
+/** Whether there may be more than the server lists. */
+const isFull = (/** @type {any[]} */ listed) =>
+  listed.length >= Number(document.body.dataset.pageLength);
+
 /** Whether the server's page reaches as far back as this card. */
 const isNewerThanLast = (/** @type {any} */ card, /** @type {any[]} */ listed) =>
-  listed.length < Number(document.body.dataset.pageLength) || card.since >= listed.at(-1).since;
+  !isFull(listed) || card.since >= listed.at(-1).since;
 
 // --- hanging up ---------------------------------------------------------------------------------
 /** Nothing may move under a hand that is about to press. */
@@ -71,6 +81,7 @@ function isSafeToShift() {
 }
 
 function hangNews() {
+  if (news[0]?.since > hungUntil) hungUntil = news[0].since;
   for (const card of news.reverse()) {
     const spot = one("[data-card]").content.firstElementChild.cloneNode(true);
     cards.set(card.id, card);
@@ -109,9 +120,8 @@ function hangAgain(id, card) {
 function showNews() {
   const button = one("[data-news]");
   button.hidden = !news.length;
-  button.textContent = fill(news.length === 1 ? words.news_one : words.news_many, {
-    count: news.length,
-  });
+  const said = news.length === 1 ? words.news_one : words.news_many;
+  button.textContent = fill(hasGap ? words.news_gap : said, { count: news.length });
 }
 
 // --- taking down --------------------------------------------------------------------------------
@@ -203,9 +213,10 @@ wall.addEventListener(
   true,
 );
 one("[data-news]").addEventListener("click", () => {
+  scrollTo({ top: 0 });
+  if (hasGap) return location.reload();
   hangNews();
   showNews();
-  scrollTo({ top: 0 });
 });
 
 /** @param {number} step how many places along */
