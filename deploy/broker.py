@@ -1,4 +1,8 @@
-"""Valkey from its wheel: on a private socket, no TCP port, everything queued kept on disk."""
+"""Valkey from its wheel: on a private socket, no TCP port, nothing on disk.
+
+It holds doorbells only, which the sweep rings again (campaign/tasks.py). A file of them that a
+power cut damaged would keep it, and with it the whole installation, from starting.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +31,14 @@ class Broker:
     """Where the server is and how it is run."""
 
     def __init__(self, var: VarFolder) -> None:
-        """Makes its folder. Raises StartFailure (MISSING_PACKAGE): no server for this machine."""
+        """Raises StartFailure (MISSING_PACKAGE): no server for this machine."""
         try:
             self._binary = get_binary_path()
         except ValkeyServerError as error:
             raise StartFailure(ExitCode.MISSING_PACKAGE, str(error)) from None
-        self._data = var.path / "valkey"
-        self._data.mkdir(mode=0o700, exist_ok=True)
+        shutil.rmtree(var.path / "valkey", ignore_errors=True)  # older versions kept bells there
         self._temporary: Path | None = None
-        folder = var.run
+        self._folder = folder = var.run
         if len(bytes(folder / "valkey.sock")) > SOCKET_PATH_BYTES or not PLAIN_PATH.fullmatch(
             str(folder)
         ):
@@ -55,8 +58,8 @@ class Broker:
             "port": "0",
             "unixsocket": str(self.socket),
             "unixsocketperm": "700",
-            "dir": str(self._data),
-            "appendonly": "yes",
+            "dir": str(self._folder),
+            "appendonly": "no",
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
@@ -68,12 +71,12 @@ class Broker:
                 *(part for key, value in options.items() for part in (f"--{key}", value)),
             ),
             environment=environment,
-            folder=self._data,
+            folder=self._folder,
             grace_s=1.0,
         )
 
     async def answers(self) -> bool:
-        """Whether the server takes commands: not while it still reads its file."""
+        """Whether the server takes commands."""
         try:
             reader, writer = await asyncio.open_unix_connection(self.socket)
         except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -33,16 +33,34 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
     os.close(var.lock)
 
 
-async def test_broker_killed_comes_back_with_everything_queued(
-    broker: Broker, tmp_path: Path, reaper: Reaper, console: Console
+@pytest.fixture
+async def keep_alive(
+    tmp_path: Path, reaper: Reaper, console: Console
+) -> AsyncIterator[Callable[[Broker], Child]]:
+    """Keep a broker's server alive; stopped when the test ends."""
+    children: list[Child] = []
+
+    def keep_alive(broker: Broker) -> Child:
+        child = Child(
+            broker.program(environment=dict(os.environ)),
+            reaper=reaper,
+            console=console,
+            log_folder=tmp_path,
+            backoff=Backoff(first_s=0.05),
+        )
+        children.append(child)
+        return child
+
+    yield keep_alive
+    for child in children:
+        await child.stop()
+
+
+async def test_broker_killed_comes_back_empty_and_leaves_nothing_on_disk(
+    broker: Broker, tmp_path: Path, keep_alive: Callable[[Broker], Child]
 ) -> None:
-    valkey = Child(
-        broker.program(environment=dict(os.environ)),
-        reaper=reaper,
-        console=console,
-        log_folder=tmp_path,
-        backoff=Backoff(first_s=0.05),
-    )
+    before = set(tmp_path.rglob("*"))
+    valkey = keep_alive(broker)
     await until_answers(broker)
     with redis.Redis.from_url(broker.channel_url) as client:
         client.rpush("queue", *range(1000))
@@ -52,9 +70,27 @@ async def test_broker_killed_comes_back_with_everything_queued(
     await until(lambda: valkey.deaths)
     await until_answers(broker)
     with redis.Redis.from_url(broker.channel_url) as client:
-        assert client.llen("queue") == 1000
+        assert client.keys() == []
     await valkey.stop()
     assert not await broker.answers()
+    assert set(tmp_path.rglob("*")) - before <= {tmp_path / "valkey.log", broker.socket}
+
+
+async def test_broker_starts_after_a_power_cut_damaged_what_an_older_version_kept(
+    tmp_path: Path, keep_alive: Callable[[Broker], Child]
+) -> None:
+    kept = tmp_path / "valkey" / "appendonlydir"
+    kept.mkdir(parents=True)
+    (kept / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    (kept / "appendonly.aof.1.incr.aof").write_bytes(bytes(200))
+    var = open_var(tmp_path)
+    broker = Broker(var)
+    valkey = keep_alive(broker)
+    await until(lambda: valkey.deaths or asyncio.run(broker.answers()))
+    assert valkey.deaths == 0
+    assert not kept.exists()
+    broker.close()
+    os.close(var.lock)
 
 
 async def test_broker_socket_is_private(broker: Broker) -> None:
