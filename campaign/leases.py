@@ -33,6 +33,9 @@ RENEW_S: Final = 1.0
 HUNG_STATUS: Final = 75
 MAX_ATTEMPTS: Final = 3
 RETRY_DELAY_S: Final = 2.0
+FARTHEST_S: Final = 60.0
+"""Longer than any lease or delay that is written here, RETRY_DELAY_S * MAX_ATTEMPTS at most, and
+than clocks of machines may differ."""
 PROGRESS_EVERY_S: Final = 0.2
 
 Job = TypeVar("Job", bound=LeasedJob)
@@ -49,10 +52,16 @@ class Claim:
 
 
 def ready(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    """Those that nobody holds, oldest first."""
+    """Those that nobody holds, oldest first.
+
+    A moment further ahead than FARTHEST_S was written before the clock was set back: nobody waits
+    for it to come again. Who holds such a lease renews it within RENEW_S.
+    """
     now = timezone.now()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    return jobs.filter(free, outcome="", ready_at__lte=now).order_by("ready_at")
+    impossible_at = now + timedelta(seconds=FARTHEST_S)
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | Q(lease_until__gt=impossible_at)
+    due = Q(ready_at__lte=now) | Q(ready_at__gt=impossible_at)
+    return jobs.filter(free, due, outcome="").order_by("ready_at")
 
 
 def locked(jobs: QuerySet[Job], *, of: Sequence[str]) -> QuerySet[Job]:

@@ -72,6 +72,7 @@ app.conf.update(
         "campaign.tasks.cast": {"queue": "solids"},
         "campaign.tasks.film": {"queue": "clips"},
     },
+    beat_scheduler="deploy.beat:Scheduler",
     beat_schedule={
         "sweep": {"task": "campaign.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
         "purge": {"task": "campaign.tasks.purge", "schedule": 60.0, "options": {"expires": 60.0}},

@@ -106,6 +106,16 @@ def test_claimed_job_is_nobody_elses(queued: Submission) -> None:
     assert generation.claim(limit=5) == []
 
 
+@pytest.mark.parametrize("attempt", [0, 1], ids=["queued", "held by a worker that died"])
+def test_job_of_before_the_clock_was_set_back_is_taken(queued: Submission, attempt: int) -> None:
+    ahead = timezone.now() + timedelta(hours=2)
+    held_until = ahead if attempt else None
+    GenerationJob.objects.update(ready_at=ahead, lease_until=held_until, attempt=attempt)
+    assert generation.ready_engines() == {"sculpt"}
+    assert len(generation.claim(limit=1)) == 1
+    assert generation.claim(limit=1) == [], "who holds it now, holds it"
+
+
 def test_claim_takes_the_oldest_first(receive: Callable[..., Submission]) -> None:
     submissions = [receive() for _ in range(3)]
     for submission in submissions:
