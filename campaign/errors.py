@@ -58,6 +58,16 @@ class SelfieGone(IntakeError):
     advice = "Take a new one if you want to be made again."
 
 
+class StorageAway(IntakeError):
+    """The private storage gives or takes nothing just now. Nobody's picture is at fault, so it
+    counts as nobody's attempt (leases.put_off)."""
+
+    code = "storage_away"
+    status = 503
+    sentence = "We cannot reach our shelves just now."
+    advice = "Hold on, we are trying again."
+
+
 class TooLate(IntakeError):
     code = "too_late"
     status = 409

@@ -16,13 +16,12 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 from PIL import Image
 
-from campaign import hosted, leases, lifecycle, router, screening, upgrades
+from campaign import hosted, leases, lifecycle, router, screening, storage, upgrades
 from campaign.enums import IN_WORK, JobOutcome, JobRole, SubmissionState
-from campaign.errors import IllegalTransition, SelfieGone
+from campaign.errors import IllegalTransition, SelfieGone, StorageAway
 from campaign.leases import Claim
 from campaign.models import Figurine, GenerationJob, Submission
 from figurine import engines, marks
@@ -72,7 +71,8 @@ def ready_engines() -> set[str]:
 
 # --- claiming ---------------------------------------------------------------------------------
 def run_ready(names: Sequence[str] = (router.SCULPT,), *, limit: int = 1) -> int:
-    """Claim ready jobs of these engines and make their figurines. Returns how many were claimed.
+    """Claim ready jobs of these engines and make their figurines. Returns how many were claimed,
+    or 0 where the storage is away: the next ones would come to nothing, too.
 
     limit: how many of an engine at most; one that serves several people at once says so itself.
     """
@@ -84,12 +84,16 @@ def _run(name: str, *, limit: int) -> int:
     many = maker if isinstance(maker, Batching) else None
     claims = claim((name,), limit=many.capacity() if many else limit)
     limit_s = _limit_s(maker, claims)
+    away: StorageAway | None = None
     with leases.renewed(claims, limit_s=limit_s, takes_turns=many is not None):
         if many and len(claims) > 1:
-            _work_together(many, claims)
+            away = _work_together(many, claims)
         else:
             for held in claims:
-                _work(maker, held)
+                away = _put_off(held, away) if away else _work(maker, held)
+    if away:
+        log.error("storage away, its work waits", code=away.code, engine=name, error=str(away))
+        return 0
     return len(claims)
 
 
@@ -162,8 +166,8 @@ def _claim_one(job: GenerationJob) -> Claim | None:
 
 
 # --- making -----------------------------------------------------------------------------------
-def _work(maker: Engine, held: Claim) -> None:
-    """Make one figurine; whatever goes wrong is its own."""
+def _work(maker: Engine, held: Claim) -> StorageAway | None:
+    """Make one figurine; whatever goes wrong is its own, but for what is returned."""
     started = time.monotonic()
     with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
         try:
@@ -176,20 +180,26 @@ def _work(maker: Engine, held: Claim) -> None:
         except Exception as error:
             made = error
         try:
-            _end(held, made, started=started)
+            return _end(held, made, started=started)
         finally:
             _leave_lost_device(made)
 
 
-def _work_together(maker: Batching, claims: Sequence[Claim]) -> None:
-    """Make the figurines of several people in one go; each has an outcome of its own."""
+def _work_together(maker: Batching, claims: Sequence[Claim]) -> StorageAway | None:
+    """Make the figurines of several people in one go; each has an outcome of its own, but for what
+    is returned."""
     started = time.monotonic()
+    away: StorageAway | None = None
     orders: list[tuple[Claim, Order]] = []
     for held in claims:
         try:
             orders.append((held, _order(held)))
         except Exception as error:
-            _end(held, error, started=started)
+            away = _end(held, error, started=started) or away
+    if away:  # nothing that is painted now could be stored
+        for held, _ in orders:
+            _put_off(held, away)
+        return away
     outcomes: Sequence[list[Candidate] | Exception]
     try:
         outcomes = maker.generate_many([order for _, order in orders])
@@ -197,9 +207,10 @@ def _work_together(maker: Batching, claims: Sequence[Claim]) -> None:
         outcomes = [error] * len(orders)
     try:
         for (held, _), made in zip(orders, outcomes, strict=True):
-            _end(held, made, started=started)
+            away = _end(held, made, started=started) or away
     finally:
         _leave_lost_device(*outcomes)
+    return away
 
 
 def _leave_lost_device(*outcomes: list[Candidate] | Exception) -> None:
@@ -211,7 +222,7 @@ def _leave_lost_device(*outcomes: list[Candidate] | Exception) -> None:
 
 
 def _order(held: Claim) -> Order:
-    """Raises SelfieGone, and Cancelled where the job is another's by now."""
+    """Raises SelfieGone, StorageAway, and Cancelled where the job is another's by now."""
     job = _held(held).select_related("submission").first()
     if job is None:
         raise Cancelled
@@ -223,8 +234,9 @@ def _order(held: Claim) -> Order:
     )
 
 
-def _end(held: Claim, made: list[Candidate] | Exception, *, started: float) -> None:
-    """Store what was made, or give the job back, or give it up."""
+def _end(held: Claim, made: list[Candidate] | Exception, *, started: float) -> StorageAway | None:
+    """Store what was made, or give the job back, or give it up. Returns what is everybody's
+    trouble."""
     with structlog.contextvars.bound_contextvars(submission=str(held.submission_id)):
         try:
             if isinstance(made, Exception):
@@ -242,11 +254,14 @@ def _end(held: Claim, made: list[Candidate] | Exception, *, started: float) -> N
             _failed(held, code=error.code, permanent=error.permanent)
         except SelfieGone as error:
             _failed(held, code=error.code, permanent=True)
+        except StorageAway as error:
+            return _put_off(held, error)
         except Exception:
             log.exception("generation broke", job=held.job_id)
             _failed(held, code="engine_broke", permanent=False)
         else:
             log.info("generation done", job=held.job_id, took_ms=_ms_since(started))
+    return None
 
 
 def encode_still(candidate: Candidate) -> bytes:
@@ -266,9 +281,8 @@ def encode_cutout(candidate: Candidate) -> bytes:
 # --- storing ----------------------------------------------------------------------------------
 def _store(held: Claim, candidates: Sequence[Candidate]) -> None:
     """Write the best one's files, then rows under the lease; take the files back if it was lost."""
-    written: list[FieldFile] = []
+    figurine = _written(held, candidates[0])
     try:
-        figurine = _written(held, candidates[0], into=written)
         with transaction.atomic():
             submission = _locked(held.submission_id)
             role = _held(held).values_list("role", flat=True).first()
@@ -280,13 +294,12 @@ def _store(held: Claim, candidates: Sequence[Candidate]) -> None:
             _place(figurine, submission, role=JobRole(role))
     except (Cancelled, IllegalTransition) as lost:
         # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
-        for field in written:
-            field.delete(save=False)
+        storage.take_back((figurine.still, figurine.cutout))
         raise Cancelled from lost
 
 
-def _written(held: Claim, candidate: Candidate, *, into: list[FieldFile]) -> Figurine:
-    """A figurine whose files are in the store and whose row is not."""
+def _written(held: Claim, candidate: Candidate) -> Figurine:
+    """A figurine whose files are in the store and whose row is not. Raises StorageAway."""
     figurine = Figurine(
         submission_id=held.submission_id,
         recipe=candidate.recipe.as_json(),
@@ -297,12 +310,9 @@ def _written(held: Claim, candidate: Candidate, *, into: list[FieldFile]) -> Fig
         cost_usd=Decimal(str(round(candidate.cost_usd, 4))),
         timings_ms=dict(candidate.timings_ms),
     )
-    for field, name, data in (
-        (figurine.still, "still.jpg", encode_still(candidate)),
-        (figurine.cutout, "cutout.webp", encode_cutout(candidate)),
-    ):
-        field.save(name, ContentFile(data), save=False)
-        into.append(field)
+    still = ContentFile(encode_still(candidate), "still.jpg")
+    cutout = ContentFile(encode_cutout(candidate), "cutout.webp")
+    storage.write([(figurine.still, still), (figurine.cutout, cutout)])
     return figurine
 
 
@@ -352,9 +362,22 @@ def _failed(held: Claim, *, code: str, permanent: bool) -> None:
             _give_up(job, code=code)
             return
         leases.try_later(held, attempt=job.attempt, code=code)
-        # While another engine is at it, the submission is still being made.
-        if submission.state == S.GENERATING and not upgrades.in_hand(submission).exists():
-            lifecycle.transition(submission, S.QUEUED, actor=lifecycle.SYSTEM, reason=code)
+        _wait_again(submission, code=code)
+
+
+def _put_off(held: Claim, away: StorageAway) -> StorageAway:
+    """Give the job back for when the storage is there again, however long that takes."""
+    with transaction.atomic():
+        submission = _locked(held.submission_id)
+        if leases.put_off(held, code=away.code):
+            _wait_again(submission, code=away.code)
+    return away
+
+
+def _wait_again(submission: Submission, *, code: str) -> None:
+    """Back to the queue; while another engine is at it, the submission is still being made."""
+    if submission.state == S.GENERATING and not upgrades.in_hand(submission).exists():
+        lifecycle.transition(submission, S.QUEUED, actor=lifecycle.SYSTEM, reason=code)
 
 
 def _give_up(job: GenerationJob, *, code: str) -> None:

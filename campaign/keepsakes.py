@@ -20,17 +20,25 @@ import structlog
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.fields.files import FieldFile
 from django.dispatch import receiver
 from django.utils import timezone
 
-from campaign import forgetting, generation, leases, media, progress, screening, signals
+from campaign import (
+    forgetting,
+    generation,
+    leases,
+    media,
+    progress,
+    screening,
+    signals,
+    storage,
+)
 from campaign.enums import SOLID, JobOutcome, KeepsakeKind, SubmissionState
-from campaign.errors import NotHandedOut, SelfieGone, TooLate, refusal_of
+from campaign.errors import NotHandedOut, SelfieGone, StorageAway, TooLate, refusal_of
 from campaign.leases import Claim
 from campaign.models import Figurine, Keepsake, Submission, Transition
 from figurine.engines.base import ANIMATORS, FORMATS, SCULPTORS, Animator, Format, Sculptor
-from figurine.errors import Cancelled, FigurineError, MissingModel
+from figurine.errors import Cancelled, EngineBroke, FigurineError, MissingModel, OutOfMemory
 from figurine.types import Recipe, Selfie
 
 log = structlog.get_logger(__name__)
@@ -49,6 +57,11 @@ CLIP_FRIEND_LIMIT_S: Final = 480.0
 and 2.2 times that for six, on a machine that has better things to do."""
 
 NOT_MADE_BY_ENGINE: Final = "not_made_by_engine"
+
+MAY_PASS: Final = (EngineBroke.code, OutOfMemory.code, StorageAway.code)
+CLIP_RESTS: Final = timedelta(hours=1)
+"""How long a clip that failed for one of these is left alone: nobody has a button to ask for it.
+The selfie's day ends that. What lost three workers is not tried again."""
 
 CLIPS_AT_ONCE: Final = 20
 """How many missing clips one sweep asks for."""
@@ -123,10 +136,17 @@ def follow(submission: Submission, transition: Transition, **words: object) -> N
 
 def want_missing_clips() -> int:
     """Have clips made of what is up without: approved by an earlier version, before its engine
-    made any, or before its campaign wanted any. Returns how many.
+    made any, before its campaign wanted any, or while something was the matter. Returns how many.
     """
     clips = Keepsake.objects.filter(figurine=OuterRef("pk"), kind=K.CLIP)
-    not_made = clips.filter(outcome=JobOutcome.CANCELLED, error_code=NOT_MADE_BY_ENGINE)
+    not_made = clips.filter(
+        Q(outcome=JobOutcome.CANCELLED, error_code=NOT_MADE_BY_ENGINE)
+        | Q(
+            outcome=JobOutcome.FAILED,
+            error_code__in=MAY_PASS,
+            finished_at__lt=timezone.now() - CLIP_RESTS,
+        )
+    )
     without = Figurine.objects.filter(
         Exists(not_made) | ~Exists(clips),
         is_chosen=True,
@@ -178,7 +198,7 @@ def ready(kinds: Collection[KeepsakeKind]) -> QuerySet[Keepsake]:
 def run_solid() -> bool:
     """Make one solid; while a figurine waits, one that gave way for SOLID_PATIENCE_S.
 
-    Returns whether there was one.
+    Returns whether there was one, and the storage to keep it in.
     """
     waiting = ready(SOLID)
     if generation.ready_jobs().exists():
@@ -188,7 +208,7 @@ def run_solid() -> bool:
 
 
 def run_clip() -> bool:
-    """Make one clip. Returns whether there was one."""
+    """Make one clip. Returns whether there was one, and the storage to keep it in."""
     return _run(ready({K.CLIP}), alone_s=CLIP_LIMIT_S, friend_s=CLIP_FRIEND_LIMIT_S)
 
 
@@ -209,18 +229,20 @@ def _run(waiting: QuerySet[Keepsake], *, alone_s: float, friend_s: float) -> boo
     with leases.renewed(claims, limit_s=limit_s):
         for claim in claims:
             with structlog.contextvars.bound_contextvars(submission=str(claim.submission_id)):
-                _work(claim)
+                if not _work(claim):
+                    return False
     return is_found
 
 
-def _work(claim: Claim) -> None:
+def _work(claim: Claim) -> bool:
+    """Whatever goes wrong is its own. False where the storage is away, which is everybody's."""
     keepsake = Keepsake.objects.select_related("figurine__submission").get(pk=claim.job_id)
     started_s = time.monotonic()
     try:
         files = _make(keepsake, claim)
         if files is None:
             leases.close(leases.held(claim), outcome=JobOutcome.CANCELLED, code=NOT_MADE_BY_ENGINE)
-            return
+            return True
         _store(keepsake, files, claim)
     except Cancelled:
         log.info("keepsake stopped", kind=keepsake.kind)
@@ -228,12 +250,17 @@ def _work(claim: Claim) -> None:
         _failed(claim, code=error.code, permanent=error.permanent)
     except SelfieGone as error:
         _failed(claim, code=error.code, permanent=True)
+    except StorageAway as error:
+        log.error("storage away, its work waits", code=error.code, error=str(error))
+        leases.put_off(claim, code=error.code)
+        return False
     except Exception:
         log.exception("keepsake broke", kind=keepsake.kind)
         _failed(claim, code="engine_broke", permanent=False)
     else:
         took_ms = round(1000 * (time.monotonic() - started_s))
         log.info("keepsake done", kind=keepsake.kind, took_ms=took_ms)
+    return True
 
 
 def _make(keepsake: Keepsake, claim: Claim) -> dict[str, ContentFile[bytes]] | None:
@@ -260,7 +287,7 @@ def _make(keepsake: Keepsake, claim: Claim) -> dict[str, ContentFile[bytes]] | N
 
 
 def _selfie(submission: Submission) -> Selfie:
-    """Raises SelfieGone; past its day even if nobody was there to purge it."""
+    """Raises SelfieGone, past its day even if nobody was there to purge it; StorageAway."""
     if not media.selfie_of(submission):
         raise SelfieGone
     return screening.load_selfie(submission)
@@ -268,11 +295,12 @@ def _selfie(submission: Submission) -> Selfie:
 
 def _store(keepsake: Keepsake, files: dict[str, ContentFile[bytes]], claim: Claim) -> None:
     """Write files, then the row under the lease; take the files back if the lease was lost."""
-    written = _written(keepsake, files)
+    fields = {name: getattr(keepsake, name) for name in files}
+    storage.write([(fields[name], content) for name, content in files.items()])
     try:
         with transaction.atomic():
             submission = _locked(claim.submission_id)
-            named = {field: getattr(keepsake, field).name for field in files}
+            named = {name: field.name for name, field in fields.items()}
             is_ours = leases.held(claim).update(
                 outcome=JobOutcome.DONE,
                 error_code="",
@@ -286,27 +314,8 @@ def _store(keepsake: Keepsake, files: dict[str, ContentFile[bytes]], claim: Clai
             _tell(submission.pk)
     except Cancelled:
         # After any other failure the commit's fate is unknown: the orphans' hour tidies up.
-        _take_back(written)
+        storage.take_back(fields.values())
         raise
-
-
-def _written(keepsake: Keepsake, files: dict[str, ContentFile[bytes]]) -> list[FieldFile]:
-    """All of them in the store, or none."""
-    written: list[FieldFile] = []
-    try:
-        for field, content in files.items():
-            file: FieldFile = getattr(keepsake, field)
-            file.save(str(content.name), content, save=False)
-            written.append(file)
-    except BaseException:
-        _take_back(written)
-        raise
-    return written
-
-
-def _take_back(written: list[FieldFile]) -> None:
-    for file in written:
-        file.delete(save=False)
 
 
 def _failed(claim: Claim, *, code: str, permanent: bool) -> None:

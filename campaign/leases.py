@@ -33,9 +33,11 @@ RENEW_S: Final = 1.0
 HUNG_STATUS: Final = 75
 MAX_ATTEMPTS: Final = 3
 RETRY_DELAY_S: Final = 2.0
+PUT_OFF_S: Final = 10.0
+"""Two sweeps: the next one finds somebody else first, whatever is the matter with this one."""
 FARTHEST_S: Final = 60.0
-"""Longer than any lease or delay that is written here, RETRY_DELAY_S * MAX_ATTEMPTS at most, and
-than clocks of machines may differ."""
+"""Longer than any lease or delay that is written here, PUT_OFF_S at most, and than clocks of
+machines may differ."""
 PROGRESS_EVERY_S: Final = 0.2
 
 Job = TypeVar("Job", bound=LeasedJob)
@@ -108,6 +110,21 @@ def try_later(claim: Claim, *, attempt: int, code: str) -> bool:
         lease_token=None,
         lease_until=None,
         ready_at=timezone.now() + timedelta(seconds=RETRY_DELAY_S * attempt),
+    )
+    return given_back == 1
+
+
+def put_off(claim: Claim, *, code: str) -> bool:
+    """Give the lease back as if it had never been taken; the job is ready again after PUT_OFF_S.
+
+    False where it was not ours any more: then nothing was changed.
+    """
+    given_back = held(claim).update(
+        error_code=code,
+        lease_token=None,
+        lease_until=None,
+        attempt=F("attempt") - 1,
+        ready_at=timezone.now() + timedelta(seconds=PUT_OFF_S),
     )
     return given_back == 1
 

@@ -11,9 +11,9 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from campaign import dispatch, lifecycle
+from campaign import dispatch, lifecycle, storage
 from campaign.enums import HoldReason, RejectReason, SubmissionState
-from campaign.errors import IllegalTransition, SelfieGone
+from campaign.errors import IllegalTransition, SelfieGone, StorageAway
 from campaign.models import Campaign, Submission
 from figurine import decode, safety
 from figurine.types import Face, Recipe, SafetyScores, Selfie
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 GIVE_UP_AFTER: Final = timedelta(minutes=1)
 """A dozen tries by the sweep; then a person decides instead of a tool that does not work."""
+NEIGHBOURS: Final = 20
+"""How many selfies are looked for before a whole storage counts as away."""
 
 
 def screen(submission_id: UUID) -> None:
@@ -71,16 +73,29 @@ def _move(submission: Submission, to: SubmissionState, *, reason: str) -> None:
 
 
 def load_selfie(submission: Submission) -> Selfie:
-    """Read the stored photo and what intake measured of it. Raises SelfieGone."""
+    """Read the stored photo and what intake measured of it. Raises SelfieGone, StorageAway."""
     if not submission.selfie or submission.face is None:
         raise SelfieGone
     try:
-        with submission.selfie.open() as file:
-            pixels = decode.decode(file.read())
+        photo = storage.read(submission.selfie)
     except FileNotFoundError as error:
+        if _is_everybodys_gone(submission):
+            raise StorageAway("rows name selfies and not one is there") from error
         raise SelfieGone from error
+    pixels = decode.decode(photo)
     found = (submission.face, *submission.other_faces)
     return Selfie(pixels, tuple(Face.from_json(face) for face in found))
+
+
+def _is_everybodys_gone(submission: Submission) -> bool:
+    """Whether this row still names its selfie, and none of those before it has one either: then a
+    disk is not mounted, say. What came after lies where the disk should be.
+    """
+    named = Submission.objects.exclude(selfie="")
+    if not named.filter(pk=submission.pk).exists():
+        return False
+    before = named.filter(created_at__lt=submission.created_at).order_by("-created_at")
+    return not storage.has_any(before.values_list("selfie", flat=True)[:NEIGHBOURS])
 
 
 def _least_certain(selfie: Selfie) -> Face:

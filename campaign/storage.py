@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db.models.fields.files import FieldFile
+
+from campaign.errors import StorageAway
 
 if TYPE_CHECKING:
     from campaign.models import Figurine, Keepsake, Submission
@@ -41,6 +47,49 @@ def private() -> Storage:
     return storages["private"]
 
 
+# --- reading and writing for the workers -----------------------------------------------------
+def read(file: FieldFile) -> bytes:
+    """Raises FileNotFoundError, and StorageAway for whatever else is the matter."""
+    with _needed(but=FileNotFoundError), file.open() as opened:
+        return bytes(opened.read())
+
+
+def write(files: Sequence[tuple[FieldFile, ContentFile[bytes]]]) -> None:
+    """All of them into the store, or none; no row is saved. Raises StorageAway."""
+    written: list[FieldFile] = []
+    with _needed():
+        try:
+            for field, content in files:
+                field.save(str(content.name), content, save=False)
+                written.append(field)
+        except BaseException:
+            take_back(written)
+            raise
+
+
+def take_back(written: Iterable[FieldFile]) -> None:
+    for file in written:
+        file.delete(save=False)
+
+
+def has_any(names: Iterable[str]) -> bool:
+    """Whether one of these is there. Raises StorageAway."""
+    with _needed():
+        return any(map(private().exists, names))
+
+
+@contextmanager
+def _needed(*, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """A full disk, a refused key, a name that nobody resolves: all the same to whoever needs it."""
+    try:
+        yield
+    except but:
+        raise
+    except Exception as error:
+        raise StorageAway(f"{type(error).__name__}: {error}") from error
+
+
+# --- names ------------------------------------------------------------------------------------
 SELFIES: Final = "selfies"
 FIGURINES: Final = "figurines"
 """The only two folders this product keeps pictures in, and so the only ones it tidies."""

@@ -22,6 +22,7 @@ from campaign import (
     generation,
     hosted,
     keepsakes,
+    leases,
     progress,
     queries,
     retention,
@@ -208,7 +209,8 @@ def ring_on_commit(submission: Submission, transition: Transition, **_: object) 
         if transition.to_state == SubmissionState.SCREENING:
             ring(screen.delay, str(submission.pk))
         elif transition.to_state == SubmissionState.QUEUED:
-            jobs = GenerationJob.objects.filter(submission=submission, outcome="")
+            # What was given back waits a while, and the sweep rings for it.
+            jobs = leases.ready(GenerationJob.objects.filter(submission=submission)).order_by()
             ring_engines(set(jobs.values_list("engine", flat=True)))
             if transition.from_state not in IN_WORK:
                 ring_when_patience_ends(submission)

@@ -12,8 +12,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from campaign import generation, leases, retention, tasks, workers
+from campaign import generation, leases, retention, screening, tasks, workers
 from campaign.enums import SubmissionState
+from campaign.errors import StorageAway
 from campaign.hosted import JobLedger
 from campaign.lifecycle import PARTICIPANT
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
@@ -179,6 +180,24 @@ def test_selfie_gone_of_one_leaves_the_pass_to_the_others(
     assert easel.passes == [2]
     assert states(waiting)[:2] == [S.REVIEW, S.REVIEW]
     assert main(waiting[2]).error_code == "selfie_gone"
+
+
+def test_storage_away_from_one_puts_off_the_pass(
+    waiting: list[Submission], easel: Easel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that is painted now could be stored."""
+    load = screening.load_selfie
+
+    def fail_one(submission: Submission) -> Selfie:
+        if submission.pk == waiting[1].pk:
+            raise StorageAway
+        return load(submission)
+
+    monkeypatch.setattr(screening, "load_selfie", fail_one)
+    assert generation.run_ready(("klein",)) == 0
+    told = [(main(one).attempt, main(one).error_code, main(one).outcome) for one in waiting]
+    assert (told, easel.passes) == ([(0, "storage_away", "")] * 3, [])
+    assert states(waiting) == [S.QUEUED] * 3
 
 
 def test_trouble_of_all_is_everybodys(waiting: list[Submission], easel: Easel) -> None:

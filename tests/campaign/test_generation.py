@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 import numpy as np
@@ -13,7 +15,9 @@ from django.utils import timezone
 
 from campaign import generation, leases, lifecycle, retention, screening
 from campaign.enums import JobOutcome, SubmissionState
+from campaign.errors import SelfieGone
 from campaign.models import Figurine, GenerationJob, Submission
+from campaign.storage import DurableFiles
 from figurine.engines import Progress, silent
 from figurine.errors import FigurineError, OutOfMemory, UnknownKit
 from figurine.types import Candidate, Recipe, Selfie
@@ -250,13 +254,87 @@ def test_lease_is_renewed_while_the_engine_works(
 
 
 def test_selfie_gone_is_a_failure_with_a_code(
-    queued: Submission, use: Callable[..., FrameEngine]
+    receive: Callable[..., Submission], queued: Submission, use: Callable[..., FrameEngine]
+) -> None:
+    """Among others that are there: `queued` came before it."""
+    use()
+    lost = receive()
+    screening.enqueue(lost, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
+    storages["private"].delete(lost.selfie.name or "")
+    assert [generation.run_ready(), generation.run_ready()] == [1, 1]
+    lost.refresh_from_db()
+    queued.refresh_from_db()
+    assert (lost.state, lost.reason, queued.state) == (S.FAILED, "selfie_gone", S.REVIEW)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "no space left")
+
+
+@contextmanager
+def away(trouble: str) -> Iterator[None]:
+    """The storage reads nothing, keeps nothing, or is not mounted; what the web process stores
+    meanwhile lies where it should be."""
+    with pytest.MonkeyPatch.context() as patch:
+        if trouble == "unmounted":
+            shut = [row.selfie.name for row in Submission.objects.order_by("created_at")[:2]]
+            there = DurableFiles.open
+
+            def find(store: DurableFiles, name: str, mode: str = "rb") -> object:
+                if name in shut:
+                    raise FileNotFoundError(name)
+                return there(store, name, mode)
+
+            patch.setattr(DurableFiles, "open", find)
+            patch.setattr(DurableFiles, "exists", lambda _, name: name not in shut)
+        else:
+            patch.setattr(DurableFiles, trouble, refuse)
+        yield
+
+
+@pytest.mark.parametrize("trouble", ["open", "save", "unmounted"])
+def test_storage_that_is_away_is_nobodys_attempt(
+    receive: Callable[..., Submission], use: Callable[..., FrameEngine], trouble: str
 ) -> None:
     use()
+    everybody = [receive() for _ in range(3)]
+    for one in everybody[:2]:
+        screening.enqueue(one, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
+    before = figurine_files()
+    with away(trouble):
+        for _ in range(2 * leases.MAX_ATTEMPTS):
+            GenerationJob.objects.update(ready_at=timezone.now())
+            assert generation.run_ready() == 0, "the loop goes no further"
+    told = GenerationJob.objects.values_list("outcome", "attempt", "error_code", "lease_token")
+    assert ("", 0, "storage_away", None) in told
+    assert set(told) <= {("", 0, "storage_away", None), ("", 0, "", None)}
+    assert figurine_files() == before
+    assert set(Submission.objects.values_list("state", flat=True)) == {S.QUEUED, S.SCREENING}
+    GenerationJob.objects.update(ready_at=timezone.now())
+    assert [generation.run_ready(), generation.run_ready()] == [1, 1]
+    assert Submission.objects.filter(state=S.REVIEW).count() == 2
+
+
+def test_storage_that_is_away_puts_off_all_that_were_claimed(
+    receive: Callable[..., Submission], use: Callable[..., FrameEngine]
+) -> None:
+    engine = use()
+    for _ in range(3):
+        screening.enqueue(receive(), actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
+    with away("save"):
+        assert generation.run_ready(limit=3) == 0
+    told = GenerationJob.objects.values_list("attempt", "error_code", "lease_token")
+    assert (list(told), engine.calls) == ([(0, "storage_away", None)] * 3, 1)
+    assert generation.run_ready() == 0, "they wait for a while"
+    assert set(Submission.objects.values_list("state", flat=True)) == {S.QUEUED}
+
+
+def test_selfie_that_was_purged_meanwhile_is_gone(queued: Submission) -> None:
+    """Read before, and nobody else's is there either."""
     storages["private"].delete(queued.selfie.name or "")
-    generation.run_ready()
-    queued.refresh_from_db()
-    assert (queued.state, queued.reason) == (S.FAILED, "selfie_gone")
+    Submission.objects.update(selfie="")
+    with pytest.raises(SelfieGone):
+        screening.load_selfie(queued)
 
 
 def test_batch_keeps_all_its_leases(receive: Callable[..., Submission]) -> None:

@@ -146,6 +146,22 @@ def test_sweep_wants_the_clips_that_are_missing(up: Submission) -> None:
     assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "")
 
 
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [("engine_broke", 1), ("storage_away", 1), ("worker_lost", 0), ("unknown_kit", 0)],
+)
+def test_sweep_wants_a_clip_again_that_failed_for_what_may_pass(
+    up: Submission, code: str, wanted: int
+) -> None:
+    up.figurines.update(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    ago = timezone.now() - keepsakes.CLIP_RESTS - timedelta(seconds=1)
+    Keepsake.objects.update(outcome=JobOutcome.FAILED, error_code=code, finished_at=timezone.now())
+    assert keepsakes.want_missing_clips() == 0, "it rests"
+    Keepsake.objects.update(finished_at=ago)
+    assert [keepsakes.want_missing_clips(), keepsakes.want_missing_clips()] == [wanted, 0]
+    assert one(K.CLIP).is_open is bool(wanted)
+
+
 @pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion"])
 def test_sweep_wants_no_clip_that_cannot_be(up: Submission, lack: str) -> None:
     Keepsake.objects.all().delete()
@@ -432,7 +448,7 @@ def test_slow_worker_that_fails_ends_no_other_ones_job(up: Submission, permanent
 def test_store_that_breaks_off_leaves_no_file(
     up: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second of a clip's files is one that the disk has no room for."""
+    """The second of a clip's files is one that the disk has no room for: nobody's attempt."""
     store = type(storages["private"])  # the field's own is another, once a test changed settings
     save = store.save
 
@@ -443,9 +459,28 @@ def test_store_that_breaks_off_leaves_no_file(
 
     before = set(storages["private"].listdir("figurines")[1])
     monkeypatch.setattr(store, "save", full)
-    keepsakes.run_clip()
-    assert (one(K.CLIP).is_open, one(K.CLIP).error_code) == (True, "engine_broke")
+    for _ in range(2 * leases.MAX_ATTEMPTS):
+        Keepsake.objects.update(ready_at=timezone.now())
+        assert keepsakes.run_clip() is False, "the next ones would fare the same"
+    clip = one(K.CLIP)
+    assert (clip.is_open, clip.error_code, clip.attempt) == (True, "storage_away", 0)
     assert set(storages["private"].listdir("figurines")[1]) == before
+    monkeypatch.undo()
+    assert keepsakes.run_clip() is False, "it waits for a while"
+
+
+def test_store_that_is_there_again_gets_its_clip(
+    up: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Storage, name: str, mode: str = "rb") -> IO[bytes]:
+        raise OSError("connection refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(storages["private"]), "_open", refuse)
+        assert keepsakes.run_clip() is False
+    Keepsake.objects.update(ready_at=timezone.now())
+    assert keepsakes.run_clip() is True
+    assert (one(K.CLIP).is_done, one(K.CLIP).attempt) == (True, 1)
 
 
 def test_trouble_that_may_pass_is_tried_three_times(up: Submission, engine: MovingEngine) -> None:

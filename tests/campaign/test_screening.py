@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from campaign import screening
 from campaign.enums import HoldReason, RejectReason, SubmissionState
+from campaign.errors import StorageAway
 from campaign.models import Campaign, GenerationJob, Submission
 from figurine import safety
 from figurine.errors import MissingModel
@@ -83,11 +84,24 @@ def test_screen_strict_policy_holds_or_rejects(
 
 
 def test_screen_without_its_selfie_fails_with_a_code(receive: Callable[..., Submission]) -> None:
+    receive()  # whose selfie is there
     submission = receive()
     storages["private"].delete(submission.selfie.name or "")
     screening.screen(submission.pk)
     submission.refresh_from_db()
     assert (submission.state, submission.reason) == (S.FAILED, "selfie_gone")
+
+
+def test_screen_without_anybodys_selfie_waits_for_the_storage(
+    receive: Callable[..., Submission],
+) -> None:
+    everybody = [receive() for _ in range(2)]
+    for one in everybody:
+        storages["private"].delete(one.selfie.name or "")
+    for one in everybody:
+        with pytest.raises(StorageAway):
+            screening.screen(one.pk)
+    assert set(Submission.objects.values_list("state", flat=True)) == {S.SCREENING}
 
 
 def test_screen_that_does_not_work_is_tried_again_and_then_held(

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaign import leases, lifecycle, retention, screening, signals, tasks, workers
+from campaign import generation, leases, lifecycle, retention, screening, signals, tasks, workers
 from campaign.enums import JobOutcome, SubmissionState
+from campaign.errors import StorageAway
 from campaign.models import Campaign, EngineWorker, GenerationJob, HostedRequest, Submission
 from deploy.celery import BROKER_PATIENCE_S, app
 from tests import shelf
@@ -122,6 +123,19 @@ def test_each_engine_is_rung_and_patience_has_a_bell_of_its_own(
         ("campaign.tasks.generate",),
         ("campaign.tasks.lose_patience", str(submission.pk)),
     ]
+
+
+def test_what_is_given_back_rings_no_bell(
+    campaign: Campaign, bells: list[tuple[Any, ...]], django_capture_on_commit_callbacks: Any
+) -> None:
+    """It would be heard at once, and the job waits a while."""
+    shelf.put(campaign, S.QUEUED)
+    (held,) = generation.claim(limit=1)
+    bells.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        generation._put_off(held, StorageAway())
+    assert shelf.state_of(Submission.objects.get()) == S.QUEUED
+    assert bells == []
 
 
 def test_bell_of_patience_rings_when_it_ends(
