@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.beat import PersistentScheduler
+from celery import beat
 
 
-class Scheduler(PersistentScheduler):
-    """What ran last at a moment that has not come yet counts as run now.
+class Scheduler(beat.Scheduler):
+    """Each task runs first when its time has passed since the start, and what ran last at a moment
+    that has not come yet counts as run now.
 
     Celery waits until the clock is there again: for hours, where a machine started with a clock
-    that was hours ahead. A start anew is no help, since the file tells when each task ran.
+    that was hours ahead. Its usual scheduler keeps a file as well, which makes a start anew no
+    help, and which ends it at every start once a power cut has emptied it.
     """
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

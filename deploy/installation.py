@@ -208,7 +208,7 @@ async def _start(
     supervisor.start(programs.clip_worker(environment=environment))
     for painter in painters:
         supervisor.start(painter)
-    supervisor.start(programs.beat(environment=environment, schedule=var.run / "beat"))
+    supervisor.start(programs.beat(environment=environment))
 
     async def web_is_ready() -> bool:
         return await asyncio.to_thread(listening.is_ready)

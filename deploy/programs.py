@@ -101,16 +101,9 @@ def hosted_worker(*, environment: Mapping[str, str]) -> Program:
     )
 
 
-def beat(*, environment: Mapping[str, str], schedule: Path) -> Program:
+def beat(*, environment: Mapping[str, str]) -> Program:
     """The clock of the sweeps."""
-    return _python(
-        "beat",
-        *CELERY,
-        "beat",
-        "--loglevel=INFO",
-        f"--schedule={schedule}",
-        environment=environment,
-    )
+    return _python("beat", *CELERY, "beat", "--loglevel=INFO", environment=environment)
 
 
 CELERY: Final = ("-m", "celery", "--quiet", "-A", "deploy.celery")

@@ -17,7 +17,7 @@ SWEEP_S = app.conf.beat_schedule["sweep"]["schedule"]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[], Scheduler]]:
-    """Start the scheduler that beat would, each time with the same file."""
+    """Start the scheduler that beat would, each time in the same folder."""
     started: list[Scheduler] = []
 
     def start() -> Scheduler:
@@ -68,8 +68,16 @@ def test_clock_that_goes_on_keeps_when_each_task_ran(
     start: Callable[[], Scheduler], clock: Callable[[timedelta], None]
 ) -> None:
     clock(-timedelta(minutes=10))
-    ran_at = start().schedule["tidy"].last_run_at
-    clock(timedelta())
     scheduler = start()
+    ran_at = scheduler.schedule["tidy"].last_run_at
+    clock(timedelta())
     assert scheduler.tick() == 0, "the sweep was due"
     assert scheduler.schedule["tidy"].last_run_at == ran_at
+
+
+def test_beat_keeps_no_file_that_a_power_cut_could_empty(
+    start: Callable[[], Scheduler], tmp_path: Path
+) -> None:
+    assert start().tick() <= SWEEP_S
+    start()
+    assert list(tmp_path.iterdir()) == []
