@@ -25,7 +25,7 @@ def remaining(submission_id: UUID) -> list[Remaining]:
     A screen that is heard is asked to say so; one that is away only where it was heard since they
     went up first, and may hold them, whatever it has confirmed of another time: one too many is
     named rather than one too few. So is one that was away when it was moved to another campaign,
-    switched off or unpaired, until it is heard again.
+    switched off or unpaired, until it is heard again, or another browser in its place.
     """
     lines = FeedEntry.objects.filter(
         submission=submission_id, kind__in=(EntryKind.ADD, EntryKind.REMOVE)

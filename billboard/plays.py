@@ -161,6 +161,10 @@ def _count(begun: Sequence[Play]) -> None:
     """Always in the same order: other processes count the same people at the same moment, and two
     that each have the row that the other waits for would lose one of their transactions."""
     now = timezone.now()
+    # The counts first, then the lines: whoever goes up once more now is either seen to, or has this
+    # count deleted.
+    counts = Tally.objects.filter(submission__in={play.submission_id for play in begun})
+    list(counts.select_for_update(no_key=True).order_by("pk"))
     over = _lines_that_are_over(begun)
     moments: dict[UUID, list[datetime]] = {}
     for play in begun:

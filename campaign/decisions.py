@@ -79,7 +79,8 @@ def decide(decision: Decision, *, user: User) -> Decided:
     """
     try:
         with transaction.atomic():
-            submission = Submission.objects.select_for_update().get(pk=decision.submission_id)
+            rows = Submission.objects.select_for_update(no_key=True)  # as lifecycle.transition
+            submission = rows.get(pk=decision.submission_id)
             moved = _first_move_after(submission, decision.seen_at)
             if moved is None:
                 _carry_out(decision, submission, actor=lifecycle.crew(user))

@@ -62,9 +62,10 @@ def transition(
     `submission` is brought up to date in place.
     """
     with transaction.atomic():
-        # 1. Lock the row and look at the state that is true now
+        # 1. Lock the row and look at the state that is true now. Its key stays: a play of theirs
+        # that is told meanwhile does not wait, whose count this move may wait for.
         state, since_at = (
-            Submission.objects.select_for_update()
+            Submission.objects.select_for_update(no_key=True)
             .values_list("state", "state_since_at")
             .get(pk=submission.pk)
         )

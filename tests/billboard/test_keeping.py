@@ -223,6 +223,38 @@ def test_shelf_that_the_browser_let_go_of_is_opened_anew(page: Page, how: str) -
     assert shelf(page, rest, ABC) == [["A", "C"], ["A/picture"]]
 
 
+def test_who_is_taken_down_while_the_shelf_is_opened_anew_is_not_kept(page: Page) -> None:
+    page.clock.install()
+    begin = """
+        const ask = IDBFactory.prototype.open;
+        IDBFactory.prototype.open = function (...words) {
+            const request = ask.apply(this, words);
+            request.addEventListener('success', () => { globalThis.database = request.result; });
+            return request;
+        };
+        globalThis.one = await open();
+        await one.follow(place, g[0]);
+        await keep(one, g[0][1]);
+        database.close();
+        database.onclose();
+        const getAll = IDBObjectStore.prototype.getAll;
+        IDBObjectStore.prototype.getAll = function (...words) {
+            IDBObjectStore.prototype.getAll = getAll;
+            globalThis.forgotten = one.forget(['B']);
+            return getAll.apply(this, words);
+        };
+    """
+    shelf(page, begin, ABC)
+    page.clock.run_for(30_000)
+    wait_until(
+        lambda: page.evaluate("() => Boolean(globalThis.forgotten) && one.hasRoom"),
+        within_s=10,
+        what="it is there again",
+    )
+    rest = "await forgotten; return [one.held.items, await names(await open()), await onDisk()];"
+    assert shelf(page, rest, ABC) == [0, ["A", "C"], [["A", "C"], []]]
+
+
 def test_shelf_holds_the_last_three_hundred(page: Page) -> None:
     body = """
         const many = Array.from({length: 310}, (_, seq) => ({...g[0], submission: `s${seq}`, seq}));

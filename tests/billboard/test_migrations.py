@@ -23,30 +23,32 @@ def migrated(to: list[tuple[str, str]]) -> Apps:
     return MigrationExecutor(connection).loader.project_state(to).apps
 
 
-@pytest.fixture
-def old(transactional_db: None) -> Iterator[Apps]:
-    """The tables of before; at the end they are as they are today."""
-    yield migrated(BEFORE)
+@pytest.fixture(autouse=True)
+def at_the_end_tables_are_as_today(transactional_db: None) -> Iterator[None]:
+    yield
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
 
 
-def test_plays_of_before_are_tallied_and_their_hours_are_due(old: Apps) -> None:
+def person(apps: Apps, campaign: Any, number: int, **words: Any) -> Any:
+    return apps.get_model("campaign", "Submission").objects.create(
+        campaign=campaign,
+        number=number,
+        token=f"token-{number}",
+        idempotency_key=str(number),
+        state="approved",
+        kit="soldier",
+        finish="painted",
+        selfie_purge_at=ON,
+        **words,
+    )
+
+
+def test_plays_of_before_are_tallied_and_their_hours_are_due() -> None:
+    old = migrated(BEFORE)
     campaign = old.get_model("campaign", "Campaign").objects.create(slug="demo", name="Demo")
     screen = old.get_model("billboard", "Screen").objects.create(campaign=campaign, name="B1")
-    people = [
-        old.get_model("campaign", "Submission").objects.create(
-            campaign=campaign,
-            number=number,
-            token=f"token-{number}",
-            idempotency_key=str(number),
-            state="approved",
-            kit="soldier",
-            finish="painted",
-            selfie_purge_at=ON,
-        )
-        for number in range(3)
-    ]
+    people = [person(old, campaign, number) for number in range(3)]
     figurines = [
         old.get_model("campaign", "Figurine").objects.create(
             submission=each, recipe={}, seed=1, engine_version="v"
@@ -70,3 +72,14 @@ def test_plays_of_before_are_tallied_and_their_hours_are_due(old: Apps) -> None:
     ]
     due = new.get_model("billboard", "StaleHour").objects.values_list("hour_at", flat=True)
     assert {ON.replace(minute=0), ON.replace(hour=13, minute=0)} <= set(due)
+
+
+def test_who_went_up_once_more_has_no_showings_yet() -> None:
+    old = migrated([("billboard", "0016_stints")])
+    campaign = old.get_model("campaign", "Campaign").objects.create(slug="demo", name="Demo")
+    up, again = (person(old, campaign, number, state_since_at=ON) for number in range(2))
+    for who, minutes in ((up, 1), (again, -1)):
+        last_at = ON + timedelta(minutes=minutes)
+        old.get_model("billboard", "Tally").objects.create(submission=who, times=3, last_at=last_at)
+    new = migrated([("billboard", "0017_tallies_anew")])
+    assert [each.pk for each in new.get_model("billboard", "Tally").objects.all()] == [up.pk]

@@ -13,14 +13,15 @@ from channels.layers import get_channel_layer
 from django.db import connection
 from django.utils import timezone
 
-from billboard import dark, feed, plays
+from billboard import dark, feed, plays, proof
 from billboard.feed import Place
 from billboard.models import Ack, Play, Screen, Tally, Wall
 from billboard.protocol import Acks, Done, Here, Shown, Vitals
-from campaign import progress, queries, showings
+from campaign import approval, lifecycle, progress, queries, showings
 from campaign.models import Campaign, Submission
 from campaign.signals import tidying
-from tests.billboard.rows import approved, in_review, recall
+from tests.billboard.rows import approved, in_review, is_somebody_waiting, recall
+from tests.stack import wait_until
 
 PLAY = UUID(int=7)
 NUDGED_WITHIN_S = 5
@@ -291,6 +292,42 @@ def test_processes_that_count_the_same_people_wait_for_each_other_and_lose_nothi
         thread.join()
     assert failures == []
     assert set(Tally.objects.values_list("times", flat=True)) == {2 * times}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    not connection.features.has_select_for_no_key_update,
+    reason="SQLite has one writer at a time, and who comes second waits",
+)
+def test_approval_and_a_play_of_before_do_not_wait_for_each_other(
+    campaign: Campaign, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = approved(campaign)
+    record(screen, shown(submission))
+    recall(submission)
+    approval.undo(submission, actor=lifecycle.SYSTEM)
+    failures: list[BaseException] = []
+
+    def approve_beside() -> None:
+        try:
+            approval.approve(submission, actor=lifecycle.SYSTEM)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    approving = threading.Thread(target=approve_beside)
+
+    def mark(_: object) -> None:
+        """It is counted, and not yet committed."""
+        approving.start()
+        wait_until(is_somebody_waiting, within_s=10, what="the approval waits for the count")
+
+    monkeypatch.setattr(proof, "mark", mark)
+    record(screen, shown(submission, play_id=uuid4()))
+    approving.join()
+    assert failures == []
+    assert not Tally.objects.exists()
 
 
 def test_going_dark_before_a_play_began_by_another_clock_ends_it_at_once(

@@ -248,6 +248,33 @@ def test_spool_that_the_browser_let_go_of_is_opened_anew(page: Page) -> None:
     assert spool(page, body) == [[["x", 1], ["y", 2]], [["y", 2]]]
 
 
+def test_spool_that_was_let_go_of_before_it_was_read_is_not_written_over(page: Page) -> None:
+    page.clock.install()
+    begin = """
+        const yesterday = await start();
+        yesterday.box.add(shown('x', 1));
+        await settled(yesterday);
+        const open = IDBFactory.prototype.open;
+        IDBFactory.prototype.open = function (...words) {
+            const request = open.apply(this, words);
+            request.addEventListener('success', () => { globalThis.database = request.result; });
+            return request;
+        };
+        globalThis.one = new m.Spool({owner: 'us'});
+        await one.open();
+        database.close();
+        database.onclose();
+        return (await one.load()).lastId;
+    """
+    assert spool(page, begin) == 0
+    page.clock.run_for(30_000)
+    rest = """
+        const two = await start();  // opened after whatever was to be opened
+        return [await one.add(1, shown('y', 2)), all(two.box)];
+    """
+    assert spool(page, rest) == [False, [["x", 1]]]
+
+
 def test_line_that_the_server_refuses_does_not_keep_the_others(page: Page) -> None:
     body = """
         const said = [], told = [];

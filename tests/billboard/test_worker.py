@@ -167,7 +167,8 @@ def test_shell_that_cannot_be_read_keeps_no_other_from_being_shown(
     server.stall = SCREEN
     page.reload()
     assert shown(page) == ["1-a", "1-a", "whole"]
-    assert page.evaluate("() => caches.keys()") == ["diorama.shell.1-a"]
+    # It may be read the next time, and be the only one then.
+    assert page.evaluate("() => caches.keys()") == ["diorama.shell.1-a", "diorama.shell.1-z"]
 
 
 @pytest.mark.parametrize("last", ["1-b", "1-a"], ids=["a rollout", "taken back"])

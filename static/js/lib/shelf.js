@@ -44,6 +44,8 @@ export class Shelf {
   #isEmpty = false;
   /** Where the feed is. @type {Place | null} */
   #at = null;
+  /** Who was dropped while it is opened: what is read of them was written before. @type {Set<string>} */
+  #dropped = new Set();
 
   #owner;
   #quota;
@@ -224,6 +226,7 @@ export class Shelf {
     if ((await answered(meta.get("owner"), OPEN_MS)) !== this.#owner) {
       await clear(database, this.#owner);
     }
+    this.#dropped.clear();
     const owed = this.#owed.all;
     if (owed.length > 0) {
       await committed(deletion(database, owed));
@@ -236,9 +239,12 @@ export class Shelf {
     ]);
     for (const { submission, ...card } of cards) {
       // What is known already is newer.
-      if (!this.#cards.has(submission)) this.#cards.set(submission, card);
+      if (this.#cards.has(submission) || this.#dropped.has(submission)) continue;
+      this.#cards.set(submission, card);
     }
-    for (const file of files) this.#held.set(file.key, heldOf(file));
+    for (const file of files) {
+      if (!this.#dropped.has(file.submission)) this.#held.set(file.key, heldOf(file));
+    }
   }
 
   /** @returns {Promise<Place | null>} */
@@ -351,6 +357,7 @@ export class Shelf {
   /** @param {string} submission */
   #dropCard(submission) {
     this.#cards.delete(submission);
+    this.#dropped.add(submission);
     for (const kind of KINDS) this.#held.delete(keyOf(submission, kind));
   }
 

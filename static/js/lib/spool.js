@@ -24,6 +24,8 @@ export class Spool {
   #hasComplained = false;
   /** The browser let go of it, and it is opened anew: what is on it is still there, perhaps. */
   #isAway = false;
+  /** What was on it is known. Before that it is not opened anew: what waits there would be written over. */
+  #isRead = false;
 
   /** @param {{owner: string}} whose plays these are; another's were never this screen's to tell */
   constructor({ owner }) {
@@ -47,6 +49,7 @@ export class Spool {
     if (!this.#database) return;
     console.warn("the browser let go of the plays");
     this.#database = null;
+    if (!this.#isRead) return;
     this.#isAway = true;
     setTimeout(() => this.open(), AGAIN_MS);
   }
@@ -71,6 +74,7 @@ export class Spool {
       const open = await answered(on, OPEN_MS);
       const left = open?.owner === this.#owner ? open.acks : [];
       const endings = left.filter((/** @type {Ack} */ ack) => !told.has(ack.play_id));
+      this.#isRead = true;
       return { entries, lastId, endings };
     } catch (error) {
       this.#complain(error);

@@ -147,15 +147,15 @@ async function fetchShell() {
   }
 }
 
-/** Names of the shells that are whole, the oldest first. One that cannot be read, as after a power cut,
- * goes. */
+/** Names of the shells that are whole, the oldest first. One that cannot be read just now is left out: the
+ * next look may find it, and where there is no server it may be the only one. */
 async function whole() {
   const found = [];
   for (const name of await shells()) {
     try {
       if (await (await caches.open(name)).match(PAGE)) found.push(name);
-    } catch {
-      await caches.delete(name).catch(() => {});
+    } catch (error) {
+      console.warn("a shell cannot be read", name, error);
     }
   }
   return found;
