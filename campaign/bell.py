@@ -14,37 +14,30 @@ import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import BaseChannelLayer, get_channel_layer
 
+from campaign.silence import Silence
+
 log = structlog.get_logger(__name__)
 
 PATIENCE_S: Final = 1.0
 """A hung layer would be waited for much longer, and an approval with it."""
-SLOW_S: Final = 0.25
-"""A dead layer refuses at once and may be asked again; a hung one takes its time."""
-SILENCE_S: Final = 5.0
-"""No longer than a screen's heartbeat; a worker reports five times a second meanwhile."""
 
 
 class Bell:
-    """Rings; after a slow loss it stays silent for a while."""
+    """Rings; after a slow loss it stays silent for a while, as workers report often."""
 
     def __init__(self) -> None:
-        self._silent_until_s = 0.0
-
-    @property
-    def is_silent(self) -> bool:
-        return time.monotonic() < self._silent_until_s
+        self.silence = Silence()
 
     def ring(self, group: str, message: dict[str, Any]) -> None:
         """Send to the group now, or not at all. Never raises."""
         layer = get_channel_layer()
-        if layer is None or self.is_silent:
+        if layer is None or self.silence.is_on:
             return
         started_s = time.monotonic()
         try:
             async_to_sync(_send)(layer, group, message)
         except Exception as error:  # the layer may be restarting; polls and heartbeats carry on
-            if time.monotonic() - started_s > SLOW_S:
-                self._silent_until_s = time.monotonic() + SILENCE_S
+            self.silence.lost(since_s=started_s)
             log.warning("nudge lost", group=group, error=type(error).__name__)
 
 

@@ -33,6 +33,7 @@ from campaign import (
 )
 from campaign.enums import IN_WORK, SOLID, KeepsakeKind, SubmissionState
 from campaign.models import GenerationJob, Keepsake, Submission, Transition
+from campaign.silence import Silence
 
 log = structlog.get_logger(__name__)
 
@@ -194,11 +195,19 @@ def ring_film() -> None:
     ring(partial(film.apply_async, expires=FILM_BELL_S))
 
 
+_silence = Silence()
+"""Kept where the broker hangs: one decision may ring three bells."""
+
+
 def ring(bell: Callable[..., Any], *args: str) -> None:
-    """Best effort: the sweep finds what a dead broker did not hear."""
+    """Best effort: the sweep finds what a dead broker did not hear, or a hung one was not told."""
+    if _silence.is_on:
+        return
+    started_s = time.monotonic()
     try:
         bell(*args)
     except (OperationalError, OSError) as error:
+        _silence.lost(since_s=started_s)
         log.warning("bell not heard", error=type(error).__name__)
 
 

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 TASK_LIMIT_S = 90
 QUEUES: Final = ("default", "generation", "gpu", "hosted", "solids", "clips")
 BROKER_PATIENCE_S: Final = 3
-"""A visitor waits meanwhile."""
+"""A visitor waits meanwhile; whoever comes in the next seconds does not (campaign/silence.py)."""
 WARM_UP_LIMIT_S: Final = 600.0
 """Reading 16 GB from a cold disk and compiling graphs; twice that counts as hung."""
 
@@ -57,10 +57,8 @@ app.conf.update(
         # database in hand. A worker asks again every second.
         "socket_timeout": BROKER_PATIENCE_S,
         "socket_keepalive": True,
-        # A visitor waits for the bell to be rung: one more try, then the sweep does it.
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0.05,
+        # Nor is it asked twice: a visitor waits for the bell to be rung, and the sweep does it too.
+        "max_retries": 0,
     },
     task_default_queue="default",
     task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]

@@ -14,9 +14,10 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from xdist.scheduler import LoadFileScheduling
 
-from campaign import bell, intake
+from campaign import bell, intake, tasks
 from campaign.consent import text_sha256
 from campaign.models import Campaign, Submission
+from campaign.silence import Silence
 from figurine import kits
 from tests.environment import VAR
 from tests.photos import portrait
@@ -98,8 +99,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 @pytest.fixture(autouse=True)
 def nobody_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layer that hung in one test must not hush the next."""
-    monkeypatch.setattr(bell.bell, "_silent_until_s", 0.0)
+    """A layer or a broker that hung in one test must not hush the next."""
+    monkeypatch.setattr(bell.bell, "silence", Silence())
+    monkeypatch.setattr(tasks, "_silence", Silence())
 
 
 @pytest.fixture

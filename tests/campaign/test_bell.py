@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import override_settings
 from structlog.testing import capture_logs
 
-from campaign import bell
+from campaign import bell, silence
 from tests.stack import wait_until
 
 CHANNEL_LAYER: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
@@ -40,10 +40,10 @@ def test_hung_layer_holds_up_one_nudge_shortly_and_the_next_ones_not(
 
 
 def test_silence_ends(hung_layer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bell, "SILENCE_S", 0.1)
+    monkeypatch.setattr(silence, "SILENCE_S", 0.1)
     with override_settings(CHANNEL_LAYERS=hung_layer), capture_logs() as lines:
         nudge_timed()
-        wait_until(lambda: not bell.bell.is_silent, within_s=5, what="the silence ends")
+        wait_until(lambda: not bell.bell.silence.is_on, within_s=5, what="the silence ends")
         nudge_timed()
     assert len(lines) == 2
 

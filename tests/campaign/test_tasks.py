@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -55,15 +57,40 @@ def test_moves_ring_their_bells_after_commit(
     assert bells[1:] == [("campaign.tasks.generate",)]
 
 
-def test_nobody_waits_long_for_a_broker_that_hangs(hung_server: Path) -> None:
+@pytest.fixture
+def mute(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
+    """A broker that takes calls and never answers."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path_factory.mktemp("mute") / "v.sock"))
+        server.listen()
+        server.setblocking(False)
+        yield server
+
+
+def calls_to(server: socket.socket) -> int:
+    """How many there were."""
+    calls = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            calls += 1
+    return calls
+
+
+def test_nobody_waits_long_for_a_broker_that_hangs(mute: socket.socket) -> None:
     def bell() -> None:
-        with app.connection_for_write(url=f"redis+socket://{hung_server}") as connection:
+        with app.connection_for_write(url=f"redis+socket://{mute.getsockname()}") as connection:
             tasks.screen.apply_async(("1",), connection=connection)
 
-    waiting = threading.Thread(target=tasks.ring, args=(bell,), daemon=True)
+    def ring_three() -> None:
+        for _ in range(3):
+            tasks.ring(bell)
+
+    waiting = threading.Thread(target=ring_three, daemon=True)
     waiting.start()
     waiting.join(5 * BROKER_PATIENCE_S)
     assert not waiting.is_alive()
+    assert calls_to(mute) == 1, "the first bell has waited for all"
 
 
 def test_sweep_rings_for_what_lost_bells_left_behind(
