@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -242,9 +242,11 @@ def has_clip() -> Exists:
 
 
 def stuck_in_screening() -> list[UUID]:
-    """Submissions whose bell was lost."""
-    before = timezone.now() - timedelta(seconds=STUCK_SCREENING_S)
-    stuck = Submission.objects.filter(state=S.SCREENING, state_since_at__lt=before)
+    """Submissions whose bell was lost. One that came in the time to come did so before the clock
+    was set back."""
+    now, span = timezone.now(), timedelta(seconds=STUCK_SCREENING_S)
+    fresh = Q(state_since_at__range=(now - span, now + span))
+    stuck = Submission.objects.filter(~fresh, state=S.SCREENING)
     return list(stuck.values_list("pk", flat=True))
 
 

@@ -83,10 +83,13 @@ def test_review_queue_of_a_campaign_holds_no_other(
     assert list(queries.review_queue(campaign)) == [mine]
 
 
-def test_stuck_in_screening_finds_the_lost_bell(bare: Submission) -> None:
+@pytest.mark.parametrize(
+    "ago", [timedelta(seconds=11), -timedelta(hours=2)], ids=["lately", "clock set back"]
+)
+def test_stuck_in_screening_finds_the_lost_bell(bare: Submission, ago: timedelta) -> None:
     put(bare, S.SCREENING)
     assert queries.stuck_in_screening() == []
-    Submission.objects.update(state_since_at=timezone.now() - timedelta(seconds=11))
+    Submission.objects.update(state_since_at=timezone.now() - ago)
     assert queries.stuck_in_screening() == [bare.pk]
 
 
