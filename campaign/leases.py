@@ -1,7 +1,8 @@
 """Leases: work in the record that one worker holds at a time, and that outlives its holder.
 
 A worker that dies holds its lease for at most LEASE_S; then the job is anyone's again. A worker
-that was only slow finds its token gone when it writes, and changes nothing.
+that was only slow finds its token gone when it writes, and changes nothing. Leases go by the
+database's clock: machines that differ about the time take nothing out of each other's hands.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import DatabaseError, connection
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaign import progress, workers
@@ -36,8 +38,7 @@ RETRY_DELAY_S: Final = 2.0
 PUT_OFF_S: Final = 10.0
 """Two sweeps: the next one finds somebody else first, whatever is the matter with this one."""
 FARTHEST_S: Final = 60.0
-"""Longer than any lease or delay that is written here, PUT_OFF_S at most, and than clocks of
-machines may differ."""
+"""Longer than any lease or delay that is written here: PUT_OFF_S at most."""
 PROGRESS_EVERY_S: Final = 0.2
 
 Job = TypeVar("Job", bound=LeasedJob)
@@ -60,10 +61,10 @@ def ready(jobs: QuerySet[Job]) -> QuerySet[Job]:
     for it to come again. Who holds such a lease renews it within RENEW_S.
     """
     now = timezone.now()
-    impossible_at = now + timedelta(seconds=FARTHEST_S)
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | Q(lease_until__gt=impossible_at)
-    due = Q(ready_at__lte=now) | Q(ready_at__gt=impossible_at)
-    return jobs.filter(free, due, outcome="").order_by("ready_at")
+    farthest = timedelta(seconds=FARTHEST_S)
+    lapsed = Q(lease_until__lt=Now()) | Q(lease_until__gt=Now() + farthest)
+    due = Q(ready_at__lte=now) | Q(ready_at__gt=now + farthest)
+    return jobs.filter(Q(lease_until__isnull=True) | lapsed, due, outcome="").order_by("ready_at")
 
 
 def locked(jobs: QuerySet[Job], *, of: Sequence[str]) -> QuerySet[Job]:
@@ -77,11 +78,10 @@ def locked(jobs: QuerySet[Job], *, of: Sequence[str]) -> QuerySet[Job]:
 def take(job: LeasedJob, *, submission_id: UUID) -> Claim:
     """Write a lease into a row that is locked, and count the attempt."""
     claim = Claim(type(job), job.pk, submission_id, uuid4())
-    now = timezone.now()
     type(job)._default_manager.filter(pk=job.pk).update(
         lease_token=claim.lease_token,
-        lease_until=now + timedelta(seconds=LEASE_S),
-        claimed_at=now,
+        lease_until=Now() + timedelta(seconds=LEASE_S),
+        claimed_at=timezone.now(),
         attempt=F("attempt") + 1,
         stage="",
         percent=0,
@@ -156,7 +156,7 @@ def renewed(
             if time.monotonic() > work.due_s:
                 log.critical("work hangs, this worker ends itself", jobs=len(claims))
                 os._exit(HUNG_STATUS)
-            until = timezone.now() + timedelta(seconds=LEASE_S)
+            until = Now() + timedelta(seconds=LEASE_S)
             try:
                 for claim in claims:
                     held(claim).update(lease_until=until)

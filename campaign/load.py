@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from django.db.models import Count, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaign import offers, spending, workers
@@ -66,9 +67,7 @@ def of(engines: Iterable[str]) -> dict[str, Load]:
         for engine, waiting, in_hand in GenerationJob.objects.filter(outcome="", engine__in=names)
         .order_by()
         .values("engine")
-        .annotate(
-            waiting=Count("pk"), in_hand=Count("pk", filter=Q(lease_until__gt=timezone.now()))
-        )
+        .annotate(waiting=Count("pk"), in_hand=Count("pk", filter=Q(lease_until__gt=Now())))
         .values_list("engine", "waiting", "in_hand")
     }
     loads = {}

@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -216,9 +217,7 @@ def _queue_again(submission: Submission, *, note: str) -> None:
 
 def in_hand(submission: Submission) -> QuerySet[GenerationJob]:
     """Its jobs that a worker holds just now."""
-    return GenerationJob.objects.filter(
-        submission=submission, outcome="", lease_until__gt=timezone.now()
-    )
+    return GenerationJob.objects.filter(submission=submission, outcome="", lease_until__gt=Now())
 
 
 def _show(submission: Submission, there: Figurine, *, reason: str, note: str) -> None:

@@ -253,6 +253,23 @@ def test_lease_is_renewed_while_the_engine_works(
     assert held_again()
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ahead_s", [75, -75])
+def test_machines_of_different_times_leave_each_others_work_alone(
+    queued: Submission, monkeypatch: pytest.MonkeyPatch, ahead_s: int
+) -> None:
+    monkeypatch.setattr(leases, "RENEW_S", 0.01)
+    right = timezone.now
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(timezone, "now", lambda: right() + timedelta(seconds=ahead_s))
+        (held,) = generation.claim(limit=1)
+        taken = job().lease_until
+        with leases.renewed([held], limit_s=60):
+            wait_until(lambda: job().lease_until != taken, within_s=10, what="the lease is renewed")
+        assert generation.claim(limit=1) == []
+    assert generation.claim(limit=1) == []
+
+
 def test_selfie_gone_is_a_failure_with_a_code(
     receive: Callable[..., Submission], queued: Submission, use: Callable[..., FrameEngine]
 ) -> None:
