@@ -14,7 +14,7 @@ from django.utils import timezone
 from campaign import dispatch, lifecycle, storage
 from campaign.enums import HoldReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone, StorageAway
-from campaign.models import Campaign, Submission
+from campaign.models import Campaign, Figurine, Submission
 from figurine import decode, safety
 from figurine.types import Face, Recipe, SafetyScores, Selfie
 
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 GIVE_UP_AFTER: Final = timedelta(minutes=1)
 """A dozen tries by the sweep; then a person decides instead of a tool that does not work."""
 NEIGHBOURS: Final = 20
-"""How many selfies are looked for before a whole storage counts as away."""
+"""How many selfies, and figurines, are looked for before a whole storage counts as away."""
 
 
 def screen(submission_id: UUID) -> None:
@@ -80,7 +80,7 @@ def load_selfie(submission: Submission) -> Selfie:
         photo = storage.read(submission.selfie)
     except FileNotFoundError as error:
         if _is_everybodys_gone(submission):
-            raise StorageAway("rows name selfies and not one is there") from error
+            raise StorageAway("rows name files and not one is there") from error
         raise SelfieGone from error
     pixels = decode.decode(photo)
     found = (submission.face, *submission.other_faces)
@@ -88,14 +88,25 @@ def load_selfie(submission: Submission) -> Selfie:
 
 
 def _is_everybodys_gone(submission: Submission) -> bool:
-    """Whether this row still names its selfie, and none of those before it has one either: then a
-    disk is not mounted, say. What came after lies where the disk should be.
+    """Whether this row still names its selfie, and others name files that are not there either:
+    then a disk is not mounted, say.
     """
-    named = Submission.objects.exclude(selfie="")
-    if not named.filter(pk=submission.pk).exists():
+    if not Submission.objects.filter(pk=submission.pk).exclude(selfie="").exists():
         return False
+    others = _neighbours(submission)
+    return bool(others) and not storage.has_any(others)
+
+
+def _neighbours(submission: Submission) -> list[str]:
+    """Names of files that were stored before this selfie; those of later selfies only where there
+    are none, since what came after may lie where a disk should be that is not mounted.
+    """
+    named = Submission.objects.exclude(selfie="").exclude(pk=submission.pk)
     before = named.filter(created_at__lt=submission.created_at).order_by("-created_at")
-    return not storage.has_any(before.values_list("selfie", flat=True)[:NEIGHBOURS])
+    made = Figurine.objects.exclude(still="").filter(created_at__lt=submission.created_at)
+    stills = made.order_by("-created_at").values_list("still", flat=True)
+    found = [*before.values_list("selfie", flat=True)[:NEIGHBOURS], *stills[:NEIGHBOURS]]
+    return found or [*named.order_by("created_at").values_list("selfie", flat=True)[:NEIGHBOURS]]
 
 
 def _least_certain(selfie: Selfie) -> Face:

@@ -294,7 +294,7 @@ def away(trouble: str) -> Iterator[None]:
     meanwhile lies where it should be."""
     with pytest.MonkeyPatch.context() as patch:
         if trouble == "unmounted":
-            shut = [row.selfie.name for row in Submission.objects.order_by("created_at")[:2]]
+            shut = [row.selfie.name for row in Submission.objects.order_by("created_at")[:3]]
             there = DurableFiles.open
 
             def find(store: DurableFiles, name: str, mode: str = "rb") -> object:
@@ -314,8 +314,8 @@ def test_storage_that_is_away_is_nobodys_attempt(
     receive: Callable[..., Submission], use: Callable[..., FrameEngine], trouble: str
 ) -> None:
     use()
-    everybody = [receive() for _ in range(3)]
-    for one in everybody[:2]:
+    everybody = [receive() for _ in range(4)]
+    for one in everybody[1:3]:
         screening.enqueue(one, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
     before = figurine_files()
     with away(trouble):

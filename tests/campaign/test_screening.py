@@ -14,6 +14,7 @@ from campaign.models import Campaign, GenerationJob, Submission
 from figurine import safety
 from figurine.errors import MissingModel
 from figurine.types import Face, Recipe, SafetyScores
+from tests import shelf
 
 S = SubmissionState
 
@@ -90,6 +91,37 @@ def test_screen_without_its_selfie_fails_with_a_code(receive: Callable[..., Subm
     screening.screen(submission.pk)
     submission.refresh_from_db()
     assert (submission.state, submission.reason) == (S.FAILED, "selfie_gone")
+
+
+@pytest.mark.parametrize("there", ["figurine", "later selfie", ""])
+def test_screen_without_its_selfie_and_none_before_fails_with_a_code(
+    receive: Callable[..., Submission], campaign: Campaign, there: str
+) -> None:
+    """The selfies of those before are deleted on their day; or this is the first of all."""
+    if there == "figurine":
+        shelf.put(campaign, S.APPROVED)
+        Submission.objects.update(selfie="")
+    submission = receive()
+    if there == "later selfie":
+        receive()
+    storages["private"].delete(submission.selfie.name or "")
+    screening.screen(submission.pk)
+    submission.refresh_from_db()
+    assert (submission.state, submission.reason) == (S.FAILED, "selfie_gone")
+
+
+def test_screen_without_its_selfie_and_anybodys_figurine_waits_for_the_storage(
+    receive: Callable[..., Submission], campaign: Campaign
+) -> None:
+    """None before has a selfie any more; what came after lies where the disk should be."""
+    figurine = shelf.put(campaign, S.APPROVED).figurines.get()
+    Submission.objects.update(selfie="")
+    submission = receive()
+    receive()
+    for file in (figurine.still, submission.selfie):
+        storages["private"].delete(file.name or "")
+    with pytest.raises(StorageAway):
+        screening.screen(submission.pk)
 
 
 def test_screen_without_anybodys_selfie_waits_for_the_storage(
