@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -24,7 +24,16 @@ class DurableFiles(FileSystemStorage):
     on the disk. As fsync(2) has it, a file's entry in its folder is the folder's to write."""
 
     def _save(self, name: str, content: IO[bytes]) -> str:
-        """Raises OSError, where the disk does not keep it either."""
+        """Raises OSError where the disk does not keep it; then nothing of it is left there."""
+        try:
+            return self._kept(name, content)
+        except BaseException:
+            # The name was free just now and nobody else's is like it, so the file is ours.
+            with suppress(OSError):
+                os.unlink(self.path(name))
+            raise
+
+    def _kept(self, name: str, content: IO[bytes]) -> str:
         saved: str = super()._save(name, content)  # type: ignore[misc]  # the stubs leave it out
         # Every folder, whoever made it: another may have done so and not be through with it.
         file = Path(self.path(saved))

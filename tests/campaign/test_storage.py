@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import urllib.error
 import urllib.request
@@ -45,6 +46,29 @@ def test_saved_file_is_on_the_disk_with_all_its_folders(tmp_path: Path, flushed:
     file = root / DurableFiles(location=root).save("selfies/20260214/a.jpg", ContentFile(b"me"))
     assert flushed == inodes(file, root / "selfies/20260214", root / "selfies", root)
     assert file.read_bytes() == b"me"
+
+
+@pytest.mark.parametrize("trouble", ["write", "fsync"])
+def test_file_that_a_full_disk_does_not_keep_takes_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    def cut_off() -> Iterator[bytes]:
+        yield b"half of"
+        refuse()
+
+    store = DurableFiles(location=tmp_path)
+    store.save("selfies/a.jpg", ContentFile(b"somebody"))
+    content = ContentFile(b"half of me")
+    if trouble == "write":
+        monkeypatch.setattr(content, "chunks", cut_off)
+    else:
+        monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        store.save("selfies/b.jpg", content)
+    assert store.listdir("selfies") == ([], ["a.jpg"])
 
 
 def test_selfie_is_on_the_disk_before_its_row_is(
