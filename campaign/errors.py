@@ -58,6 +58,15 @@ class SelfieGone(IntakeError):
     advice = "Take a new one if you want to be made again."
 
 
+class SelfieUnreadable(IntakeError):
+    """The storage does not give this photo, though it gives others: one of its own attempts."""
+
+    code = "selfie_unreadable"
+    status = 503
+    sentence = "We cannot open your selfie."
+    advice = "Try again, or take a new one."
+
+
 class StorageAway(IntakeError):
     """The private storage gives or takes nothing just now. Nobody's picture is at fault, so it
     counts as nobody's attempt (leases.put_off)."""

@@ -21,7 +21,7 @@ from PIL import Image
 
 from campaign import hosted, leases, lifecycle, router, screening, storage, upgrades
 from campaign.enums import IN_WORK, JobOutcome, JobRole, SubmissionState
-from campaign.errors import IllegalTransition, SelfieGone, StorageAway
+from campaign.errors import IllegalTransition, SelfieGone, SelfieUnreadable, StorageAway
 from campaign.leases import Claim
 from campaign.models import Figurine, GenerationJob, Submission
 from figurine import engines, marks
@@ -90,7 +90,7 @@ def _run(name: str, *, limit: int) -> int:
             away = _work_together(many, claims)
         else:
             for held in claims:
-                away = _put_off(held, away) if away else _work(maker, held)
+                away = _work(maker, held) or away
     if away:
         log.error("storage away, its work waits", code=away.code, engine=name, error=str(away))
         return 0
@@ -196,9 +196,7 @@ def _work_together(maker: Batching, claims: Sequence[Claim]) -> StorageAway | No
             orders.append((held, _order(held)))
         except Exception as error:
             away = _end(held, error, started=started) or away
-    if away:  # nothing that is painted now could be stored
-        for held, _ in orders:
-            _put_off(held, away)
+    if not orders:
         return away
     outcomes: Sequence[list[Candidate] | Exception]
     try:
@@ -222,7 +220,7 @@ def _leave_lost_device(*outcomes: list[Candidate] | Exception) -> None:
 
 
 def _order(held: Claim) -> Order:
-    """Raises SelfieGone, StorageAway, and Cancelled where the job is another's by now."""
+    """Raises Cancelled where the job is another's by now, and as screening.load_selfie does."""
     job = _held(held).select_related("submission").first()
     if job is None:
         raise Cancelled
@@ -254,6 +252,9 @@ def _end(held: Claim, made: list[Candidate] | Exception, *, started: float) -> S
             _failed(held, code=error.code, permanent=error.permanent)
         except SelfieGone as error:
             _failed(held, code=error.code, permanent=True)
+        except SelfieUnreadable as error:
+            log.error("selfie not read", job=held.job_id, error=str(error))
+            _failed(held, code=error.code, permanent=False)
         except StorageAway as error:
             return _put_off(held, error)
         except Exception:

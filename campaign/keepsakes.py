@@ -34,7 +34,14 @@ from campaign import (
     storage,
 )
 from campaign.enums import SOLID, JobOutcome, KeepsakeKind, SubmissionState
-from campaign.errors import NotHandedOut, SelfieGone, StorageAway, TooLate, refusal_of
+from campaign.errors import (
+    NotHandedOut,
+    SelfieGone,
+    SelfieUnreadable,
+    StorageAway,
+    TooLate,
+    refusal_of,
+)
 from campaign.leases import Claim
 from campaign.models import Figurine, Keepsake, Submission, Transition
 from figurine.engines.base import ANIMATORS, FORMATS, SCULPTORS, Animator, Format, Sculptor
@@ -250,6 +257,9 @@ def _work(claim: Claim) -> bool:
         _failed(claim, code=error.code, permanent=error.permanent)
     except SelfieGone as error:
         _failed(claim, code=error.code, permanent=True)
+    except SelfieUnreadable as error:
+        log.error("selfie not read", error=str(error))
+        _failed(claim, code=error.code, permanent=False)
     except StorageAway as error:
         log.error("storage away, its work waits", code=error.code, error=str(error))
         leases.put_off(claim, code=error.code)
@@ -287,7 +297,7 @@ def _make(keepsake: Keepsake, claim: Claim) -> dict[str, ContentFile[bytes]] | N
 
 
 def _selfie(submission: Submission) -> Selfie:
-    """Raises SelfieGone, past its day even if nobody was there to purge it; StorageAway."""
+    """Raises SelfieGone, past its day even if nobody was there to purge it; else as load_selfie."""
     if not media.selfie_of(submission):
         raise SelfieGone
     return screening.load_selfie(submission)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from campaign import dispatch, lifecycle, storage
 from campaign.enums import HoldReason, RejectReason, SubmissionState
-from campaign.errors import IllegalTransition, SelfieGone, StorageAway
+from campaign.errors import IllegalTransition, SelfieGone, SelfieUnreadable, StorageAway
 from campaign.models import Campaign, Figurine, Submission
 from figurine import decode, safety
 from figurine.types import Face, Recipe, SafetyScores, Selfie
@@ -73,7 +73,9 @@ def _move(submission: Submission, to: SubmissionState, *, reason: str) -> None:
 
 
 def load_selfie(submission: Submission) -> Selfie:
-    """Read the stored photo and what intake measured of it. Raises SelfieGone, StorageAway."""
+    """Read the stored photo and what intake measured of it. Raises SelfieGone,
+    SelfieUnreadable, StorageAway.
+    """
     if not submission.selfie or submission.face is None:
         raise SelfieGone
     try:
@@ -82,6 +84,10 @@ def load_selfie(submission: Submission) -> Selfie:
         if _is_everybodys_gone(submission):
             raise StorageAway("rows name files and not one is there") from error
         raise SelfieGone from error
+    except StorageAway as error:
+        if storage.is_read(_neighbours(submission)):
+            raise SelfieUnreadable(str(error)) from error
+        raise
     pixels = decode.decode(photo)
     found = (submission.face, *submission.other_faces)
     return Selfie(pixels, tuple(Face.from_json(face) for face in found))

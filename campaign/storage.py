@@ -87,6 +87,21 @@ def has_any(names: Iterable[str]) -> bool:
         return any(map(private().exists, names))
 
 
+def is_read(names: Iterable[str]) -> bool:
+    """Whether the first of these that is there can be read. One alone: a storage that is away may
+    take its time with each."""
+    for name in names:
+        try:
+            with private().open(name) as opened:
+                opened.read(1)
+        except FileNotFoundError:
+            continue
+        except Exception:
+            return False
+        return True
+    return False
+
+
 @contextmanager
 def _needed(*, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
     """A full disk, a refused key, a name that nobody resolves: all the same to whoever needs it."""

@@ -31,6 +31,7 @@ from figurine.errors import (
 )
 from figurine.types import Candidate, Face, Recipe, Selfie
 from tests import shelf
+from tests.campaign.test_generation import unreadable
 from tests.campaign.test_workers import KLEIN
 
 S = SubmissionState
@@ -182,10 +183,19 @@ def test_selfie_gone_of_one_leaves_the_pass_to_the_others(
     assert main(waiting[2]).error_code == "selfie_gone"
 
 
-def test_storage_away_from_one_puts_off_the_pass(
+def test_selfie_of_one_that_cannot_be_read_leaves_the_pass_to_the_others(
     waiting: list[Submission], easel: Easel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing that is painted now could be stored."""
+    unreadable(waiting[0], monkeypatch)
+    assert generation.run_ready(("klein",)) == 3
+    assert (easel.passes, states(waiting)) == ([2], [S.QUEUED, S.REVIEW, S.REVIEW])
+    assert (main(waiting[0]).error_code, main(waiting[0]).attempt) == ("selfie_unreadable", 1)
+
+
+def test_storage_away_from_one_leaves_the_pass_to_the_others(
+    waiting: list[Submission], easel: Easel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have been read: whether they can be stored is seen then."""
     load = screening.load_selfie
 
     def fail_one(submission: Submission) -> Selfie:
@@ -194,6 +204,18 @@ def test_storage_away_from_one_puts_off_the_pass(
         return load(submission)
 
     monkeypatch.setattr(screening, "load_selfie", fail_one)
+    assert generation.run_ready(("klein",)) == 0
+    assert (easel.passes, states(waiting)) == ([2], [S.REVIEW, S.QUEUED, S.REVIEW])
+    assert (main(waiting[1]).error_code, main(waiting[1]).attempt) == ("storage_away", 0)
+
+
+def test_storage_away_from_all_paints_nobody(
+    waiting: list[Submission], easel: Easel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(submission: Submission) -> Selfie:
+        raise StorageAway
+
+    monkeypatch.setattr(screening, "load_selfie", fail)
     assert generation.run_ready(("klein",)) == 0
     told = [(main(one).attempt, main(one).error_code, main(one).outcome) for one in waiting]
     assert (told, easel.passes) == ([(0, "storage_away", "")] * 3, [])

@@ -309,6 +309,18 @@ def away(trouble: str) -> Iterator[None]:
         yield
 
 
+def unreadable(submission: Submission, patch: pytest.MonkeyPatch) -> None:
+    """The disk does not give this one file."""
+    there = DurableFiles.open
+
+    def read(store: DurableFiles, name: str, mode: str = "rb") -> object:
+        if name == submission.selfie.name:
+            raise OSError(errno.EIO, "input/output error")
+        return there(store, name, mode)
+
+    patch.setattr(DurableFiles, "open", read)
+
+
 @pytest.mark.parametrize("trouble", ["open", "save", "unmounted"])
 def test_storage_that_is_away_is_nobodys_attempt(
     receive: Callable[..., Submission], use: Callable[..., FrameEngine], trouble: str
@@ -341,9 +353,28 @@ def test_storage_that_is_away_puts_off_all_that_were_claimed(
     with away("save"):
         assert generation.run_ready(limit=3) == 0
     told = GenerationJob.objects.values_list("attempt", "error_code", "lease_token")
-    assert (list(told), engine.calls) == ([(0, "storage_away", None)] * 3, 1)
+    assert (list(told), engine.calls) == ([(0, "storage_away", None)] * 3, 3)
     assert generation.run_ready() == 0, "they wait for a while"
     assert set(Submission.objects.values_list("state", flat=True)) == {S.QUEUED}
+
+
+def test_selfie_that_cannot_be_read_while_others_can_is_tried_three_times(
+    receive: Callable[..., Submission],
+    use: Callable[..., FrameEngine],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bad sector, or a file that is another user's."""
+    use()
+    broken, good = receive(), receive()
+    for one in (broken, good):
+        screening.enqueue(one, actor=lifecycle.SYSTEM, only_from=SubmissionState.SCREENING)
+    unreadable(broken, monkeypatch)
+    for _ in range(leases.MAX_ATTEMPTS):
+        GenerationJob.objects.update(ready_at=timezone.now())
+        while generation.run_ready(limit=2):
+            pass
+    told = Submission.objects.order_by("number").values_list("state", "reason")
+    assert list(told) == [(S.FAILED, "selfie_unreadable"), (S.REVIEW, "")]
 
 
 def test_selfie_that_was_purged_meanwhile_is_gone(queued: Submission) -> None:
