@@ -7,6 +7,7 @@ import io
 import os
 import time
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -19,7 +20,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from PIL import Image
 
-from campaign import hosted, leases, lifecycle, router, screening, storage, upgrades
+from campaign import hosted, leases, lifecycle, router, screening, storage, turns, upgrades
 from campaign.enums import IN_WORK, JobOutcome, JobRole, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone, SelfieUnreadable, StorageAway
 from campaign.leases import Claim
@@ -82,15 +83,16 @@ def run_ready(names: Sequence[str] = (router.SCULPT,), *, limit: int = 1) -> int
 def _run(name: str, *, limit: int) -> int:
     maker = engine(name)
     many = maker if isinstance(maker, Batching) else None
-    claims = claim((name,), limit=many.capacity() if many else limit)
-    limit_s = _limit_s(maker, claims)
+    take = functools.partial(claim, (name,), limit=many.capacity() if many else limit)
     away: StorageAway | None = None
-    with leases.renewed(claims, limit_s=limit_s, takes_turns=many is not None):
-        if many and len(claims) > 1:
-            away = _work_together(many, claims)
-        else:
-            for held in claims:
-                away = _work(maker, held) or away
+    with turns.taken(take) if many else nullcontext(take()) as claims:
+        limit_s = _limit_s(maker, claims)
+        with leases.renewed(claims, limit_s=limit_s, takes_turns=many is not None):
+            if many and len(claims) > 1:
+                away = _work_together(many, claims)
+            else:
+                for held in claims:
+                    away = _work(maker, held) or away
     if away:
         log.error("storage away, its work waits", code=away.code, engine=name, error=str(away))
         return 0
@@ -120,10 +122,15 @@ def _limit_s(maker: Engine, claims: list[Claim]) -> float:
     return sum(limits_s.values())
 
 
-def claim(names: Collection[str] = (router.SCULPT,), *, limit: int) -> list[Claim]:
-    """Take a lease on up to `limit` ready jobs; give up those that were tried too often."""
+def claim(
+    names: Collection[str] = (router.SCULPT,), *, limit: int, is_alone: bool = True
+) -> list[Claim]:
+    """Take a lease on up to `limit` ready jobs; give up those that were tried too often.
+
+    is_alone: whether this process has nothing else in hand that a job which broke could harm.
+    """
     for tries_left in range(TRIES, 0, -1):
-        claims = _claim(names, limit=limit)
+        claims = _claim(names, limit=limit, is_alone=is_alone)
         may_be_locked = connection.features.has_select_for_update_skip_locked
         if claims or not may_be_locked or not ready_jobs(names).exists():
             break
@@ -132,7 +139,7 @@ def claim(names: Collection[str] = (router.SCULPT,), *, limit: int) -> list[Clai
     return claims
 
 
-def _claim(names: Collection[str], *, limit: int) -> list[Claim]:
+def _claim(names: Collection[str], *, limit: int, is_alone: bool) -> list[Claim]:
     claims: list[Claim] = []
     with transaction.atomic():
         # The submission is locked with its job: everyone locks the submission first.
@@ -142,7 +149,7 @@ def _claim(names: Collection[str], *, limit: int) -> list[Claim]:
                 _give_up(job, code=job.error_code or "worker_lost")
                 continue
             # What was in hand when something broke is tried alone: nobody else shall suffer twice.
-            if claims and job.attempt:
+            if job.attempt and (claims or not is_alone):
                 break
             if held := _claim_one(job):
                 claims.append(held)

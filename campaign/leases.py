@@ -52,6 +52,8 @@ class Claim:
     job_id: int
     submission_id: UUID
     lease_token: UUID
+    is_retry: bool = False
+    """Whether somebody had it in hand before, and it is not done."""
 
 
 def ready(jobs: QuerySet[Job]) -> QuerySet[Job]:
@@ -77,7 +79,7 @@ def locked(jobs: QuerySet[Job], *, of: Sequence[str]) -> QuerySet[Job]:
 
 def take(job: LeasedJob, *, submission_id: UUID) -> Claim:
     """Write a lease into a row that is locked, and count the attempt."""
-    claim = Claim(type(job), job.pk, submission_id, uuid4())
+    claim = Claim(type(job), job.pk, submission_id, uuid4(), is_retry=job.attempt > 0)
     type(job)._default_manager.filter(pk=job.pk).update(
         lease_token=claim.lease_token,
         lease_until=Now() + timedelta(seconds=LEASE_S),

@@ -22,8 +22,9 @@ Source: Linux, sched(7): each step is a factor of about 1.25."""
 HOSTED_THREADS: Final = 4
 """Orders under way at once."""
 GPU_THREADS: Final = 2
-"""Claims in hand at once: one is painted while the other is posed, compared and stored. A third
-would have a batch of its own that is smaller, since who waits is shared out among more."""
+"""Claims in hand at once, but beside what is tried again (campaign/turns.py): one is painted while
+the other is posed, compared and stored. A third would have a batch of its own that is smaller,
+since who waits is shared out among more."""
 
 
 def manage(command: str, *arguments: str, name: str, environment: Mapping[str, str]) -> Program:

@@ -351,6 +351,35 @@ def test_another_thread_claims_and_stores_while_one_paints(
     assert [main(one).attempt for one in waiting] == [1, 1, 1]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_is_tried_again_has_the_process_to_itself(
+    waiting: list[Submission], easel: Easel
+) -> None:
+    """It may break it once more: whoever is painted beside it would have lost an attempt."""
+    waiting[1].jobs.update(attempt=1)
+    others: list[int] = []
+
+    def run() -> int:
+        try:
+            return generation.run_ready(("klein",))
+        finally:
+            connection.close()
+
+    def beside() -> None:
+        easel.meanwhile = lambda: None
+        others.append(pool.submit(run).result(60.0))
+
+    easel.size = 1
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            easel.meanwhile = beside
+            assert generation.run_ready(("klein",)) == 1
+    assert (easel.passes, others) == ([1, 1], [0, 0])
+    assert states(waiting) == [S.REVIEW, S.REVIEW, S.QUEUED]
+    assert [main(one).attempt for one in waiting] == [1, 2, 0]
+    assert generation.run_ready(("klein",)) == 1
+
+
 class Till(Easel):
     """An engine that costs money, and keeps its accounts where it is told to."""
 
