@@ -68,7 +68,9 @@ NOT_MADE_BY_ENGINE: Final = "not_made_by_engine"
 MAY_PASS: Final = (EngineBroke.code, OutOfMemory.code, StorageAway.code)
 CLIP_RESTS: Final = timedelta(hours=1)
 """How long a clip that failed for one of these is left alone: nobody has a button to ask for it.
-The selfie's day ends that. What lost three workers is not tried again."""
+Then it is tried once, after all that have not been. What lost three workers is not tried again."""
+CLIP_IS_WANTED: Final = timedelta(hours=6)
+"""How long after its approval that goes on: an evening's trouble, and five more tries at most."""
 
 CLIPS_AT_ONCE: Final = 20
 """How many missing clips one sweep asks for."""
@@ -152,6 +154,7 @@ def want_missing_clips() -> int:
             outcome=JobOutcome.FAILED,
             error_code__in=MAY_PASS,
             finished_at__lt=timezone.now() - CLIP_RESTS,
+            created_at__gt=timezone.now() - CLIP_IS_WANTED,
         )
     )
     without = Figurine.objects.filter(
@@ -167,18 +170,25 @@ def want_missing_clips() -> int:
         with transaction.atomic():
             _locked(submission_id)
             figurine = without.filter(pk=pk).first()
-            opened += figurine is not None and _put_to_work(figurine, K.CLIP)
+            opened += figurine is not None and _put_to_work(figurine, K.CLIP, is_swept=True)
     return opened
 
 
-def _put_to_work(figurine: Figurine, kind: KeepsakeKind) -> bool:
-    """Open its job, or open it again. False where it is open or done."""
+def _put_to_work(figurine: Figurine, kind: KeepsakeKind, *, is_swept: bool = False) -> bool:
+    """Open its job, or open it again. False where it is open or done.
+
+    is_swept: nobody has asked anew, so one that failed has one more try and is as old as it was.
+    """
     keepsake, is_new = Keepsake.objects.get_or_create(figurine=figurine, kind=kind)
     if not is_new:
         if keepsake.is_open or keepsake.is_done or is_hopeless(keepsake):
             return False
         over = Keepsake.objects.filter(pk=keepsake.pk, outcome=keepsake.outcome)
-        if not over.update(**_ANEW, created_at=timezone.now(), ready_at=timezone.now()):
+        anew = {**_ANEW, "created_at": timezone.now(), "ready_at": timezone.now()}
+        if is_swept and keepsake.outcome == JobOutcome.FAILED:
+            last_try = leases.MAX_ATTEMPTS - 1
+            anew |= {"attempt": last_try, "created_at": keepsake.created_at}
+        if not over.update(**anew):
             return False  # somebody was faster
         keepsake.refresh_from_db()
     signals.keepsake_wanted.send(sender=Keepsake, keepsake=keepsake)
@@ -215,8 +225,10 @@ def run_solid() -> bool:
 
 
 def run_clip() -> bool:
-    """Make one clip. Returns whether there was one, and the storage to keep it in."""
-    return _run(ready({K.CLIP}), alone_s=CLIP_LIMIT_S, friend_s=CLIP_FRIEND_LIMIT_S)
+    """Make one clip, of those that were tried least. Returns whether there was one, and the storage
+    to keep it in."""
+    waiting = ready({K.CLIP}).order_by("attempt", "ready_at")
+    return _run(waiting, alone_s=CLIP_LIMIT_S, friend_s=CLIP_FRIEND_LIMIT_S)
 
 
 def _run(waiting: QuerySet[Keepsake], *, alone_s: float, friend_s: float) -> bool:

@@ -29,6 +29,7 @@ from campaign.keepsake_status import Stand
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Keepsake, Submission
 from figurine.errors import MissingModel, NotSolid, OutOfMemory
+from tests import shelf
 from tests.campaign.test_generation import FrameEngine
 from tests.campaign.test_rerolls import waiting  # noqa: F401 - a fixture
 from tests.moving import MovingEngine
@@ -160,6 +161,40 @@ def test_sweep_wants_a_clip_again_that_failed_for_what_may_pass(
     Keepsake.objects.update(finished_at=ago)
     assert [keepsakes.want_missing_clips(), keepsakes.want_missing_clips()] == [wanted, 0]
     assert one(K.CLIP).is_open is bool(wanted)
+
+
+def test_clip_that_fails_each_time_is_tried_once_an_hour_and_not_for_ever(
+    up: Submission, engine: MovingEngine
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    up.figurines.update(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    engine.meanwhile = fail
+    engine.made.clear()
+    tries: list[int] = []
+    for hour in range(9):
+        long_ago = timezone.now() - timedelta(hours=hour, minutes=1)
+        just_so = timezone.now() - keepsakes.CLIP_RESTS - timedelta(minutes=1)
+        Keepsake.objects.update(created_at=long_ago, finished_at=just_so)
+        keepsakes.want_missing_clips()
+        before = len(engine.made)
+        while keepsakes.run_clip():
+            Keepsake.objects.update(ready_at=timezone.now())
+        tries.append(len(engine.made) - before)
+    assert tries == [3, 1, 1, 1, 1, 1, 0, 0, 0]
+
+
+def test_clip_that_failed_stands_behind_those_that_did_not(
+    up: Submission, campaign: Campaign
+) -> None:
+    again = one(K.CLIP)
+    other = shelf.put(campaign, S.APPROVED).figurines.get()
+    Keepsake.objects.filter(pk=again.pk).update(attempt=leases.MAX_ATTEMPTS - 1)
+    fresh = Keepsake.objects.create(figurine=other, kind=K.CLIP)
+    keepsakes.run_clip()
+    tried = Keepsake.objects.exclude(claimed_at=None).get()
+    assert (tried.pk, again.ready_at < fresh.ready_at) == (fresh.pk, True)
 
 
 @pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion"])
