@@ -49,6 +49,8 @@ FAULT_EVERY_S = (4.0, 9.0)
 CALM_S = 10.0
 """At the end nothing is broken any more, and the last plays are told."""
 TOLD_WITHIN_S = 90
+IN_PASSING_S = 1.0
+"""Four frames are drawn by then, however slowly; whoever goes before that was not seen to be on."""
 IDLE_MOST_S = 10.0
 """The box of nobody is no blank screen, but a start takes no longer to show somebody."""
 HERO_LEAST_PX = 1500
@@ -60,12 +62,19 @@ WATCH = """() => {
     const now = Date.now.bind(Date);
     Date.now = () => now() + skewMs;
     globalThis.setClock = (ms) => { skewMs = ms; };
-    const isUp = (card) => card.matches?.('.place .card[data-submission][data-state=on]');
+    const UP = '.place .card[data-submission][data-state=on]';
     globalThis.changed = () => JSON.parse(sessionStorage.getItem('soak') ?? '[]');
-    new MutationObserver((all) => all.filter(({target}) => isUp(target)).forEach(({target}) =>
-        sessionStorage.setItem('soak', JSON.stringify([...changed(),
-            [target.dataset.submission, performance.timeOrigin + performance.now()]]))))
-        .observe(document, {subtree: true, attributes: true, attributeFilter: ['data-state']});
+    new MutationObserver((all) => {
+        const nowMs = performance.timeOrigin + performance.now();
+        const came = all.filter(({type, target}) => type === 'attributes' && target.matches(UP))
+            .map(({target}) => [target.dataset.submission, nowMs, null]);
+        const cards = [...document.querySelectorAll(UP)];
+        const up = new Set(cards.map((card) => card.dataset.submission));
+        const known = changed().map(([who, fromMs, toMs]) =>
+            [who, fromMs, toMs ?? (up.has(who) ? null : nowMs)]);
+        sessionStorage.setItem('soak', JSON.stringify([...known, ...came]));
+    }).observe(document,
+        {subtree: true, childList: true, attributes: true, attributeFilter: ['data-state']});
 }"""
 
 
@@ -87,6 +96,8 @@ class Figures:
     seen_after_dark: list[float] = field(default_factory=list)
     """Second of the run of frames that were handed over by more than that after the ack."""
     darks: int = 0
+    in_passing: int = 0
+    """Changes to somebody who was taken down before they can count as seen: they may be no play."""
     plays_untold: int = 0
     plays_unseen: int = 0
     """Told, but for no change of the page."""
@@ -375,7 +386,7 @@ class Soak:
             ]
         # 3. Plays
         changed = self._changed()
-        figures.changes = len(changed)
+        figures.changes, figures.in_passing = len(changed), len(self._in_passing())
         figures.plays_untold = len(self._untold())
         told = [(pk, at_s) for pk, at_s in self.record(plays) if at_s < self.over_s - 2]
         figures.plays_unseen = len(_unmatched(told, changed))
@@ -392,11 +403,21 @@ class Soak:
 
     def _changed(self) -> list[tuple[str, float]]:
         """To the end of the run: what changes afterwards is still to be told."""
-        found = [(pk, ms / 1000) for pk, ms in self.page.evaluate("changed()")]
+        found = [(pk, ms / 1000) for pk, ms, _ in self.page.evaluate("changed()")]
         return [(pk, at_s) for pk, at_s in found if at_s < self.over_s]
 
+    def _in_passing(self) -> list[tuple[str, float]]:
+        found = self.page.evaluate("changed()")
+        return [
+            (pk, from_ms / 1000)
+            for pk, from_ms, to_ms in found
+            if to_ms is not None and to_ms - from_ms < 1000 * IN_PASSING_S
+        ]
+
     def _untold(self) -> list[tuple[str, float]]:
-        return _unmatched(self._changed(), self.record(plays))
+        passing = self._in_passing()
+        wanted = [change for change in self._changed() if change not in passing]
+        return _unmatched(wanted, self.record(plays))
 
 
 def _unmatched(
