@@ -50,8 +50,8 @@ CALM_S = 10.0
 """At the end nothing is broken any more, and the last plays are told."""
 TOLD_WITHIN_S = 90
 IN_PASSING_S = 2.0
-"""Four frames are drawn by then, on a busy machine too. Who is taken down before that is no play: the
-player does not say that anybody saw them. A whole slot is longer."""
+"""Four frames are drawn by then, on a busy machine too. Who is taken down before that is no play:
+the player does not say that anybody saw them. A whole slot is longer."""
 IDLE_MOST_S = 10.0
 """The box of nobody is no blank screen, but a start takes no longer to show somebody."""
 HERO_LEAST_PX = 1500
