@@ -46,9 +46,11 @@ def free_port() -> int:
 
 
 KEEP = """
+from campaign.enums import SubmissionState
 from campaign.models import Campaign
 from tests import shelf
-shelf.put(Campaign.objects.get())
+# The first step alone: the workers that run here take the next ones.
+shelf.put(Campaign.objects.get(), SubmissionState.SCREENING)
 """
 
 
