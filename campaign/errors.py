@@ -74,7 +74,7 @@ class StorageAway(IntakeError):
     code = "storage_away"
     status = 503
     sentence = "We cannot reach our shelves just now."
-    advice = "Hold on, we are trying again."
+    advice = "Try again in a moment."
 
 
 class TooLate(IntakeError):

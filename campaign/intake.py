@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle, offers, retention
+from campaign import lifecycle, offers, retention, storage
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
@@ -92,7 +92,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         selfie_purge_at=retention.purge_at(campaign, received_at=now),
         created_at=now,
     )
-    submission.selfie.save("selfie.jpg", ContentFile(upload.jpeg), save=False)
+    storage.write([(submission.selfie, ContentFile(upload.jpeg, "selfie.jpg"))])
     try:
         with transaction.atomic():
             Campaign.objects.filter(pk=campaign.pk).update(series_head=F("series_head") + 1)
@@ -114,7 +114,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     except IntegrityError:
         # The same key sent twice at once: the other request won. After any other failure the
         # commit's fate is unknown, and the file is left to the orphans' hour.
-        submission.selfie.delete(save=False)
+        storage.take_back([submission.selfie])
         known = _known(campaign, request)
         if known is None:
             raise

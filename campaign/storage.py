@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db.models.fields.files import FieldFile
@@ -17,6 +18,8 @@ from campaign.errors import StorageAway
 
 if TYPE_CHECKING:
     from campaign.models import Figurine, Keepsake, Submission
+
+log = structlog.get_logger(__name__)
 
 
 class DurableFiles(FileSystemStorage):
@@ -77,8 +80,14 @@ def write(files: Sequence[tuple[FieldFile, ContentFile[bytes]]]) -> None:
 
 
 def take_back(written: Iterable[FieldFile]) -> None:
+    """Delete files that no row will name. One that cannot be deleted now is left to the orphans'
+    hour, and is no trouble of whoever wrote it."""
     for file in written:
-        file.delete(save=False)
+        name = file.name
+        try:
+            file.delete(save=False)
+        except Exception as error:
+            log.warning("file not taken back", file=name, error=type(error).__name__)
 
 
 def has_any(names: Iterable[str]) -> bool:

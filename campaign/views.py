@@ -43,7 +43,7 @@ from campaign import (
 )
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
-from campaign.errors import CampaignClosed, IllegalTransition, IntakeError
+from campaign.errors import CampaignClosed, IllegalTransition, IntakeError, StorageAway
 from campaign.forms import EnlistForm, KeepsakeForm, RerollForm
 from campaign.models import Campaign, Submission
 from campaign.retention import Receipt
@@ -154,10 +154,11 @@ class Way:
 def refused(
     request: HttpRequest, campaign: Campaign, refusal: Refusal, *, way: Way | None = None
 ) -> HttpResponse:
-    """What happened and what to do, to a script or to a person (there, to another selfie)."""
+    """What happened and what to do, to a script or to a person (there, to another selfie, or to the
+    same one where that may do later)."""
     status = _refusal_status(refusal)
     tell = log.info if status < 500 else log.warning
-    if isinstance(refusal, MissingModel):
+    if isinstance(refusal, MissingModel | StorageAway):
         tell = log.error
     tell("refused", code=refusal.code, detail=str(refusal), campaign=campaign.slug, status=status)
     if _wants_json(request):
@@ -168,7 +169,7 @@ def refused(
         campaign,
         title=refusal.sentence,
         lead=refusal.advice,
-        way=way.words if way else _("Take another"),
+        way=way.words if way else _("Take another") if status < 500 else _("Try again"),
         way_url=way.url if way else reverse("campaign:intake", args=[campaign.slug]),
         status=status,
     )

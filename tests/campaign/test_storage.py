@@ -88,6 +88,23 @@ def test_selfie_is_on_the_disk_before_its_row_is(
     assert before[:2] == inodes(file, file.parent)
 
 
+def test_file_that_cannot_be_taken_back_keeps_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(DurableFiles):
+        def delete(self, name: str) -> None:
+            if name == "a.jpg":
+                raise OSError(errno.EIO, "the disk does not answer")
+            super().delete(name)
+
+    store = Stuck(location=tmp_path)
+    for name in ("a.jpg", "b.jpg"):
+        store.save(name, ContentFile(b"me"))
+    monkeypatch.setattr(Submission._meta.get_field("selfie"), "storage", store)
+    storage.take_back(Submission(selfie=name).selfie for name in ("a.jpg", "b.jpg"))
+    assert store.listdir("") == ([], ["a.jpg"])
+
+
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Storage]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

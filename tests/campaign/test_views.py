@@ -21,8 +21,9 @@ from structlog.testing import capture_logs
 from campaign import errors, offers, views
 from campaign.consent import SQUAD_TEXT, text_sha256
 from campaign.enums import SubmissionState
-from campaign.errors import SlowDown
+from campaign.errors import SlowDown, StorageAway
 from campaign.models import Campaign, EntryPoint, Submission
+from campaign.storage import DurableFiles
 from figurine.errors import MissingModel, OutOfMemory, TooDark
 from tests.odd import upload
 from tests.photos import portrait
@@ -229,6 +230,27 @@ def test_submit_refuses_without_scripts_in_a_page(client: Client, campaign: Camp
     assert b'href="/c/demo/"' in answer.content
 
 
+def test_submit_while_the_storage_is_away_leads_to_another_try(
+    client: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> str:
+        raise OSError("the volume is not there")
+
+    with monkeypatch.context() as away:
+        away.setattr(DurableFiles, "_save", refuse)
+        asked = {"idempotency_key": "mine"}
+        with capture_logs() as lines:
+            answer = submit(client, campaign, **asked)
+        page = client.post("/c/demo/submit/", enlistment(campaign, **asked))
+        assert Submission.objects.count() == 0
+    said = {"code": "storage_away", "sentence": StorageAway.sentence, "advice": StorageAway.advice}
+    assert (answer.status_code, answer.json()) == (503, said)
+    assert [(line["log_level"], line["code"]) for line in lines] == [("error", "storage_away")]
+    assert (page.status_code, heading(page)) == (503, StorageAway.sentence)
+    assert re.search(r'href="/c/demo/">Try again<', page.content.decode())
+    assert submit(client, campaign, **asked).status_code == 201, "the same photo, sent again"
+
+
 @pytest.mark.parametrize(
     ("refusal", "status", "level"),
     [
@@ -236,6 +258,7 @@ def test_submit_refuses_without_scripts_in_a_page(client: Client, campaign: Camp
         (SlowDown, 429, "info"),
         (OutOfMemory, 503, "warning"),
         (MissingModel, 503, "error"),
+        (StorageAway, 503, "error"),
     ],
 )
 def test_refusal_tells_the_visitor_whether_to_come_back_and_the_crew_why(
