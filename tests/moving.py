@@ -14,7 +14,7 @@ import trimesh
 from figurine.engines import Progress, silent
 from figurine.engines.base import Format
 from figurine.types import Clip, Pixels, Recipe, Selfie
-from tests.campaign.test_generation import FrameEngine
+from tests.campaign.workshop import FrameEngine
 
 FPS: Final = 12
 FRAMES: Final = 12

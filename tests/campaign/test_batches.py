@@ -31,8 +31,8 @@ from figurine.errors import (
 )
 from figurine.types import Candidate, Face, Recipe, Selfie
 from tests import shelf
-from tests.campaign.test_generation import unreadable
 from tests.campaign.test_workers import KLEIN
+from tests.campaign.workshop import unreadable
 
 S = SubmissionState
 

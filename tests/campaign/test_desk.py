@@ -19,7 +19,7 @@ from campaign.enums import FigurineMark, SubmissionState
 from campaign.models import Campaign, ReviewClaim, Submission, Transition
 from figurine import marks
 from tests import shelf
-from tests.campaign.test_generation import FrameEngine
+from tests.campaign.workshop import FrameEngine
 
 S = SubmissionState
 

@@ -14,7 +14,7 @@ from campaign import approval, generation, lifecycle, rerolls
 from campaign.enums import RecallReason, SubmissionState
 from campaign.models import Campaign, Submission
 from tests import shelf
-from tests.campaign.test_generation import FrameEngine
+from tests.campaign.workshop import FrameEngine
 
 S = SubmissionState
 

@@ -15,7 +15,7 @@ from campaign import approval, decisions, generation, lifecycle, rerolls, retent
 from campaign.enums import RejectReason, SubmissionState
 from campaign.models import Campaign, ReviewClaim, Submission, Transition
 from tests import shelf
-from tests.campaign.test_generation import FrameEngine
+from tests.campaign.workshop import FrameEngine
 from tests.e2e.conftest import BASE, NAMES, Open
 from tests.stack import wait_until
 

@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from campaign import approval, decisions, generation, lifecycle
 from campaign.models import Campaign, Submission
 from tests import shelf
-from tests.campaign.test_generation import FrameEngine
+from tests.campaign.workshop import FrameEngine
 from tests.e2e import phone
 from tests.e2e.phone import agree, choose, is_waiting_page, me, pick_finish, pick_kit
 from tests.stack import wait_until
