@@ -7,7 +7,6 @@ import io
 import os
 import time
 from collections.abc import Collection, Sequence
-from contextlib import nullcontext
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -83,9 +82,10 @@ def run_ready(names: Sequence[str] = (router.SCULPT,), *, limit: int = 1) -> int
 def _run(name: str, *, limit: int) -> int:
     maker = engine(name)
     many = maker if isinstance(maker, Batching) else None
-    take = functools.partial(claim, (name,), limit=many.capacity() if many else limit)
+    most = many.capacity() if many else limit
+    take = functools.partial(claim, (name,), limit=most, shares_pass=many is not None)
     away: StorageAway | None = None
-    with turns.taken(take) if many else nullcontext(take()) as claims:
+    with turns.taken(take) as claims:
         limit_s = _limit_s(maker, claims)
         with leases.renewed(claims, limit_s=limit_s, takes_turns=many is not None):
             if many and len(claims) > 1:
@@ -123,14 +123,19 @@ def _limit_s(maker: Engine, claims: list[Claim]) -> float:
 
 
 def claim(
-    names: Collection[str] = (router.SCULPT,), *, limit: int, is_alone: bool = True
+    names: Collection[str] = (router.SCULPT,),
+    *,
+    limit: int,
+    is_alone: bool = True,
+    shares_pass: bool = False,
 ) -> list[Claim]:
     """Take a lease on up to `limit` ready jobs; give up those that were tried too often.
 
     is_alone: whether this process has nothing else in hand that a job which broke could harm.
+    shares_pass: whether what breaks in one of them is an error of all.
     """
     for tries_left in range(TRIES, 0, -1):
-        claims = _claim(names, limit=limit, is_alone=is_alone)
+        claims = _claim(names, limit=limit, is_alone=is_alone, shares_pass=shares_pass)
         may_be_locked = connection.features.has_select_for_update_skip_locked
         if claims or not may_be_locked or not ready_jobs(names).exists():
             break
@@ -139,7 +144,9 @@ def claim(
     return claims
 
 
-def _claim(names: Collection[str], *, limit: int, is_alone: bool) -> list[Claim]:
+def _claim(
+    names: Collection[str], *, limit: int, is_alone: bool, shares_pass: bool
+) -> list[Claim]:
     claims: list[Claim] = []
     with transaction.atomic():
         # The submission is locked with its job: everyone locks the submission first.
@@ -149,22 +156,24 @@ def _claim(names: Collection[str], *, limit: int, is_alone: bool) -> list[Claim]
                 _give_up(job, code=job.error_code or "worker_lost")
                 continue
             # What was in hand when something broke is tried alone: nobody else shall suffer twice.
-            if job.attempt and (claims or not is_alone):
+            # Who loses its lease may have ended its process; other errors were a job's own.
+            is_suspect = job.lease_token is not None or (shares_pass and job.attempt > 0)
+            if is_suspect and (claims or not is_alone):
                 break
-            if held := _claim_one(job):
+            if held := _claim_one(job, is_suspect=is_suspect):
                 claims.append(held)
-            if job.attempt:
+            if is_suspect:
                 break
     return claims
 
 
-def _claim_one(job: GenerationJob) -> Claim | None:
+def _claim_one(job: GenerationJob, *, is_suspect: bool) -> Claim | None:
     submission = job.submission
     if S(submission.state) not in IN_WORK and not upgrades.may_replace(submission):
         log.error("job of nobody's", job=job.pk, state=submission.state)
         leases.close(GenerationJob.objects.filter(pk=job.pk), outcome=JobOutcome.CANCELLED)
         return None
-    taken = leases.take(job, submission_id=job.submission_id)
+    taken = leases.take(job, submission_id=job.submission_id, is_suspect=is_suspect)
     if submission.state == S.GENERATING and job.lease_token:
         lifecycle.transition(submission, S.QUEUED, actor=lifecycle.SYSTEM, reason="lease_expired")
     if submission.state == S.QUEUED:

@@ -52,8 +52,8 @@ class Claim:
     job_id: int
     submission_id: UUID
     lease_token: UUID
-    is_retry: bool = False
-    """Whether somebody had it in hand before, and it is not done."""
+    is_suspect: bool = False
+    """Whether it was in hand when something broke: nothing is tried beside it (turns.py)."""
 
 
 def ready(jobs: QuerySet[Job]) -> QuerySet[Job]:
@@ -77,9 +77,9 @@ def locked(jobs: QuerySet[Job], *, of: Sequence[str]) -> QuerySet[Job]:
     )
 
 
-def take(job: LeasedJob, *, submission_id: UUID) -> Claim:
+def take(job: LeasedJob, *, submission_id: UUID, is_suspect: bool = False) -> Claim:
     """Write a lease into a row that is locked, and count the attempt."""
-    claim = Claim(type(job), job.pk, submission_id, uuid4(), is_retry=job.attempt > 0)
+    claim = Claim(type(job), job.pk, submission_id, uuid4(), is_suspect)
     type(job)._default_manager.filter(pk=job.pk).update(
         lease_token=claim.lease_token,
         lease_until=Now() + timedelta(seconds=LEASE_S),

@@ -1,4 +1,4 @@
-"""Turns: what the threads of a worker claim beside each other, for the card that they share.
+"""Turns: what the threads of a worker claim beside each other, in the process that they share.
 
 What was in hand when something broke may take its process with it the next time, too: it is tried
 while no other thread has anything in hand. Nobody waits here; whoever comes away with nothing is
@@ -26,9 +26,9 @@ class Claims(Protocol):
 
 @contextmanager
 def taken(claim: Claims) -> Iterator[list[Claim]]:
-    """Have in hand what `claim` brings while the block runs; nothing beside what is tried again."""
+    """Have in hand what `claim` brings while the block runs; nothing beside a suspect."""
     with _door:
-        is_shut = any(held.is_retry for held in _in_hand)
+        is_shut = any(held.is_suspect for held in _in_hand)
         claims = [] if is_shut else claim(is_alone=not _in_hand)
         _in_hand.extend(claims)
     try:

@@ -20,7 +20,7 @@ Source: Linux, sched(7): each step is a factor of about 1.25."""
 
 
 HOSTED_THREADS: Final = 4
-"""Orders under way at once."""
+"""Orders under way at once, but beside what was in a lost worker's hand (campaign/turns.py)."""
 GPU_THREADS: Final = 2
 """Claims in hand at once, but beside what is tried again (campaign/turns.py): one is painted while
 the other is posed, compared and stored. A third would have a batch of its own that is smaller,
