@@ -144,9 +144,7 @@ def claim(
     return claims
 
 
-def _claim(
-    names: Collection[str], *, limit: int, is_alone: bool, shares_pass: bool
-) -> list[Claim]:
+def _claim(names: Collection[str], *, limit: int, is_alone: bool, shares_pass: bool) -> list[Claim]:
     claims: list[Claim] = []
     with transaction.atomic():
         # The submission is locked with its job: everyone locks the submission first.
