@@ -34,7 +34,7 @@ SHELF = """
     // What lies on the disk, asked behind the shelf's back.
     const onDisk = async () => {
         const {openDatabase, answered} = await import('/js/lib/database.js');
-        const database = await openDatabase(m.NAME, () => {});
+        const database = await openDatabase('diorama-shelf', () => {});
         const reading = database.transaction(['items', 'files']);
         const [items, files] = await Promise.all(
             ['items', 'files'].map((name) => answered(reading.objectStore(name).getAllKeys())));
@@ -89,7 +89,7 @@ def test_shelf_whose_place_is_lost_gives_and_keeps_nothing(page: Page) -> None:
         await one.follow(place, g[0]);
         await keep(one, g[0][0]);
         const {openDatabase, committed} = await import('/js/lib/database.js');
-        const database = await openDatabase(m.NAME, () => {});
+        const database = await openDatabase('diorama-shelf', () => {});
         const writing = database.transaction(database.objectStoreNames, 'readwrite');
         for (const name of database.objectStoreNames) {
             if (!['items', 'files'].includes(name)) writing.objectStore(name).delete('place');

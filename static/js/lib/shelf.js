@@ -1,20 +1,19 @@
 // What a screen keeps on its device, so that it plays without a network: the feed's place, its last
 // items, their pictures and, as far as there is room, their clips. What is taken down is deleted.
 
-import { AGAIN_MS, answered, committed, inTime, OPEN_MS, openDatabase } from "./database.js";
+import { AGAIN_MS, answered, committed, inTime, OPEN_MS } from "./database.js";
 import { Owed } from "./owed.js";
+import { clear, deletion, heldOf, keyOf, KINDS, openStores, remove, wipe } from "./stores.js";
 
 /**
  * @typedef {import("./feed.js").Item} Item
  * @typedef {import("./feed.js").Place} Place
- * @typedef {"picture" | "clip"} Kind
- * @typedef {{key: string, submission: string, kind: Kind, seq: number, figurine: number, blob: Blob,
- *   measured: object}} File
- * @typedef {{seq: number, figurine: number, bytes: number}} Held
+ * @typedef {import("./stores.js").File} File
+ * @typedef {import("./stores.js").Held} Held
+ * @typedef {import("./stores.js").Kind} Kind
  * @typedef {{times: number, item: Item}} Card
  */
 
-export const NAME = "diorama-shelf";
 const ITEMS_MOST = 300;
 const BYTES_MOST = 768 * 2 ** 20;
 /** Of what the browser grants; the rest is for the shell and for what is not counted here. */
@@ -62,7 +61,7 @@ export class Shelf {
    * of it is thrown away. */
   async open() {
     try {
-      this.#database = await openDatabase(NAME, makeStores, () => this.#letGo());
+      this.#database = await openStores(() => this.#letGo());
       this.#isEmpty = false;
       await this.#takeOver();
       await this.#askQuota();
@@ -370,62 +369,4 @@ export class Shelf {
     if (!this.#database) throw new Error("no database");
     return this.#database.transaction(stores, "readwrite");
   }
-}
-
-/** Deletes the whole shelf, whoever has it open. Whether it is gone. */
-export async function wipe() {
-  try {
-    await answered(indexedDB.deleteDatabase(NAME));
-    return true;
-  } catch (error) {
-    console.error("the shelf was not deleted", error);
-    return false;
-  }
-}
-
-/** @type {Kind[]} */
-const KINDS = ["picture", "clip"];
-
-/** @param {string} submission @param {Kind} kind */
-function keyOf(submission, kind) {
-  return `${submission}/${kind}`;
-}
-
-/** @param {File} file @returns {Held} */
-function heldOf({ seq, figurine, blob }) {
-  return { seq, figurine, bytes: blob.size };
-}
-
-/** @param {IDBDatabase} database */
-function makeStores(database) {
-  database.createObjectStore("items", { keyPath: "submission" });
-  database.createObjectStore("files", { keyPath: "key" });
-  database.createObjectStore("meta");
-}
-
-/** Strict: an acknowledgement says that it is gone. @param {IDBDatabase} database
- * @param {string[]} submissions */
-function deletion(database, submissions) {
-  const stores = ["items", "files"];
-  const transaction = database.transaction(stores, "readwrite", { durability: "strict" });
-  remove(transaction, submissions);
-  return transaction;
-}
-
-/** @param {IDBTransaction} transaction @param {string[]} submissions */
-function remove(transaction, submissions) {
-  for (const submission of submissions) {
-    transaction.objectStore("items").delete(submission);
-    for (const kind of KINDS) transaction.objectStore("files").delete(keyOf(submission, kind));
-  }
-}
-
-/** Nothing is left but whose it is: it may be filled again. @param {IDBDatabase} database
- * @param {string} owner */
-async function clear(database, owner) {
-  const stores = ["items", "files", "meta"];
-  const transaction = database.transaction(stores, "readwrite", { durability: "strict" });
-  stores.forEach((name) => transaction.objectStore(name).clear());
-  transaction.objectStore("meta").put(owner, "owner");
-  await committed(transaction);
 }

@@ -3,8 +3,8 @@
 
 import { forgetOrders } from "../lib/orders.js";
 import { Pairing } from "../lib/pairing.js";
-import { wipe } from "../lib/shelf.js";
 import { wipeShell } from "../lib/shell.js";
+import { wipe } from "../lib/stores.js";
 
 const AGAIN_MS = 10_000;
 /** Less than that: one at a time. Letters are shown once the first has been answered, or has not. */

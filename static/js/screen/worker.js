@@ -7,7 +7,7 @@
 // Pictures of people never pass through here.
 
 const PREFIX = "diorama.shell.";
-const SHELF = "diorama-shelf"; // static/js/lib/shelf.js
+const SHELF = "diorama-shelf"; // static/js/lib/stores.js
 const PAGE = new URL("./", self.location.href).href;
 const LIST = new URL("shell.json", PAGE).href;
 /** Headers of billboard/views.py. */
