@@ -133,17 +133,34 @@ def _record_shown(screen: Screen, shown: Shown, begun: list[Play]) -> list[Play]
     if play.screen_id != screen.pk or play.submission_id != shown.submission:
         log.warning("play of somebody else", screen=screen.pk, play=str(shown.play_id))
         return []
-    ended = (
-        Play.objects.filter(pk=play.pk, duration_ms=None).update(duration_ms=shown.duration_ms)
-        if shown.duration_ms is not None
-        else 0
-    )
     if is_new:
         begun.append(play)
-    if not is_new and not ended:
+    elif shown.duration_ms is None or not _end(play, shown.duration_ms):
         return []
     signals.shown.send(sender=Play, submission_id=shown.submission)
     return [play]
+
+
+def _end(play: Play, duration_ms: int) -> bool:
+    """Whether it is news: the first end that the screen told stands. What was taken for the end
+    when the screen went dark, before it told that, does not."""
+    if play.duration_ms is not None and not _was_ended_by_dark(play, play.duration_ms):
+        return False
+    # Of two that tell it at once, one.
+    as_it_was = Play.objects.filter(pk=play.pk, duration_ms=play.duration_ms)
+    return as_it_was.exclude(duration_ms=duration_ms).update(duration_ms=duration_ms) > 0
+
+
+def _was_ended_by_dark(play: Play, duration_ms: int) -> bool:
+    """As _record_done does it: to the millisecond in which the screen was dark."""
+    end = play.started_at + timedelta(milliseconds=duration_ms)
+    return Ack.objects.filter(
+        screen=play.screen_id,
+        entry__submission=play.submission_id,
+        entry__kind=EntryKind.REMOVE,
+        at__gte=end,
+        at__lt=end + timedelta(milliseconds=1),
+    ).exists()
 
 
 def _was_offered(screen: Screen, shown: Shown) -> bool:
@@ -209,6 +226,7 @@ def _record_done(told: Sequence[tuple[Screen, Done]]) -> list[Play]:
     ).values_list("pk", "seq", "campaign_id", "submission_id", "epoch", "kind"):
         key = (campaign, submission, epoch, kind == EntryKind.REMOVE)
         lines.setdefault(key, []).append((seq, pk))
+    now = timezone.now()
     acks = []
     for screen, done in told:
         if done.place.epoch is None:
@@ -218,18 +236,18 @@ def _record_done(told: Sequence[tuple[Screen, Done]]) -> list[Play]:
             (line for line in lines.get(key, ()) if line[0] <= done.place.seq), default=(0, None)
         )
         if entry is not None:
-            acks.append(Ack(screen=screen, entry_id=entry))
+            acks.append(Ack(screen=screen, entry_id=entry, at=now))
     # 2. Told twice is told once.
     Ack.objects.bulk_create(acks, ignore_conflicts=True)
     # 3. Whoever is dark is on no more.
-    return _end_open_plays([(screen, done.submission) for screen, done in told if done.is_dark])
+    dark = [(screen, done.submission) for screen, done in told if done.is_dark]
+    return _end_open_plays(dark, now)
 
 
-def _end_open_plays(dark: Sequence[tuple[Screen, UUID]]) -> list[Play]:
+def _end_open_plays(dark: Sequence[tuple[Screen, UUID]], now: datetime) -> list[Play]:
     if not dark:
         return []
     over = []
-    now = timezone.now()
     screens = {screen.pk: screen for screen, _ in dark}
     ended = {(screen.pk, submission) for screen, submission in dark}
     slots = {pk: timedelta(seconds=screen.campaign.slot_s) for pk, screen in screens.items()}

@@ -16,6 +16,7 @@ from django.utils import timezone
 from billboard import dark, feed, plays, proof
 from billboard.feed import Place
 from billboard.models import Ack, Play, Screen, Tally, Wall
+from billboard.models.hours import PlayHour
 from billboard.protocol import Acks, Done, Here, Shown, Vitals
 from campaign import approval, lifecycle, progress, queries, showings
 from campaign.models import Campaign, Submission
@@ -339,6 +340,24 @@ def test_going_dark_before_a_play_began_by_another_clock_ends_it_at_once(
     recall(submission)
     record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
     assert Play.objects.get().duration_ms == 0
+
+
+def test_end_that_is_told_after_dark_is_the_plays_end_and_a_later_one_is_not(
+    campaign: Campaign, screen: Screen
+) -> None:
+    """Dark goes before a day of plays. What a browser noted before it was killed may come last."""
+    submission = approved(campaign)
+    began = shown(submission, started_at=timezone.now() - timedelta(seconds=9))
+    record(screen, began)
+    recall(submission)
+    record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
+    assert proof.roll_up() == 1
+    assert Play.objects.get().duration_ms != 8000
+    for told_ms, is_news in ((8000, True), (8000, False), (6000, False), (8500, False)):
+        record(screen, replace(began, duration_ms=told_ms))
+        assert proof.roll_up() == is_news
+        (hour,) = PlayHour.objects.values_list("plays", "unended", "shown_ms")
+        assert hour == (1, 0, 8000)
 
 
 def test_what_screens_confirmed_long_ago_is_swept_and_plays_stay(
