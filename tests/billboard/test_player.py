@@ -79,7 +79,6 @@ def test_big_campaign_starts_with_its_first_and_loads_few_ahead(page: Page) -> N
 def test_addresses_that_ran_out_are_asked_for_once_and_tried_when_fresh(page: Page) -> None:
     body = """
         for (const {submission} of g[0].items) answers[submission] = 'gone';
-        stage.lay = async () => null;
         take(g[0]);
         await until(() => missing > 0);
         const before = missing;
@@ -325,6 +324,27 @@ def test_late_picture_is_left_out_for_a_while(page: Page) -> None:
     """
     frames = [snapshot(3, ABC[2]), changes(3, 5, ABC[0] | {"seq": 4}, ABC[1] | {"seq": 5})]
     assert run(page, "../screen/player", PLAYER + HASTY + body, *frames) is True
+
+
+def test_shelf_waits_for_no_late_picture(page: Page) -> None:
+    """A, who was there before, stands in for C until theirs comes."""
+    body = """
+        const laid = [];
+        const names = (cards) => cards.map(({item}) => item.submission).join('');
+        stage.lay = async (cards) => () => laid.push(names(cards));
+        const late = Promise.withResolvers();
+        answers.C = 'waits';
+        answers.waits = () => late.promise.then(() => new Response('bytes'));
+        take(g[0]);
+        await until(() => laid.at(-1) === 'A');
+        take(g[1]);
+        await until(() => laid.at(-1) === 'EDA');
+        late.resolve();
+        await until(() => laid.at(-1) === 'EDC');
+        return player.hero;
+    """
+    burst = [item(name, n) for n, name in enumerate("CDE", 3)]
+    assert play(page, body, snapshot(2, *ABC[:2]), changes(2, 5, *burst)) == "B"
 
 
 # --- a start --------------------------------------------------------------------------------------

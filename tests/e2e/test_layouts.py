@@ -451,6 +451,27 @@ def test_code_that_the_browser_does_not_take_does_not_keep_the_player_from_its_s
     assert page.locator('[lang="zh-yue"] .headline span').count() > 1
 
 
+def test_small_card_that_cannot_be_drawn_keeps_no_other_off_the_shelf(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    page = open_screen(layout=Layout.HERO)
+    aside(approved, campaign, plaque="FIRST")
+    taken(page, 1)
+    page.evaluate(
+        """() => {
+            const decode = HTMLImageElement.prototype.decode;
+            HTMLImageElement.prototype.decode = function () {
+                const isBroken = this.closest('.card').textContent.includes('BROKEN');
+                return isBroken ? Promise.reject(new Error('no picture')) : decode.call(this);
+            };
+        }"""
+    )
+    for plaque in ("BROKEN", "MAE"):
+        aside(approved, campaign, plaque=plaque)
+    on_shelf = page.locator('.shelf .card[data-state="on"] .name')
+    expect(on_shelf).to_have_text(["MAE"], timeout=SHOWN_MS)
+
+
 def test_count_is_live(campaign: Campaign, open_screen: Open, aside: Aside) -> None:
     page = open_screen()
     count = page.locator(".count")

@@ -6,9 +6,8 @@
  * @param {Iterable<import("./feed.js").Item>} items
  * @param {Map<string, import("./rotation.js").Shown>} history by submission
  * @param {string | null} hero
- * @param {number} count
  */
-export function riders(items, history, hero, count) {
+export function riders(items, history, hero) {
   const lastMs = (/** @type {import("./feed.js").Item} */ { submission }) =>
     history.get(submission)?.lastMs ?? -Infinity;
   return [...items]
@@ -16,6 +15,5 @@ export function riders(items, history, hero, count) {
     .sort((one, other) => {
       const [a, b] = [lastMs(one), lastMs(other)];
       return a === b ? other.seq - one.seq : b - a;
-    })
-    .slice(0, count);
+    });
 }

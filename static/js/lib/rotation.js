@@ -39,17 +39,13 @@ export function givesWay(current, nowMs) {
 }
 
 /**
- * The most recent, for the small cards: without the one that is big, while others are enough.
+ * The most recent first, for the small cards, without the one that is big.
  * @param {Iterable<Item>} items
  * @param {string | null} hero
- * @param {number} count
  * @returns {Item[]}
  */
-export function mostRecent(items, hero, count) {
-  return [...items]
-    .filter((item) => item.submission !== hero)
-    .sort(newestFirst)
-    .slice(0, count);
+export function mostRecent(items, hero) {
+  return [...items].filter((item) => item.submission !== hero).sort(newestFirst);
 }
 
 /** @param {Item} one @param {Item} other */

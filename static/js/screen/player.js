@@ -365,14 +365,21 @@ export class Player {
     if (item.clip && this.#isMoving()) this.#clips.get(item).catch((error) => this.#missClip(item, error));
   }
 
+  /** The best whose pictures are there; a late one comes to its place once it is. */
   async #layShelf() {
     const turn = (this.#shelfTurn += 1);
     if (this.#turns.isStill || performance.now() < this.#coldUntilMs) return;
     const { small, steps } = this.#layout;
     const count = small.columns * small.rows;
-    const items = steps
-      ? riders(this.#turns.playable, this.#on.history, this.hero, count)
-      : mostRecent(this.#turns.playable, this.hero, count);
+    const ranked = steps
+      ? riders(this.#turns.playable, this.#on.history, this.hero)
+      : mostRecent(this.#turns.playable, this.hero);
+    const isThere = (/** @type {Item} */ item) => this.#pictures.isThere(item);
+    const comes = () => turn === this.#shelfTurn && this.#layShelf();
+    for (const item of ranked.slice(0, count)) {
+      if (!isThere(item)) this.#pictures.get(item).then(comes, () => {});
+    }
+    const items = ranked.filter(isThere).slice(0, count);
     const loaded = await Promise.all(
       items.map((item) =>
         this.#pictures.get(item).then(
@@ -381,7 +388,7 @@ export class Player {
         ),
       ),
     );
-    const lay = await this.#stage.lay(loaded.flat()).catch(() => null);
-    if (lay && turn === this.#shelfTurn && items.every((item) => this.#isWanted(item))) lay();
+    const lay = await this.#stage.lay(loaded.flat(), (item) => this.#pictures.spoil(item));
+    if (turn === this.#shelfTurn && items.every((item) => this.#isWanted(item))) lay();
   }
 }

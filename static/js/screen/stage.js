@@ -178,19 +178,26 @@ export class Stage {
     place.dataset.is = "empty";
   }
 
-  /** Lays the small cards out, in order. @param {{item: Item, picture: Picture}[]} cards */
-  async lay(cards) {
+  /** Makes the small cards ready and says how to lay them out, in order, without those whose pictures
+   * cannot be drawn. @param {{item: Item, picture: Picture}[]} cards @param {(item: Item) => void} spoil
+   * told of those */
+  async lay(cards, spoil) {
     const wanted = cards.slice(0, this.#cells.length);
     const ready = await Promise.all(
       wanted.map(async ({ item, picture }) => {
         const known = this.#small.get(item.submission);
-        if (known?.dataset.seq === String(item.seq)) return known;
+        if (known?.dataset.seq === String(item.seq)) return [known];
         const card = this.#cards.make(item, picture);
-        await figure(card).decode();
-        return card;
+        try {
+          await figure(card).decode();
+        } catch {
+          spoil(item);
+          return [];
+        }
+        return [card];
       }),
     );
-    return () => this.#lay(ready);
+    return () => this.#lay(ready.flat());
   }
 
   /** @param {HTMLElement[]} cards */
