@@ -34,11 +34,14 @@ def changed(booking: Booking, *, since_at: datetime) -> None:
     """Have the plan made anew and told at once; and the hours from `since_at` on in which they were
     shown, which proof may count under it or no more. Call it in the transaction that wrote the
     booking."""
-    campaign_id = booking.submission.campaign_id
-    # Another number: who is making one now, without this booking, does not get it taken.
+    _plan_anew(booking.submission.campaign_id)
+    proof.mark_of([(booking.submission_id, since_at)])
+
+
+def _plan_anew(campaign_id: int) -> None:
+    # Another number: who is making one now, of what was before, does not get it taken.
     plans = Plan.objects.filter(pk=campaign_id)
     plans.update(rev=F("rev") + 1, made_at=timezone.now() - MORE)
-    proof.mark_of([(booking.submission_id, since_at)])
     screens = list(Screen.objects.filter(campaign_id=campaign_id).values_list("pk", flat=True))
     transaction.on_commit(lambda: nudges.call(campaign_id, screens=screens), robust=True)
 
@@ -181,7 +184,10 @@ def forget(submission_id: UUID) -> None:
 
 
 def walls_changed(campaigns: Collection[int]) -> None:
-    """Have proof count anew what may be under bookings of a wall's screens, which are others."""
+    """Have the plan made anew and told at once, since others hang together now; and what may be
+    under bookings of a wall's screens counted anew. Call it in the transaction that changes it."""
+    for campaign_id in campaigns:
+        _plan_anew(campaign_id)
     found = Booking.objects.filter(submission__campaign__in=campaigns).exclude(screens=None)
     proof.mark_of(found.values_list("submission_id", "since_at"))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billboard import planning, walls
+from billboard import nudges, planning, walls
 from billboard.models import Screen, Wall
 from campaign import showings
 from campaign.models import Campaign
@@ -134,6 +135,30 @@ def test_wall_that_moves_to_another_campaign_leaves_its_screens(
 
 
 # --- one picture ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("leaves", ["moved", "deleted"])
+def test_screens_of_a_wall_that_is_no_more_are_planned_by_themselves_at_once(
+    admin_client: Client,
+    members: list[Screen],
+    wall: Wall,
+    other_campaign: Campaign,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+    leaves: str,
+) -> None:
+    before = planning.ensure(members[0])
+    called: list[tuple[int, list[int]]] = []
+    monkeypatch.setattr(nudges, "call", lambda of, *, screens: called.append((of, screens)))
+    with django_capture_on_commit_callbacks(execute=True):
+        if leaves == "moved":
+            fields = {"campaign": other_campaign.pk, "name": wall.name}
+            admin_client.post(f"/admin/billboard/wall/{wall.pk}/change/", fields)
+        else:
+            admin_client.post(f"/admin/billboard/wall/{wall.pk}/delete/", {"post": "yes"})
+    assert called == [(members[0].campaign_id, [screen.pk for screen in members])]
+    # One for whoever is making a plan meanwhile, which is not taken; and one that is made now.
+    assert planning.ensure(Screen.objects.get(pk=members[0].pk)).rev == before.rev + 2
+
+
 def sizes(wall: Wall) -> None:
     Wall.objects.filter(pk=wall.pk).update(width=3860, height=1080)
 
