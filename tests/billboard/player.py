@@ -46,6 +46,9 @@ def item(name: str, seq: int) -> dict[str, Any]:
     }
 
 
+ABC = [item("A", 1), item("B", 2), item("C", 3)]
+
+
 def moving(of: dict[str, Any]) -> dict[str, Any]:
     """The same showing of the same figurine, with a clip."""
     name = of["submission"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from billboard import playlist
+from billboard import playlist, slots
 from billboard.slots import Entry, Pin, Plan, Rules, Screen, Slot
 
 BEGIN_MS = 1_000_000_000
 AHEAD_MS = 120_000
+SLOT_MS = 8000
+RULES = Rules(slot_ms=SLOT_MS, promise_ms=10 * SLOT_MS)
 
 
 @dataclass
@@ -97,3 +100,15 @@ class Street:
         """When somebody was first on, or None."""
         on = [s.at_ms for slots in self.shown.values() for s in slots if s.key == key]
         return min(on, default=None)
+
+
+def old(n: int) -> list[Entry]:
+    """People who have been shown long ago, the first longest ago."""
+    return [Entry(f"p{i}", i, 0, times=1, last_ms=i) for i in range(n)]
+
+
+def planned(
+    entries: list[Entry], screens: list[Screen], *, ms: int = 240_000, **words: Any
+) -> slots.Plan:
+    rules = words.pop("rules", RULES)
+    return playlist.plan(entries, screens, rules, now_ms=BEGIN_MS, until_ms=BEGIN_MS + ms, **words)

