@@ -5,6 +5,7 @@ A test speaks to it as the world does: http, sockets, a browser, and `kill`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -15,8 +16,9 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import CORO_CREATED, getcoroutinestate
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import psutil
 import requests
@@ -45,6 +47,12 @@ def wait_until(
         assert time.monotonic() < deadline, f"{what}: not within {within_s} s"
         time.sleep(every_s)
     return answer
+
+
+async def begun(*tasks: asyncio.Task[Any]) -> None:
+    """Wait until each of them has asked for what it now waits for."""
+    while any(getcoroutinestate(cast(Any, task.get_coro())) == CORO_CREATED for task in tasks):
+        await asyncio.sleep(0)
 
 
 def free_port() -> int:

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.files.storage import storages
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
 from billboard import feed, pairing
-from billboard.models import Layout, Screen
+from billboard.models import CAPTURES, Capture, Layout, Screen
 from campaign.models import Campaign
+from tests.billboard.captured import ADDRESS, Send, drawn, kept_files
 from tests.billboard.player import blank
 from tests.browser import chromium
 
@@ -58,3 +64,36 @@ def empty_page(browser: Browser) -> Iterator[Page]:
     page = blank(browser)
     yield page
     page.context.close()
+
+
+@pytest.fixture
+def no_captures(db: None) -> None:
+    for name in kept_files():
+        storages["private"].delete(f"{CAPTURES}/{name}")
+
+
+@pytest.fixture
+def send(token: str) -> Send:
+    """Post as the screen does; the clock has gone on since the last one."""
+    client = Client()
+    client.cookies[pairing.COOKIE] = token
+
+    def post(
+        *people: dict[str, Any],
+        kind: str = "glance",
+        picture: bytes | None = None,
+        content_type: str = "image/webp",
+        is_soon: bool = False,
+        **headers: str,
+    ) -> Any:
+        if not is_soon:
+            Capture.objects.update(at=timezone.now() - timedelta(minutes=1))
+        header = json.dumps({"kind": kind, "on": people})
+        return client.post(
+            ADDRESS,
+            drawn() if picture is None else picture,
+            content_type=content_type,
+            headers={"Diorama-Capture": header, **headers},
+        )
+
+    return post

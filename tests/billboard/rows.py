@@ -12,6 +12,9 @@ from django.db import connection
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
+from billboard import feed
+from billboard.feed import Changes, Place
+from billboard.models import FeedEntry
 from campaign import approval, lifecycle
 from campaign.enums import RecallReason, SubmissionState
 from campaign.models import Campaign, Figurine, Submission
@@ -68,3 +71,15 @@ def is_somebody_waiting() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return bool(cursor.fetchone()[0])
+
+
+def entries(campaign: Campaign) -> list[tuple[int, str, uuid.UUID]]:
+    rows = FeedEntry.objects.filter(campaign=campaign).order_by("seq")
+    return list(rows.values_list("seq", "kind", "submission_id"))
+
+
+def changes(campaign: Campaign, place: Place) -> list[tuple[int, uuid.UUID, bool]]:
+    """Seq, submission, and whether it goes up."""
+    news = feed.since(campaign.pk, place)
+    assert isinstance(news, Changes)
+    return [(change.seq, change.submission, change.item is not None) for change in news.changes]

@@ -1,11 +1,9 @@
-"""Pictures that screens take of themselves: what is kept, for how long, and what is refused."""
+"""Pictures that screens take of themselves: what is kept, of whom, and for how long."""
 
 from __future__ import annotations
 
 import io
-import json
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,10 +12,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import connection, transaction
-from django.test import Client
 from django.utils import timezone
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 from storages.backends.s3 import S3Storage
 
@@ -29,7 +24,6 @@ from billboard.models import (
     CaptureOn,
     CommandKind,
     Feed,
-    FeedEntry,
     Screen,
     ScreenCommand,
 )
@@ -38,70 +32,11 @@ from billboard.protocol import Acks, Shown
 from campaign import lifecycle, retention
 from campaign.models import Campaign, Submission
 from campaign.signals import tidying
+from tests.billboard.captured import SIZE, Send, drawn, kept_files, seen
 from tests.billboard.rows import approved, in_review, recall
-from tests.billboard.test_hostile import anything
 from tests.campaign.test_storage import bucket  # noqa: F401 - a fixture
 
-ADDRESS = "/screen/captures/"
-SIZE = (480, 270)
-
-
-def drawn(size: tuple[int, int] = SIZE, kind: str = "WEBP") -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, "#2f3b22").save(out, kind)
-    return out.getvalue()
-
-
-def seen(submission: Submission, *, is_first: bool = False) -> dict[str, Any]:
-    seq = FeedEntry.objects.filter(submission=submission).order_by("-pk").values_list("seq").first()
-    return {
-        "submission": str(submission.pk),
-        "seq": seq[0] if seq else 0,
-        "is_first": is_first,
-    }
-
-
-def kept_files() -> list[str]:
-    try:
-        return storages["private"].listdir(CAPTURES)[1]
-    except FileNotFoundError:
-        return []
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left(db: None) -> None:
-    for name in kept_files():
-        storages["private"].delete(f"{CAPTURES}/{name}")
-
-
-Send = Callable[..., Any]
-
-
-@pytest.fixture
-def send(token: str) -> Send:
-    """Post as the screen does; the clock has gone on since the last one."""
-    client = Client()
-    client.cookies[pairing.COOKIE] = token
-
-    def post(
-        *people: dict[str, Any],
-        kind: str = "glance",
-        picture: bytes | None = None,
-        content_type: str = "image/webp",
-        is_soon: bool = False,
-        **headers: str,
-    ) -> Any:
-        if not is_soon:
-            Capture.objects.update(at=timezone.now() - timedelta(minutes=1))
-        header = json.dumps({"kind": kind, "on": people})
-        return client.post(
-            ADDRESS,
-            drawn() if picture is None else picture,
-            content_type=content_type,
-            headers={"Diorama-Capture": header, **headers},
-        )
-
-    return post
+pytestmark = pytest.mark.usefixtures("no_captures")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -307,67 +242,6 @@ def test_stored_picture_is_drawn_anew(campaign: Campaign, send: Send) -> None:
         assert again.size == SIZE
 
 
-HOSTILE = {
-    "nothing": (b"", 415),
-    "words": (b"<svg onload=alert(1)>", 400),
-    "half": (drawn()[:60], 400),
-    "gif": (drawn(kind="GIF"), 400),
-    "bomb": (drawn((1001, 1000), "PNG"), 413),
-    "long": (drawn() + b"\0" * 80_000, 413),
-}
-
-
-@pytest.mark.parametrize("picture", HOSTILE)
-def test_hostile_picture_is_refused(campaign: Campaign, send: Send, picture: str) -> None:
-    content, status = HOSTILE[picture]
-    assert send(picture=content).status_code == status
-    assert (Capture.objects.count(), kept_files()) == (0, [])
-
-
-SOMEBODY = "0b9a3a8e-0000-4000-8000-000000000001"
-
-
-def one(submission: str, seq: object) -> str:
-    return f'{{"kind": "glance", "on": [{{"submission": "{submission}", "seq": {seq}}}]}}'
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        "",
-        "[]",
-        "null",
-        "{}",
-        '{"kind": "glance"}',
-        '{"kind": "glance", "on": {}}',
-        '{"kind": "film", "on": []}',
-        '{"kind": ["glance"], "on": []}',
-        '{"kind": "glance", "on": [1]}',
-        one("x", 1),
-        '{"kind": "glance", "on": [{"submission": 7, "seq": 1}]}',
-        one(SOMEBODY, -1),
-        one(SOMEBODY, "1e400"),
-        one(SOMEBODY, '"x"'),
-        one(SOMEBODY, 1).replace("[", "[" + "{}," * 64),
-        "[" * 7000,
-        " " * 8001,
-    ],
-)
-def test_header_that_says_nothing_is_refused(campaign: Campaign, token: str, header: str) -> None:
-    client = Client()
-    client.cookies[pairing.COOKIE] = token
-    headers = {"Diorama-Capture": header}
-    answer = client.post(ADDRESS, drawn(), content_type="image/webp", headers=headers)
-    assert (answer.status_code, answer.json()) == (400, {"code": "bad_capture"})
-
-
-def test_who_may_post(campaign: Campaign, send: Send) -> None:
-    assert send(Origin="https://elsewhere.example").json() == {"code": "other_site"}
-    assert send(Origin="http://testserver").status_code == 204
-    assert send(content_type="application/x-www-form-urlencoded").status_code == 415
-    assert Client().post(ADDRESS, drawn(), content_type="image/webp").status_code == 403
-
-
 def test_file_that_no_row_names_is_swept_after_an_hour(
     campaign: Campaign, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,33 +274,6 @@ def test_bucket_keeps_the_latest_and_nobody_who_was_recalled(
     assert bucket.listdir(CAPTURES)[1] == ["orphan.webp"]
     monkeypatch.setattr(captures, "ORPHAN_AGE", -timedelta(seconds=5))
     assert captures.sweep() == 1
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    header=st.text()
-    | anything.map(json.dumps)
-    | st.fixed_dictionaries(
-        {
-            "kind": st.sampled_from(CaptureKind.values) | anything,
-            "on": st.lists(
-                st.fixed_dictionaries(
-                    {"submission": st.uuids().map(str) | anything, "seq": anything},
-                    optional={"is_first": anything},
-                )
-                | anything,
-                max_size=3,
-            ),
-        }
-    ).map(json.dumps)
-)
-def test_header_of_anything_is_understood_or_refused(header: str) -> None:
-    try:
-        told = captures.parse(header)
-    except captures.Refused as refusal:
-        assert (refusal.code, refusal.status) == ("bad_capture", 400)
-    else:
-        assert all(0 <= one.seq <= feed.SEQ_MAX for one in told.on)
 
 
 def test_file_that_cannot_be_deleted_stops_nobody_else(

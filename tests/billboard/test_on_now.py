@@ -20,8 +20,8 @@ from billboard import captures, pairing
 from billboard.models import Capture, CaptureKind, Play, Screen, ScreenCommand
 from billboard.tiles import _names
 from campaign.models import Campaign, Submission
+from tests.billboard.captured import drawn
 from tests.billboard.rows import approved, recall
-from tests.billboard.test_captures import drawn
 
 WALL = reverse("admin:billboard_screen_on_now")
 TILES = reverse("admin:billboard_screen_tiles")

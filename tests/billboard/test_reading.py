@@ -16,6 +16,7 @@ from billboard import feed, reading
 from billboard.reading import Shared
 from campaign.models import Campaign
 from tests.billboard.test_consumers import approve, names, playing, take_down
+from tests.stack import begun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +58,7 @@ async def test_nobody_is_answered_from_a_read_that_began_before_they_asked() -> 
     await beginning(record)
     record.word = "after"
     late = [asyncio.create_task(shared.read("k", record.read)) for _ in range(50)]
-    await asyncio.sleep(0)
+    await begun(*late)
     record.may_end.set()
     assert await early == "before"
     assert await asyncio.gather(*late) == ["after"] * 50

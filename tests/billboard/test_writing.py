@@ -13,6 +13,7 @@ from billboard.models import Ack, EntryKind, FeedEntry, Screen
 from billboard.protocol import Acks, Done
 from campaign.models import Campaign
 from tests.billboard.rows import approved, recall
+from tests.stack import begun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,7 +88,7 @@ async def test_whoever_hangs_up_does_not_keep_the_others_from_being_told(
 ) -> None:
     gone = asyncio.create_task(writing.record(screens[0], dark))
     stays = asyncio.create_task(writing.record(screens[1], dark))
-    await asyncio.sleep(0)
+    await begun(gone, stays)
     gone.cancel()
     await stays
     assert await database_sync_to_async(Ack.objects.count)() == 2
