@@ -38,7 +38,8 @@ RETRY_DELAY_S: Final = 2.0
 PUT_OFF_S: Final = 10.0
 """Two sweeps: the next one finds somebody else first, whatever is the matter with this one."""
 FARTHEST_S: Final = 60.0
-"""Longer than any lease or delay that is written here: PUT_OFF_S at most."""
+"""Longer than any lease or delay that is written here, PUT_OFF_S at most, and than two machines'
+clocks may differ: a moment further ahead was written before a clock was set back."""
 PROGRESS_EVERY_S: Final = 0.2
 
 Job = TypeVar("Job", bound=LeasedJob)

@@ -158,10 +158,9 @@ def _eta_s(submission: Submission, work: _Work, *, has_preview: bool) -> int:
     if job is None:
         return max(1, round(load.usual_s(submission.campaign.engines[0])))
     eta_s = load.eta_s(job)
-    ends_at = submission.patience_ends_at
-    if work.main and ends_at and (has_preview or work.beside):
+    if work.main and submission.patience_ends_at and (has_preview or work.beside):
         sculpt_s = load.eta_s(work.beside) if work.beside else 0.0
-        eta_s = min(eta_s, max(sculpt_s, (ends_at - timezone.now()).total_seconds()))
+        eta_s = min(eta_s, max(sculpt_s, upgrades.patience_left_s(submission)))
     return max(1, round(eta_s))
 
 

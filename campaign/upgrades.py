@@ -8,13 +8,14 @@ submission's lock.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.dispatch import receiver
 from django.utils import timezone
@@ -126,12 +127,11 @@ def engine_failed(job: GenerationJob, *, code: str) -> bool:
         words = f"{job.engine} failed ({code}): {other.engine} goes on"
         lifecycle.note(submission, actor=lifecycle.SYSTEM, reason=code, note=words)
         return True
-    ends_at = submission.patience_ends_at
     step = router.after_failure(
         load.scene(submission),
         failed=job.engine,
         code=code,
-        left_s=(ends_at - timezone.now()).total_seconds() if ends_at else 0.0,
+        left_s=patience_left_s(submission),
         stand_in=_standing(submission),
     )
     return _carry_out(step, submission, job)
@@ -161,8 +161,19 @@ def lose_patience(submission_id: UUID) -> None:
 
 
 def is_impatient(submission: Submission) -> bool:
+    return submission.patience_ends_at is not None and patience_left_s(submission) == 0
+
+
+def patience_left_s(submission: Submission) -> float:
+    """0 where it is over, and where none was asked for.
+
+    An end that lies further ahead than patience lasts was written before the clock was set back:
+    nobody waits for it to come again.
+    """
     ends_at = submission.patience_ends_at
-    return ends_at is not None and ends_at <= timezone.now()
+    left_s = (ends_at - timezone.now()).total_seconds() if ends_at else 0.0
+    is_of_another_time = left_s > submission.campaign.patience_s + leases.FARTHEST_S
+    return 0.0 if is_of_another_time else max(0.0, left_s)
 
 
 def impatient() -> list[UUID]:
@@ -170,13 +181,15 @@ def impatient() -> list[UUID]:
     which sculpt is at work: they go to review as soon as it is done.
     """
     jobs = GenerationJob.objects.filter(submission=OuterRef("pk"), outcome="")
+    now = timezone.now()
+    farthest = now + timedelta(seconds=leases.FARTHEST_S)
     late = Submission.objects.filter(
+        Q(patience_ends_at__lte=now) | Q(patience_ends_at__gt=farthest),
         Exists(jobs.filter(role=JobRole.MAIN)),
         ~Exists(jobs.filter(role=JobRole.STAND_IN)),
         state__in=IN_WORK,
-        patience_ends_at__lte=timezone.now(),
-    )
-    return list(late.values_list("pk", flat=True))
+    ).select_related("campaign")
+    return [submission.pk for submission in late if is_impatient(submission)]
 
 
 def _standing(submission: Submission) -> StandIn:

@@ -232,6 +232,26 @@ def test_sweep_loses_patience_where_its_bell_was_lost(
     assert shelf.state_of(submission) == S.FAILED  # nobody is left to make it
 
 
+def test_patience_that_a_clock_ahead_has_written_is_over(
+    painted: Campaign, bells: list[tuple[Any, ...]]
+) -> None:
+    """It would have waited as long as the clock was ahead. One that is long by rule goes on."""
+    submission = shelf.put(painted, S.QUEUED)
+    submission.jobs.filter(role="stand_in").update(outcome="failed")
+    EngineWorker.objects.all().delete()
+    Submission.objects.update(patience_ends_at=timezone.now() + timedelta(hours=2))
+    Campaign.objects.update(patience_s=3 * 3600)
+    tasks.sweep()
+    tasks.lose_patience(str(submission.pk))
+    assert shelf.state_of(submission) == S.QUEUED
+    Campaign.objects.update(patience_s=20)
+    bells.clear()
+    tasks.sweep()
+    assert ("campaign.tasks.lose_patience", str(submission.pk)) in bells
+    tasks.lose_patience(str(submission.pk))
+    assert shelf.state_of(submission) == S.FAILED
+
+
 @pytest.mark.django_db(transaction=True)
 def test_dead_broker_costs_nobody_their_submission(
     receive: Callable[..., Submission], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
