@@ -20,8 +20,9 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from campaign import cards, desk, media, queries, record_admin, spending
+from campaign import cards, desk, desk_guard, media, queries, record_admin, spending
 from campaign.campaign_form import CampaignForm
+from campaign.desk_guard import CrewRequest
 from campaign.enums import SubmissionState
 from campaign.models import (
     Campaign,
@@ -219,7 +220,7 @@ class SubmissionAdmin(RecordAdmin):
         return cards.matching(queryset, search_term.strip()), False
 
     def has_review_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(desk.PERMISSION)
+        return request.user.has_perm(desk_guard.PERMISSION)
 
     @display(description="")
     def picture(self, obj: Submission) -> str:
@@ -253,14 +254,14 @@ class SubmissionAdmin(RecordAdmin):
         return to_the_second(obj.selfie_purge_at) if obj.selfie else gettext("Deleted")
 
     @admin.action(description=_("Try failed ones again"), permissions=["review"])
-    def retry_failed(self, request: desk.CrewRequest, queryset: QuerySet[Submission]) -> None:
+    def retry_failed(self, request: CrewRequest, queryset: QuerySet[Submission]) -> None:
         failed = list(queryset.filter(state=S.FAILED))
         done = sum(desk.try_again(submission, user=request.user) for submission in failed)
         messages.success(request, gettext("%d queued again.") % done)
 
     def change_view(
         self,
-        request: desk.CrewRequest,
+        request: CrewRequest,
         object_id: str,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,

@@ -1,7 +1,8 @@
 """The review desk and the wall of what is live: views for the crew, reached through the admin.
 
 Both pages work without script: their buttons are forms. With script, decisions are sent one by
-one from an outbox in the browser, and `decisions.decide` makes sure that each counts once.
+one from an outbox in the browser to `desk_verdicts`, and `decisions.decide` makes sure that each
+counts once.
 """
 
 from __future__ import annotations
@@ -12,19 +13,15 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec, cast
-from urllib.parse import urlencode
+from typing import Any, Final
 from uuid import UUID
 
-from csp.decorators import csp_replace
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.dateparse import parse_datetime
@@ -32,25 +29,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from PIL import Image
 
-from campaign import approval, cards, decisions, lifecycle, media, retention, showings
+from campaign import approval, cards, desk_verdicts, lifecycle, media, retention, showings
 from campaign.cards import Card
-from campaign.decisions import Decision, Overtaken, Verdict
+from campaign.decisions import Verdict
+from campaign.desk_guard import CrewRequest, guarded
 from campaign.desk_words import REVIEW_WORDS, WALL_WORDS
-from campaign.enums import RecallReason, RejectReason, SubmissionState
+from campaign.enums import RecallReason, RejectReason
 from campaign.errors import IllegalTransition
 from campaign.media import Audience
 from campaign.models import Campaign, Submission
 
-P = ParamSpec("P")
-
-
-class CrewRequest(HttpRequest):
-    """A request that `guarded` has let through."""
-
-    user: User
-
-
-PERMISSION: Final = media.CREW_PERMISSION
 THUMB_QUALITY: Final = 82
 MODULES: Final = (
     "js/desk/common.js",
@@ -64,29 +52,6 @@ MODULES: Final = (
 """Named ahead, so that a nest of imports is one trip and not three."""
 
 
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
-
-
-def guarded(view: Callable[Concatenate[CrewRequest, P], HttpResponseBase]) -> View[P]:
-    """Crew with the permission only; nothing cached; the strict policy of the public pages.
-
-    A `user` among the fields is whose page it came from: 403 where somebody else has signed in on
-    that machine since. A plain form names none.
-    """
-
-    @wraps(view)
-    def inner(request: CrewRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
-        if request.POST.get("user", str(request.user.pk)) != str(request.user.pk):
-            raise PermissionDenied
-        return view(request, *args, **kwargs)
-
-    # Django's types know only views that take nothing but a request
-    checked: Any = inner
-    return cast("View[P]", csp_replace({})(admin.site.admin_view(checked)))
-
-
 def urls() -> list[URLPattern]:
     """What SubmissionAdmin puts before its own addresses."""
 
@@ -97,8 +62,8 @@ def urls() -> list[URLPattern]:
         named("review/", review, "review"),
         named("review/queue/", queue, "queue"),
         named("review/tally/", tally, "tally"),
-        named("review/<uuid:pk>/decide/", decide, "decide"),
-        named("review/<uuid:pk>/claim/", claim, "claim"),
+        named("review/<uuid:pk>/decide/", desk_verdicts.decide, "decide"),
+        named("review/<uuid:pk>/claim/", desk_verdicts.claim, "claim"),
         named("live/", live, "live"),
         named("live/wall/", wall, "wall"),
         named("<uuid:pk>/whereabouts/", whereabouts, "whereabouts"),
@@ -281,89 +246,7 @@ def thumb(request: CrewRequest, pk: UUID, width_px: int) -> HttpResponse:
     return HttpResponse(out.getvalue(), content_type="image/jpeg")
 
 
-# --- what moderators do -------------------------------------------------------------------------
-@require_POST
-@guarded
-def claim(request: CrewRequest, pk: UUID) -> HttpResponse:
-    """Say that this moderator looks at it. Answers 409 with a name if somebody already does."""
-    if not Submission.objects.filter(pk=pk, state__in=decisions.VERDICTS).exists():
-        raise Http404
-    held = decisions.claim(pk, user=request.user)
-    if held and held.user_id != request.user.pk:
-        return JsonResponse({"claimed_by": held.user.get_username()}, status=409)
-    return JsonResponse({"claimed_by": ""})
-
-
-@require_POST
-@guarded
-def decide(request: CrewRequest, pk: UUID) -> HttpResponse:
-    """Carry out one decision: JSON for the outbox, a redirect with a line for a plain form.
-
-    200: done, now or earlier, and when: what the outbox holds after it is about the version of
-    that moment, not about what came since. 409: somebody else was first, with a sentence.
-    404: it is gone. 400: not a decision.
-    """
-    wants_page = "text/html" in request.headers.get("Accept", "")
-    try:
-        decided = decisions.decide(_decision(request, pk), user=request.user)
-    except (ValueError, KeyError):
-        return JsonResponse({"sentence": _("That is not a decision.")}, status=400)
-    except Submission.DoesNotExist as error:
-        raise Http404 from error
-    except Overtaken as overtaken:
-        sentence = _overtaken(overtaken, request)
-        if wants_page:
-            messages.info(request, sentence)
-            return redirect(_back(request))
-        return JsonResponse({"sentence": sentence}, status=409)
-    if wants_page:
-        return redirect(_back(request))
-    return JsonResponse({"since": decided.at.isoformat()})
-
-
-def _decision(request: CrewRequest, pk: UUID) -> Decision:
-    """`verdict` may be word:reason, so that a single button of a form can say both.
-
-    Raises KeyError or ValueError where a field is missing or makes no sense.
-    """
-    word, _colon, reason = request.POST["verdict"].partition(":")
-    seen_at = datetime.fromisoformat(request.POST["seen_at"])
-    if seen_at.tzinfo is None:
-        raise ValueError("seen_at must say its time zone")
-    return Decision(
-        submission_id=pk,
-        verdict=Verdict(word),
-        seen_at=seen_at,
-        reason=reason or request.POST.get("reason", ""),
-        note=request.POST.get("note", "").strip(),
-    )
-
-
-def _overtaken(overtaken: Overtaken, request: HttpRequest) -> str:
-    label = cards.label(overtaken.submission)
-    by = overtaken.by
-    if by is None:
-        state = SubmissionState(overtaken.submission.state).label
-        return _("%(label)s cannot be moved that way now: %(state)s.") % {
-            "label": label,
-            "state": state,
-        }
-    username = by.actor.get_username() if by.actor else ""
-    if by.actor_id == request.user.pk:
-        username = _("You")
-    return cards.tell(
-        SubmissionState(by.to_state), label=label, kind=by.actor_kind, username=username
-    )
-
-
-def _back(request: CrewRequest) -> str:
-    """The page the form was on; only ever one of ours."""
-    page = "live" if request.POST.get("page") == "live" else "review"
-    slug = request.POST.get("campaign", "")
-    query = f"?{urlencode({'campaign': slug})}" if slug else ""
-    return reverse(f"admin:campaign_submission_{page}") + query
-
-
+# --- from the page of one submission ------------------------------------------------------------
 @require_POST
 @guarded
 def retry(request: CrewRequest, pk: UUID) -> HttpResponse:

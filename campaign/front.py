@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from campaign import cards, desk, queries, showings, spending, workers
+from campaign import cards, desk_guard, queries, showings, spending, workers
 from campaign.enums import SubmissionState, WorkerState
 from campaign.models import Campaign, HostedRequest, Submission
 from campaign.router import HOSTED
@@ -50,7 +50,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "title": title,
             "icon": symbol,
             "link": reverse(f"admin:campaign_submission_{room}"),
-            "permission": lambda request: request.user.has_perm(desk.PERMISSION),
+            "permission": lambda request: request.user.has_perm(desk_guard.PERMISSION),
             "badge": f"campaign.front.{room}_badge",
             "badge_variant": "warning" if room == "review" else "success",
         }
@@ -94,7 +94,7 @@ def live_badge(request: HttpRequest) -> str:
 
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the admin's first page shows beside the models."""
-    may_review = request.user.has_perm(desk.PERMISSION)
+    may_review = request.user.has_perm(desk_guard.PERMISSION)
     oldest = queries.review_queue().order_by("state_since_at").first() if may_review else None
     funnel = (
         Submission.objects.order_by()

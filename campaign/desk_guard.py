@@ -1,0 +1,49 @@
+"""Who may come to the review desk, and that nobody acts there in the name of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, cast
+
+from csp.decorators import csp_replace
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from campaign import media
+
+PERMISSION: Final = media.CREW_PERMISSION
+
+P = ParamSpec("P")
+
+
+class CrewRequest(HttpRequest):
+    """A request that `guarded` has let through."""
+
+    user: User
+
+
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def guarded(view: Callable[Concatenate[CrewRequest, P], HttpResponseBase]) -> View[P]:
+    """Crew with the permission only; nothing cached; the strict policy of the public pages.
+
+    A `user` among the fields is whose page it came from: 403 where somebody else has signed in on
+    that machine since. A plain form names none.
+    """
+
+    @wraps(view)
+    def inner(request: CrewRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.has_perm(PERMISSION):
+            raise PermissionDenied
+        if request.POST.get("user", str(request.user.pk)) != str(request.user.pk):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    # Django's types know only views that take nothing but a request
+    checked: Any = inner
+    return cast("View[P]", csp_replace({})(admin.site.admin_view(checked)))
