@@ -34,7 +34,7 @@ from campaign.cards import Card
 from campaign.decisions import Verdict
 from campaign.desk_guard import CrewRequest, guarded
 from campaign.desk_words import REVIEW_WORDS, WALL_WORDS
-from campaign.enums import RecallReason, RejectReason
+from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition
 from campaign.media import Audience
 from campaign.models import Campaign, Submission
@@ -271,15 +271,19 @@ def try_again(submission: Submission, *, user: User) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 @guarded
 def erase(request: CrewRequest, pk: UUID) -> HttpResponse:
-    """Ask first (GET), then delete everything of one person and show the receipt (POST)."""
+    """Ask first (GET), then delete everything of one person and show the receipt (POST).
+
+    Whoever is deleted already has had theirs: it is told again, as to a second tap.
+    """
     submission = get_object_or_404(Submission, pk=pk)
     receipt = None
     if request.method == "POST":
         try:
             receipt = retention.erase(submission, actor=lifecycle.crew(request.user))
         except IllegalTransition:
-            messages.info(request, _("%s is deleted already.") % cards.label(submission))
-            return redirect("admin:campaign_submission_change", pk)
+            submission.refresh_from_db()
+    if receipt is None and submission.state == SubmissionState.ERASED:
+        receipt = retention.receipt(submission)
     return _page(
         request,
         "erase",
