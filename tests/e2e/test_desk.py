@@ -119,12 +119,15 @@ def test_note_goes_on_nobody_elses_record(
     page.keyboard.type("same bag as No. 3")
     retention.erase(grace, actor=lifecycle.PARTICIPANT)
     expect(page.locator("[data-line]")).to_contain_text("is deleted", timeout=10_000)
-    expect(page.locator("[name=note]")).to_have_value("")
+    expect(page.locator("[name=note]")).to_have_value("looks underage, ask Kim")
     page.keyboard.press("Escape")
     say(page, "a", of="MAE")
     shelf.becomes(mae, S.APPROVED)
     decided = Transition.objects.filter(actor=moderator).order_by("id")
-    assert list(decided.values_list("submission", "note")) == [(ellen.pk, ""), (mae.pk, "")]
+    assert list(decided.values_list("submission", "note")) == [
+        (ellen.pk, ""),
+        (mae.pk, "looks underage, ask Kim"),
+    ]
 
 
 def test_note_stays_while_its_one_stays(
@@ -136,6 +139,33 @@ def test_note_stays_while_its_one_stays(
     shelf.put(campaign, plaque="DOROTHY")
     expect(page.locator("[data-strip] li")).to_have_count(5, timeout=6000)
     expect(page.locator("[name=note]")).to_have_value("a rare face")
+
+
+def test_note_waits_with_its_card(open_desk: Open, queue: list[Submission]) -> None:
+    mae, ellen, *_ = queue
+    page, field = (desk := open_desk()), desk.locator("[name=note]")
+    say(page, "a", of="MAE")
+    say(page, "n", of="ELLEN")
+    page.keyboard.type("same bag as No. 3")
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    on_desk(page, "MAE")
+    expect(field).to_have_value("")
+    page.keyboard.press("j")
+    on_desk(page, "ELLEN")
+    expect(field).to_have_value("same bag as No. 3")
+    say(page, "j", of="ELLEN")
+    on_desk(page, "GRACE")
+    expect(field).to_have_value("")
+    say(page, "k", of="GRACE")
+    say(page, "a", of="ELLEN")
+    shelf.becomes(ellen, S.APPROVED)
+    assert ellen.transitions.order_by("-id")[0].note == "same bag as No. 3"
+    say(page, "a", of="GRACE")
+    say(page, "a", of="MARIE")
+    say(page, "a", of="MAE")
+    shelf.becomes(mae, S.APPROVED)
+    assert mae.transitions.order_by("-id")[0].note == ""
 
 
 def test_held_key_decides_once(open_desk: Open, queue: list[Submission]) -> None:

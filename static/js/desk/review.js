@@ -37,6 +37,8 @@ const decided = new Map();
 const versions = new Map();
 /** @type {{card: any, verdict: string}[]} */
 let past = [];
+/** @type {Map<string, string>} what was noted of whom, and waits with their card */
+const notes = new Map();
 
 const outbox = common.makeOutbox((decision, answer) => {
   if (answer.kind === "done") versions.set(decision.id, answer.since);
@@ -70,6 +72,7 @@ function follow(card) {
   const isWaiting = (/** @type {any} */ any) => ["held", "review"].includes(any.state);
   if (!card) {
     say(fill(words.gone_label, { label: current.label }), "attention");
+    note.value = "";
     next();
   } else if (card.since !== current.since && isWaiting(current) && !isWaiting(card)) {
     say(card.story || words.gone, "attention");
@@ -108,8 +111,7 @@ function write(card) {
 /** @param {any} card */
 async function show(card) {
   drawnId = seenId = "";
-  // What was noted of one person goes on nobody else's record
-  if (card.id !== current?.id) note.value = "";
+  turnNote(card.id);
   one("[data-table]").hidden = false;
   one("[data-rest]").hidden = true;
   closeReasons();
@@ -134,8 +136,16 @@ function fact(name, text, isAttention = false) {
   place.classList.toggle("is-attention", isAttention);
 }
 
+/** What was noted of one person goes on nobody else's record. */
+function turnNote(toId = "") {
+  if (toId === current?.id) return;
+  if (current) notes.set(current.id, note.value);
+  note.value = notes.get(toId) ?? "";
+}
+
 /** Nothing left for this moderator. */
 function rest() {
+  turnNote();
   current = null;
   drawing += 1;
   one("[data-table]").hidden = true;
@@ -209,6 +219,7 @@ function decide(verdict, reason = "") {
     seenAt: version(card),
     note: note.value,
   });
+  note.value = "";
   say(fill(words[verdict], { label: `${card.label} ${card.plaque}`.trim() }), verdict);
   const after = following(cards, card.id);
   if (cards.some((other) => other.id === card.id)) countWaiting(-1);
