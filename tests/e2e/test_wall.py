@@ -103,6 +103,27 @@ def test_wall_that_missed_more_than_a_page_loads_again_and_loses_nobody(
     assert found + shown() == [str(one.pk) for one in put[:-7:-1]]
 
 
+def test_wall_hangs_who_moves_up_at_its_foot(
+    open_desk: Open, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recall makes room on the page; what was the first of the older ones is no news."""
+    monkeypatch.setattr(cards, "WALL_LENGTH", 3)
+    put = [shelf.put(campaign, S.APPROVED) for _ in range(5)]
+    page = open_desk("/live/")
+    page.wait_for_selector("body[data-ready]")
+    hung = page.locator("li.toy")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("r")
+    page.keyboard.press("1")
+    expect(hung).to_have_count(4, timeout=6000)
+    found = [spot.get_attribute("data-id") for spot in hung.all()]
+    assert found == [str(one.pk) for one in put[:0:-1]]
+    expect(page.locator("[data-news]")).to_be_hidden()
+    page.get_by_text("Older ones").click()
+    expect(hung).to_have_count(1)
+    expect(hung).to_have_attribute("data-id", str(put[0].pk))
+
+
 # --- the admin around it ----------------------------------------------------------------------
 @pytest.mark.parametrize(
     "path",

@@ -21,6 +21,8 @@ for (const card of first) cards.set(card.id, card);
 let news = [];
 /** Everything approved up to this moment has its place here or among the older ones. */
 let hungUntil = first[0]?.since ?? "";
+/** And from this moment on: whoever is older moves up from the older ones as places come free. */
+let hungFrom = first.at(-1)?.since ?? "";
 /** Whether more came since than the server lists: what it left out is on no page yet. */
 let hasGap = false;
 /** @type {{id: string, pressedAt_ms: number}[]} */
@@ -59,7 +61,9 @@ const refresh = common.poll(
       if (current) hangAgain(id, current);
       else if (isUp && isNewerThanLast(card, body.cards)) settle(place(id), words.taken_down, false);
     }
-    news = body.cards.filter((/** @type {any} */ card) => !cards.has(card.id));
+    const unhung = body.cards.filter((/** @type {any} */ card) => !cards.has(card.id));
+    news = unhung.filter((/** @type {any} */ card) => card.since >= hungFrom);
+    hangLast(unhung.filter((/** @type {any} */ card) => card.since < hungFrom));
     hasGap = isFull(body.cards) && body.cards.at(-1).since > hungUntil;
     if (isSafeToShift() && !hasGap) hangNews();
     showNews();
@@ -82,14 +86,30 @@ function isSafeToShift() {
 
 function hangNews() {
   if (news[0]?.since > hungUntil) hungUntil = news[0].since;
-  for (const card of news.reverse()) {
-    const spot = one("[data-card]").content.firstElementChild.cloneNode(true);
-    cards.set(card.id, card);
-    write(spot, card);
-    wall.prepend(spot);
-  }
+  for (const card of news.reverse()) wall.prepend(hung(card));
   news = [];
   one("[data-nothing]").hidden = wall.childElementCount > 0;
+}
+
+/** At the foot of the wall nothing shifts. @param {any[]} older newest first */
+function hangLast(older) {
+  for (const card of older) {
+    wall.append(hung(card));
+    hungFrom = card.since;
+  }
+  const link = document.querySelector(".older a");
+  if (!link || !older.length) return;
+  const next = new URL(link.href);
+  next.searchParams.set("before", hungFrom);
+  link.href = next.href;
+}
+
+/** @param {any} card @returns {HTMLElement} its place, not on the wall yet */
+function hung(card) {
+  const spot = one("[data-card]").content.firstElementChild.cloneNode(true);
+  cards.set(card.id, card);
+  write(spot, card);
+  return spot;
 }
 
 /** @param {HTMLElement} spot @param {any} card */
