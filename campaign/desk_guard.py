@@ -10,7 +10,7 @@ from csp.decorators import csp_replace
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from campaign import media
@@ -32,16 +32,17 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 def guarded(view: Callable[Concatenate[CrewRequest, P], HttpResponseBase]) -> View[P]:
     """Crew with the permission only; nothing cached; the strict policy of the public pages.
 
-    A `user` among the fields is whose page it came from: 403 where somebody else has signed in on
-    that machine since. A plain form names none.
+    `user`, in the fields or the address, is whose page it came from: 403 with the name where
+    somebody else has signed in on that machine since. A plain form names none.
     """
 
     @wraps(view)
     def inner(request: CrewRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.has_perm(PERMISSION):
             raise PermissionDenied
-        if request.POST.get("user", str(request.user.pk)) != str(request.user.pk):
-            raise PermissionDenied
+        page_of = request.POST.get("user") or request.GET.get("user")
+        if page_of and page_of != str(request.user.pk):
+            return JsonResponse({"signed_in": request.user.get_username()}, status=403)
         return view(request, *args, **kwargs)
 
     # Django's types know only views that take nothing but a request

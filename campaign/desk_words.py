@@ -10,6 +10,11 @@ _SHARED: Final = {
     "away": _("No connection. You can go on with what you see."),
     "signed_out": _("You were signed out. You can go on with what you see."),
     "sign_in": _("Sign in again"),
+    "somebody_else": _(
+        "{who} is signed in on this browser now. What you decide waits until you are again."
+    ),
+    "go_on_as": _("Go on as {who}"),
+    "sign_out": _("Sign {who} out"),
     "kept_one": _("One decision is kept here and goes out by itself."),
     "kept_many": _("{count} decisions are kept here and go out by themselves."),
     "gone": _("That one has moved on."),

@@ -14,7 +14,7 @@ from campaign import decisions, generation, lifecycle, rerolls, retention
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, ReviewClaim, Submission, Transition
 from tests import shelf
-from tests.campaign.desk_pages import LIVE, REVIEW, decide, names, queue
+from tests.campaign.desk_pages import LIVE, QUEUE, REVIEW, decide, names, queue
 from tests.campaign.workshop import FrameEngine
 
 S = SubmissionState
@@ -138,6 +138,8 @@ def test_page_of_one_moderator_does_nothing_in_the_name_of_another(
     claim = reverse("admin:campaign_submission_claim", args=[submission.pk])
     assert decide(crew, submission, "approve", user=str(other.pk)).status_code == 403
     assert crew.post(claim, {"user": other.pk}).status_code == 403
+    polled = crew.get(QUEUE, {"user": other.pk})
+    assert (polled.status_code, polled.json()) == (403, {"signed_in": moderator.username})
     assert (shelf.state_of(submission), ReviewClaim.objects.count()) == (S.REVIEW, 0)
     assert crew.post(claim, {"user": moderator.pk}).status_code == 200
     assert decide(crew, submission, "approve", user=str(moderator.pk)).status_code == 200

@@ -108,11 +108,18 @@ def test_decision_waits_for_its_moderator_while_another_is_signed_in(
     def sign_in(session: str) -> None:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
+    bar = page.locator("[data-offline]")
     sign_in(client.cookies["sessionid"].value)
+    expect(bar).to_contain_text("ana is signed in on this browser now", timeout=6000)
     with page.expect_response("**/decide/") as refused:
         page.keyboard.press("a")
     assert (refused.value.status, shelf.state_of(mae)) == (403, S.REVIEW)
-    expect(page.locator("[data-offline]")).to_contain_text("One decision is kept here")
+    expect(bar).to_contain_text("One decision is kept here")
+    expect(bar.get_by_role("link", name="Go on as ana")).to_have_attribute("href", page.url)
+    with page.context.expect_page() as opened:
+        bar.get_by_role("button", name="Sign ana out").click()
+    expect(opened.value.locator("[name=username]")).to_be_visible()
+    expect(bar).to_contain_text("You were signed out", timeout=10_000)
     sign_in(mine)
     shelf.becomes(mae, S.APPROVED)
     assert mae.transitions.order_by("-id")[0].actor == moderator

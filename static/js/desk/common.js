@@ -1,7 +1,7 @@
 /** What the review desk and the wall have in common: the line, the trouble bar, help, polling. */
 
 import { DecisionOutbox } from "../lib/decision_outbox.js";
-import { look, sendDecision } from "../lib/desk_wire.js";
+import { csrfToken, look, refused, sendDecision } from "../lib/desk_wire.js";
 
 const POLL_MS = 3000;
 
@@ -43,21 +43,40 @@ export function showCounts(counts) {
   }
 }
 
-/** @param {"away" | "signed-out" | ""} kind */
-function showTrouble(kind, kept = 0) {
+/** @typedef {import("../lib/decision_outbox.js").Trouble} Trouble */
+
+/** @param {Trouble | null} trouble */
+function showTrouble(trouble, kept = 0) {
   const bar = one("[data-offline]");
-  bar.hidden = !kind;
+  bar.hidden = !trouble;
+  const who = trouble?.who ?? "";
   const count = fill(kept === 1 ? words.kept_one : words.kept_many, { count: kept });
-  const text = kind ? `${words[kind.replace("-", "_")]} ${kept ? count : ""}` : "";
+  const sentence = trouble ? fill(words[trouble.kind.replace("-", "_")], { who }) : "";
+  const text = trouble && kept ? `${sentence} ${count}` : sentence;
   if (bar.dataset.text === text) return;
   bar.dataset.text = text;
-  bar.textContent = text;
-  if (kind === "signed-out") {
-    const link = document.createElement("a");
-    Object.assign(link, { href: base, target: "_blank", textContent: words.sign_in });
-    bar.append(" ", link);
-  }
+  bar.replaceChildren(text, ...waysOn(trouble).flatMap((way) => [" ", way]));
 }
+
+/** @param {Trouble | null} trouble @returns {HTMLElement[]} */
+function waysOn(trouble) {
+  if (trouble?.kind === "signed-out") {
+    return [make("a", { href: base, target: "_blank", textContent: words.sign_in })];
+  }
+  if (trouble?.kind !== "somebody-else") return [];
+  const { who } = trouble;
+  const token = make("input", { type: "hidden", name: "csrfmiddlewaretoken" });
+  const next = make("input", { type: "hidden", name: "next", value: base });
+  const button = make("button", { textContent: fill(words.sign_out, { who }) });
+  const signOut = document.body.dataset.signOut;
+  const form = make("form", { method: "post", action: signOut, target: "_blank" });
+  form.addEventListener("submit", () => (token.value = csrfToken()));
+  form.append(token, next, button);
+  return [make("a", { href: location.href, textContent: fill(words.go_on_as, { who }) }), form];
+}
+
+/** @param {string} tag @param {Record<string, string>} fields */
+const make = (tag, fields) => Object.assign(document.createElement(tag), fields);
 
 /**
  * @param {(decision: import("../lib/decision_outbox.js").Decision,
@@ -69,10 +88,10 @@ export function makeOutbox(onAnswer) {
     prefix: `desk.decision.${document.body.dataset.user}.`,
     send: (decision) => sendDecision(base, words.gone, decision),
     onAnswer(decision, answer) {
-      showTrouble("");
+      showTrouble(null);
       onAnswer(decision, answer);
     },
-    onTrouble: (kind) => showTrouble(kind, outbox.length),
+    onTrouble: (trouble) => showTrouble(trouble, outbox.length),
     pause: (ms) =>
       new Promise((resolve) => {
         setTimeout(resolve, ms);
@@ -88,7 +107,7 @@ export function makeOutbox(onAnswer) {
 
 /**
  * Ask again every few seconds, and whenever the returned function is called.
- * @param {() => string} address
+ * @param {() => string} address with a query
  * @param {DecisionOutbox} outbox answers that were on their way while it changed are dropped
  * @param {(body: any) => void} onNews
  */
@@ -107,13 +126,13 @@ export function poll(address, outbox, onNews) {
     isAsking = true;
     clearTimeout(timer);
     const version = outbox.version;
-    const answer = await look(address(), etag);
+    const answer = await look(`${address()}&user=${document.body.dataset.user}`, etag);
     isAsking = false;
     const isGood = answer.status === 200 || answer.status === 304;
     failures = isGood ? 0 : failures + 1;
-    if (isGood && !outbox.length) showTrouble("");
-    else if (answer.status === 401) showTrouble("signed-out", outbox.length);
-    else if (failures > 1) showTrouble("away", outbox.length);
+    if (isGood && !outbox.length) showTrouble(null);
+    else if (answer.status === 401) showTrouble(refused(answer.body), outbox.length);
+    else if (failures > 1) showTrouble({ kind: "away" }, outbox.length);
     if (answer.status === 200 && version === outbox.version) {
       etag = answer.etag;
       onNews(answer.body);

@@ -8,8 +8,9 @@
 /**
  * @typedef {{key: string, id: string, verdict: string, seenAt: string, note: string,
  *   madeAt: number}} Decision
+ * @typedef {{kind: "away"} | {kind: "signed-out"} | {kind: "somebody-else", who: string}} Trouble
  * @typedef {{kind: "done", since: string} | {kind: "overtaken", sentence: string}
- *   | {kind: "away"} | {kind: "signed-out"}} Answer
+ *   | Trouble} Answer
  */
 
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000];
@@ -26,7 +27,7 @@ export class DecisionOutbox {
    *   prefix: string,
    *   send: (decision: Decision) => Promise<Answer>,
    *   onAnswer: (decision: Decision, answer: Answer) => void,
-   *   onTrouble: (kind: "away" | "signed-out") => void,
+   *   onTrouble: (trouble: Trouble) => void,
    *   pause: (ms: number) => Promise<unknown>}} parts
    */
   constructor(parts) {
@@ -66,8 +67,8 @@ export class DecisionOutbox {
     while (this.#entries.length) {
       const entry = this.#entries[0];
       const answer = await this.parts.send(entry);
-      if (answer.kind === "away" || answer.kind === "signed-out") {
-        this.parts.onTrouble(answer.kind);
+      if (answer.kind !== "done" && answer.kind !== "overtaken") {
+        this.parts.onTrouble(answer);
         await this.parts.pause(PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]);
         tries += 1;
         continue;

@@ -2,20 +2,23 @@
 
 const PATIENCE_MS = 10_000;
 
+/** Signing in again in another tab renews the cookie, not this page. */
+export function csrfToken() {
+  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  return token ?? document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
+}
+
 /**
  * Send as the moderator who opened this page, whoever is signed in by now.
  * @param {string} url
  * @param {Record<string, string>} fields
  * @returns {Promise<{status: number, body: any}>} status 0: nobody answered; 401: signed out, or
- *   somebody else has signed in since
+ *   with a body that says who has signed in since
  */
 export async function post(url, fields) {
-  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
-  const inPage = document.querySelector("input[name=csrfmiddlewaretoken]");
   return ask(url, {
     method: "POST",
-    // Signing in again in another tab renews the cookie, not this page
-    headers: { "X-CSRFToken": token ?? inPage?.value ?? "" },
+    headers: { "X-CSRFToken": csrfToken() },
     body: new URLSearchParams({ ...fields, user: document.body.dataset.user }),
     keepalive: true,
   });
@@ -44,14 +47,22 @@ async function ask(url, options) {
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     const etag = response.headers.get("ETag") ?? "";
-    if (response.type === "opaqueredirect" || response.status === 403) {
-      return { status: 401, body: null, etag };
-    }
+    const isRefused = response.type === "opaqueredirect" || response.status === 403;
     const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-    return { status: response.status, body: isJson ? await response.json() : null, etag };
+    const body = isJson ? await response.json() : null;
+    return { status: isRefused ? 401 : response.status, body, etag };
   } catch {
     return { status: 0, body: null, etag: "" };
   }
+}
+
+/**
+ * What a 401 is about.
+ * @param {{signed_in: string} | null} body
+ * @returns {import("./decision_outbox.js").Trouble}
+ */
+export function refused(body) {
+  return body?.signed_in ? { kind: "somebody-else", who: body.signed_in } : { kind: "signed-out" };
 }
 
 /**
@@ -68,7 +79,7 @@ export async function sendDecision(base, gone, decision) {
     note: decision.note,
   });
   if (status === 200) return { kind: "done", since: body.since };
-  if (status === 401) return { kind: "signed-out" };
+  if (status === 401) return refused(body);
   if (status === 0 || status >= 500 || status === 429) return { kind: "away" };
   return { kind: "overtaken", sentence: body?.sentence ?? gone };
 }
