@@ -192,18 +192,23 @@ def test_selfie_of_one_that_cannot_be_read_leaves_the_pass_to_the_others(
     assert (main(waiting[0]).error_code, main(waiting[0]).attempt) == ("selfie_unreadable", 1)
 
 
+def away_from(whom: list[Submission], patch: pytest.MonkeyPatch) -> None:
+    """The storage does not answer when the selfies of these are read."""
+    load = screening.load_selfie
+
+    def read(submission: Submission) -> Selfie:
+        if submission in whom:
+            raise StorageAway
+        return load(submission)
+
+    patch.setattr(screening, "load_selfie", read)
+
+
 def test_storage_away_from_one_leaves_the_pass_to_the_others(
     waiting: list[Submission], easel: Easel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They have been read: whether they can be stored is seen then."""
-    load = screening.load_selfie
-
-    def fail_one(submission: Submission) -> Selfie:
-        if submission.pk == waiting[1].pk:
-            raise StorageAway
-        return load(submission)
-
-    monkeypatch.setattr(screening, "load_selfie", fail_one)
+    away_from(waiting[1:2], monkeypatch)
     assert generation.run_ready(("klein",)) == 0
     assert (easel.passes, states(waiting)) == ([2], [S.REVIEW, S.QUEUED, S.REVIEW])
     assert (main(waiting[1]).error_code, main(waiting[1]).attempt) == ("storage_away", 0)
@@ -212,10 +217,7 @@ def test_storage_away_from_one_leaves_the_pass_to_the_others(
 def test_storage_away_from_all_paints_nobody(
     waiting: list[Submission], easel: Easel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(submission: Submission) -> Selfie:
-        raise StorageAway
-
-    monkeypatch.setattr(screening, "load_selfie", fail)
+    away_from(waiting, monkeypatch)
     assert generation.run_ready(("klein",)) == 0
     told = [(main(one).attempt, main(one).error_code, main(one).outcome) for one in waiting]
     assert (told, easel.passes) == ([(0, "storage_away", "")] * 3, [])

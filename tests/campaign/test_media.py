@@ -44,6 +44,11 @@ def put(figurine: Figurine, state: S) -> None:
     Submission.objects.filter(pk=figurine.submission_id).update(state=state)
 
 
+def of_everybody(figurine: Figurine, picture: Picture) -> list[str]:
+    """The addresses of the screens, of its owner and of the crew."""
+    return [media.address(figurine, picture, audience=who) for who in Audience]
+
+
 @pytest.mark.parametrize("audience", Audience)
 @pytest.mark.parametrize("state", S)
 def test_address_opens_only_while_the_state_allows(
@@ -60,7 +65,7 @@ def test_address_of_a_figurine_that_was_replaced_opens_for_nobody(
 ) -> None:
     put(figurine, S.APPROVED)
     client.force_login(moderator)
-    addresses = [media.address(figurine, Picture.CUTOUT, audience=who) for who in Audience]
+    addresses = of_everybody(figurine, Picture.CUTOUT)
     assert [client.get(one).status_code for one in addresses] == [200, 200, 200]
     Figurine.objects.update(is_chosen=False)
     assert [client.get(one).status_code for one in addresses] == [404, 404, 404]
@@ -188,7 +193,7 @@ def test_figurine_is_kept_by_its_owners_cache_alone(
 ) -> None:
     put(figurine, S.APPROVED)
     client.force_login(moderator)
-    addresses = [media.address(figurine, Picture.STILL, audience=who) for who in Audience]
+    addresses = of_everybody(figurine, Picture.STILL)
     assert [client.get(one)["Cache-Control"] for one in addresses] == [
         "private, no-store",  # a screen's
         "private, no-cache",  # its owner's
