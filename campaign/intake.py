@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle, offers, retention, storage
+from campaign import lifecycle, offers, retention, storage, volume
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
@@ -92,6 +92,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         selfie_purge_at=retention.purge_at(campaign, received_at=now),
         created_at=now,
     )
+    volume.check()
     storage.write([(submission.selfie, ContentFile(upload.jpeg, "selfie.jpg"))])
     try:
         with transaction.atomic():

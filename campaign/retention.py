@@ -159,11 +159,11 @@ class NoPictures(Exception):
     """Of all rows that name pictures, not one has any: the storage is missing, not they."""
 
 
-def expire_lost() -> int:
-    """Expire whoever has none of their pictures any more. Returns how many. Raises NoPictures.
+def expire_lost(*, may_be_all: bool = False) -> int:
+    """Expire whoever has none of their pictures any more. Returns how many.
 
     For a database that was put back from a backup: who was erased after it was made comes back
-    with it, but for the pictures.
+    with it, but for the pictures. Raises NoPictures where that is everybody, unless `may_be_all`.
     """
     store = storage.private()
     pictures: dict[UUID, list[str]] = defaultdict(list)
@@ -172,7 +172,7 @@ def expire_lost() -> int:
         for pk, name in rows.values_list(owner, field):
             pictures[pk].append(name)
     lost = [pk for pk, names in pictures.items() if not any(map(store.exists, names))]
-    if lost and len(lost) == len(pictures):
+    if lost and len(lost) == len(pictures) and not may_be_all:
         raise NoPictures
     return _each(lost, _expire)
 

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu import Connection  # type: ignore[attr-defined]
 
-from campaign import storage, workers
+from campaign import storage, volume, workers
 
 PATIENCE_S: Final = 1.0
 FILES_EVERY_S: Final = 10
@@ -90,6 +90,7 @@ def _files_word(slot: int) -> str:
 
 
 def _files() -> None:
+    volume.check()
     store = storage.private()
     store.delete(store.save(PROBE, ContentFile(b"x")))
 

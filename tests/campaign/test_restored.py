@@ -34,9 +34,9 @@ class Backup:
             rows.update(**said)
 
 
-def restored() -> str:
+def restored(*options: str) -> str:
     out = StringIO()
-    call_command("restored", stdout=out)
+    call_command("restored", *options, stdout=out)
     return out.getvalue()
 
 
@@ -91,6 +91,8 @@ def test_restored_deletes_nobody_where_no_picture_is_there(campaign: Campaign) -
     with pytest.raises(CommandError, match="Give the server its pictures back"):
         restored()
     assert shelf.state_of(submission) == S.REVIEW
+    assert "gone: 1" in restored("--pictures-lost")
+    assert shelf.state_of(submission) == S.EXPIRED
 
 
 def test_purge_deals_with_who_came_back_without_pictures(campaign: Campaign) -> None:

@@ -13,9 +13,10 @@ from storages.backends.s3 import S3Storage
 
 from campaign import storage, workers
 from campaign.enums import WorkerState
-from campaign.models import EngineWorker
+from campaign.models import Campaign, EngineWorker
 from campaign.workers import Vitals
 from deploy import health
+from tests import shelf
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +122,15 @@ def test_readyz_with_the_bucket_out_of_reach_is_not_ready(
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (503, False)
     assert answer.json()["files"] == "EndpointConnectionError"
+
+
+def test_readyz_where_the_disk_of_the_pictures_is_not_mounted_is_not_ready(
+    client: Client, campaign: Campaign
+) -> None:
+    for submission in (shelf.put(campaign), shelf.put(campaign)):
+        storage.private().delete(str(submission.figurines.get().still.name))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["files"]) == (503, "StorageAway")
 
 
 def test_readyz_looks_at_the_files_once_in_a_while(
