@@ -186,6 +186,30 @@ def test_longest_part_beside_seams(
 
 
 @pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([], [2.0, 0, 0]),
+        ([[40, 52, 78, 90]], [2.0, 7, 0]),  # beside what stands in its way
+        ([[0, 100, 96, 100]], [2.0, 0, -4]),
+        ([[0, 50, 0, 100], [60, 100, 0, 100]], None),
+    ],
+)
+def test_code_is_as_large_as_its_panel_has_room_and_near_to_where_it_was(
+    page: Page, others: list[list[int]], expected: list[float] | None
+) -> None:
+    body = """
+        const sides = ([left, right, top, bottom]) => ({left, right, top, bottom});
+        const strips = [[48, 52]];
+        const [top, bottom] = m.around(100, strips, [80, 90]);
+        const panel = {left: 0, right: 100, top, bottom};
+        const scale = {most: 2, least: 1};
+        const found = m.enlarge(sides([50, 60, 80, 90]), scale, panel, g[0].map(sides));
+        return found && [found.scale, found.x, found.y];
+    """
+    assert run(page, "seams", body, others) == (expected and pytest.approx(expected, abs=2.5))
+
+
+@pytest.mark.parametrize(
     ("strips", "headline", "bottom"),
     [
         ([], [0, 70], 90),

@@ -4,6 +4,7 @@
  * @typedef {{left: number, right: number, top: number, bottom: number, weight: number}} Part
  *   of the picture that no seam should cut; the heavier the worse
  * @typedef {{scale: number, x: number, y: number}} Shift from the picture's upper left corner
+ * @typedef {{left: number, right: number, top: number, bottom: number}} Sides
  */
 
 /** Down to here the picture may shrink, so that it can be moved aside. */
@@ -82,6 +83,55 @@ export function stack({ height, print, foot }, strips) {
   const above = bottom - print;
   const [from, to] = longest(above, strips);
   return { headline: to - from >= HEADLINE_LEAST * above ? [from, to] : [0, above], bottom };
+}
+
+/**
+ * What is clear along a length around a part of it: between two strips, or a strip and an end.
+ * @param {number} length @param {[number, number][]} strips @param {[number, number]} part
+ */
+export function around(length, strips, [low, high]) {
+  const shared = (/** @type {[number, number]} */ [from, to]) =>
+    Math.min(to, high) - Math.max(from, low);
+  return stretches(length, strips).reduce((best, each) => (shared(each) > shared(best) ? each : best));
+}
+
+/**
+ * Where a box is larger: in its panel, on nothing else, and of such places the nearest to where it is.
+ * @param {Sides} box
+ * @param {{most: number, least: number}} scale tried from the most downwards; the least is not
+ * @param {Sides} panel
+ * @param {Sides[]} others
+ * @returns {Shift | null} of its upper middle; null where it is no larger anywhere
+ */
+export function enlarge(box, { most, least }, panel, others) {
+  const middle = (box.left + box.right) / 2;
+  for (let scale = most; scale > least; scale -= SCALE_STEP) {
+    const width = (box.right - box.left) * scale;
+    const height = (box.bottom - box.top) * scale;
+    const [across, down] = [panel.right - panel.left - width, panel.bottom - panel.top - height];
+    if (across < 0 || down < 0) continue;
+    /** @type {Shift | null} */
+    let best = null;
+    for (let i = 0; i <= TRIES; i += 1) {
+      for (let j = 0; j <= TRIES; j += 1) {
+        const left = panel.left + (across * i) / TRIES;
+        const top = panel.top + (down * j) / TRIES;
+        const x = left + width / 2 - middle;
+        const y = top - box.top;
+        if (best && Math.hypot(x, y) >= Math.hypot(best.x, best.y)) continue;
+        const place = { left, top, right: left + width, bottom: top + height };
+        if (!others.some((other) => overlap(place, other))) best = { scale, x, y };
+      }
+    }
+    if (best) return best;
+  }
+  return null;
+}
+
+/** @param {Sides} one @param {Sides} other */
+function overlap(one, other) {
+  const across = one.left < other.right && one.right > other.left;
+  return across && one.top < other.bottom && one.bottom > other.top;
 }
 
 /** Never none: where all is hidden, all of it. @param {number} length

@@ -1,7 +1,7 @@
 // Under a seam between panels nothing is read or recognised: the picture makes way (canvas.js), and
 // what is still cut then makes way by itself.
 
-import { HEADLINE_LEAST, longest, stack } from "../lib/seams.js";
+import { enlarge, HEADLINE_LEAST, longest, stack } from "../lib/seams.js";
 
 /**
  * @typedef {[number, number][]} Strips 0..1 of a box
@@ -10,6 +10,12 @@ import { HEADLINE_LEAST, longest, stack } from "../lib/seams.js";
 
 /** Of the code, what is enough to be read: its upper or its lower part. */
 const CODE_DOWN = /** @type {[number, number][]} */ ([[0, 0.75], [0.25, 1]]);
+/** Of the picture's shorter side, what a code with its quiet zone takes where there is room: a fifth
+ * without. */
+const CODE_WIDE = 0.265;
+/** From it to the picture's ends, and to what stands beside it, in rem. */
+const CODE_RIM = 0.18;
+const CODE_GAP = 0.1;
 /** Of a blister, where faces are. */
 const FACE = { across: 0.34, down: /** @type {[number, number]} */ ([0.02, 0.45]) };
 /** Of a card: where its face is, half its width from the middle, and where its name begins. */
@@ -101,11 +107,51 @@ export function inset(box, cuts) {
   sideways(box, cuts(box).across);
 }
 
-/** Into the longest part of its height that no seam cuts. @param {HTMLElement} box @param {Cuts} cuts */
+/** Into the longest part of its height that no seam cuts. @param {HTMLElement} box @param {Cuts} cuts
+ * @returns {number} of its height */
 function lower(box, cuts) {
   box.style.transform = "";
   const [from, to] = longest(1, cuts(box).down);
   if (to - from < 1) box.style.transform = `translateY(${from * 100}%) scale(${to - from})`;
+  return to - from;
+}
+
+/**
+ * The picture shrinks for the seams, and a code that a seam would cut once more: it is made larger again
+ * where its panel has room, once all else stands.
+ * @param {import("./canvas.js").Canvas} canvas
+ */
+export function enlargeCode(canvas) {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const gap = CODE_GAP * rem;
+  for (const box of all(".enlist")) {
+    const least = lower(box, (each) => canvas.cuts(each));
+    const lowered = box.style.transform;
+    box.style.transform = "";
+    const found = canvas.panelOf(box, CODE_RIM * rem);
+    if (!found) continue;
+    const { panel, shortPx, at } = found;
+    const code = at(/** @type {HTMLElement} */ (box.querySelector(".qr")));
+    const most = (CODE_WIDE * shortPx) / (code.right - code.left);
+    const others = all(".place, .shelf .is-idle, .disclosure, .language > *")
+      .filter(isSeen)
+      .map(at)
+      .map(({ left, right, top, bottom }) => ({
+        left: left - gap,
+        right: right + gap,
+        top: top - gap,
+        bottom: bottom + gap,
+      }));
+    const larger = enlarge(at(box), { most, least }, panel, others);
+    box.style.transform = larger
+      ? `translate(${larger.x}px, ${larger.y}px) scale(${larger.scale})`
+      : lowered;
+  }
+}
+
+/** @param {HTMLElement} box */
+function isSeen(box) {
+  return box.getClientRects().length > 0;
 }
 
 /**

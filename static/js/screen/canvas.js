@@ -2,7 +2,7 @@
 
 import { DESIGNS, layoutOf, shapeOf } from "../lib/layouts.js";
 import { drift, insets, spanned, upright, veil } from "../lib/mount.js";
-import { clear, seams } from "../lib/seams.js";
+import { around, clear, seams } from "../lib/seams.js";
 import { cut, dissolve } from "./dissolve.js";
 
 /** @typedef {{across: [number, number][], down: [number, number][]}} Strips from where to where */
@@ -172,6 +172,41 @@ export class Canvas {
     return {
       across: along(hidden.across, (at) => ((at - x) / scale - left) / width),
       down: along(hidden.down, (at) => ((at - y) / scale - top) / height),
+    };
+  }
+
+  /**
+   * What no seam cuts around a box, all in px of the stage before it is moved aside.
+   * @param {HTMLElement} box
+   * @param {number} rim kept free at the picture's own ends
+   * @returns {{panel: import("../lib/seams.js").Sides, shortPx: number,
+   *   at: (box: HTMLElement) => import("../lib/seams.js").Sides} | null} the panel that it is on, the
+   *   picture's shorter side, and where any box is; null where there are no seams
+   */
+  panelOf(box, rim) {
+    const hidden = this.#hidden();
+    if (hidden.across.length + hidden.down.length === 0) return null;
+    const { scale, x, y } = this.#aside;
+    const at = (/** @type {HTMLElement} */ each) => {
+      const { left, top, width, height } = within(each, this.#stage);
+      return { left, top, right: left + width, bottom: top + height };
+    };
+    const { left, right, top, bottom } = at(box);
+    const { clientWidth, clientHeight } = this.#stage;
+    const ends = (/** @type {number} */ length) =>
+      /** @type {[number, number][]} */ ([[0, rim], [length - rim, length]]);
+    const [onX, onY] = [[...hidden.across, ...ends(clientWidth)], [...hidden.down, ...ends(clientHeight)]];
+    const across = around(clientWidth, onX, [left * scale + x, right * scale + x]);
+    const down = around(clientHeight, onY, [top * scale + y, bottom * scale + y]);
+    return {
+      panel: {
+        left: (across[0] - x) / scale,
+        right: (across[1] - x) / scale,
+        top: (down[0] - y) / scale,
+        bottom: (down[1] - y) / scale,
+      },
+      shortPx: Math.min(clientWidth, clientHeight) / scale,
+      at,
     };
   }
 

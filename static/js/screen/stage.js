@@ -9,7 +9,7 @@ import {
   shelve,
   spread,
 } from "../lib/layouts.js";
-import { narrow, stepAside } from "./aside.js";
+import { enlargeCode, narrow, stepAside } from "./aside.js";
 import { Canvas } from "./canvas.js";
 import { Cards, element, erase, figure, firstFrame, fit, settleFilm } from "./card.js";
 import { cut } from "./dissolve.js";
@@ -83,7 +83,7 @@ export class Stage {
 
   /** @param {number} count of all that may be shown */
   tally(count) {
-    this.#words.tally(count);
+    if (this.#words.tally(count)) enlargeCode(this.#canvas);
   }
 
   /**
@@ -344,6 +344,7 @@ export class Stage {
 
   #arrangeAll() {
     this.#words.arrange();
+    enlargeCode(this.#canvas);
     for (const card of document.querySelectorAll(".card[data-submission]")) {
       if (card instanceof HTMLElement) this.#cards.arrange(card);
     }

@@ -39,7 +39,8 @@ export class Words {
     lines().forEach(arrangeLine);
   }
 
-  /** Says how many there are; nobody is nothing to say. @param {number} count */
+  /** Says how many there are; nobody is nothing to say. @param {number} count @returns {boolean} whether
+   * all was arranged anew for it */
   tally(count) {
     let isNew = false;
     for (const line of document.querySelectorAll("[data-part=count]")) {
@@ -51,6 +52,7 @@ export class Words {
       line.textContent = said;
     }
     if (isNew) this.arrange();
+    return isNew;
   }
 }
 
