@@ -20,7 +20,7 @@ HEAVY = {
 # Stages that turn pixels into rows and files, and what is on offer; everyone else in campaign knows
 # words and numbers only.
 PIXEL_STAGES = {
-    *("intake", "screening", "generation", "offers", "keepsakes"),
+    *("intake", "screening", "generation", "endings", "offers", "keepsakes"),
     *("dispatch", "load", "upgrades"),
 }
 OPEN_TO_CAMPAIGN = {"bounds", "errors"}

@@ -10,7 +10,7 @@ import numpy as np
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from campaign import approval, generation, lifecycle, retention, upgrades, workers
+from campaign import approval, endings, generation, lifecycle, retention, upgrades, workers
 from campaign.enums import JobRole, RejectReason, SubmissionState
 from campaign.leases import Claim
 from campaign.models import Campaign, EngineWorker, GenerationJob, Submission
@@ -37,7 +37,7 @@ def hold(engine: str) -> Claim:
 def finish(claim: Claim) -> None:
     asked = GenerationJob.objects.values_list("recipe", flat=True).get(pk=claim.job_id)
     plain = Recipe("klein", "soldier", "painted")  # an erased job has none
-    generation._store(claim, [candidate(Recipe.from_json(asked) if asked else plain)])
+    endings.store(claim, [candidate(Recipe.from_json(asked) if asked else plain)])
 
 
 def make(engine: str) -> None:
@@ -47,11 +47,11 @@ def make(engine: str) -> None:
 def bring(claim: Claim, mark: str) -> None:
     """As a worker does with what its engine has made and marked."""
     recipe = Recipe("klein", "soldier", "painted")
-    generation._end(claim, [candidate(recipe, mark)], started=0.0)
+    endings.end(claim, [candidate(recipe, mark)], started=0.0)
 
 
 def fail(claim: Claim, code: str = "no_face") -> None:
-    generation._failed(claim, code=code, permanent=True)
+    endings.fail(claim, code=code, permanent=True)
 
 
 def time_is_up(submission: Submission) -> None:

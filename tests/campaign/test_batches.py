@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from campaign import generation, leases, retention, screening, tasks, workers
+from campaign import endings, generation, leases, retention, screening, tasks, workers
 from campaign.enums import SubmissionState
 from campaign.errors import StorageAway
 from campaign.hosted import JobLedger
@@ -258,7 +258,7 @@ def test_worker_whose_device_is_lost_ends_itself(
 
     monkeypatch.setattr(os, "_exit", leave)
     if not is_written:
-        monkeypatch.setattr(generation, "_failed", break_off)
+        monkeypatch.setattr(endings, "fail", break_off)
     easel.size, easel.breaks = size, DeviceLost()
     with pytest.raises(Exited) as left:
         generation.run_ready(("klein",))

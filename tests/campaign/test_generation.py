@@ -10,7 +10,7 @@ import pytest
 from django.core.files.storage import storages
 from django.utils import timezone
 
-from campaign import generation, leases, lifecycle, retention, screening
+from campaign import endings, generation, leases, lifecycle, retention, screening
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.errors import SelfieGone
 from campaign.models import Figurine, GenerationJob, Submission
@@ -124,7 +124,7 @@ def test_lease_lost_after_the_last_progress_leaves_no_file(
     lapse_lease()
     generation.claim(limit=1)
     with pytest.raises(FigurineError):
-        generation._store(held, candidates)
+        endings.store(held, candidates)
     assert (Figurine.objects.count(), figurine_files()) == (0, before)
 
 

@@ -16,7 +16,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaign import generation, leases, lifecycle, retention, screening, signals, tasks, workers
+from campaign import (
+    endings,
+    generation,
+    leases,
+    lifecycle,
+    retention,
+    screening,
+    signals,
+    tasks,
+    workers,
+)
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.errors import StorageAway
 from campaign.models import Campaign, EngineWorker, GenerationJob, HostedRequest, Submission
@@ -160,7 +170,7 @@ def test_what_is_given_back_rings_no_bell(
     (held,) = generation.claim(limit=1)
     bells.clear()
     with django_capture_on_commit_callbacks(execute=True):
-        generation._put_off(held, StorageAway())
+        endings.put_off(held, StorageAway())
     assert shelf.state_of(Submission.objects.get()) == S.QUEUED
     assert bells == []
 

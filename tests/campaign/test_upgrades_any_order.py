@@ -12,7 +12,17 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaign import approval, generation, leases, lifecycle, rerolls, retention, upgrades, workers
+from campaign import (
+    approval,
+    endings,
+    generation,
+    leases,
+    lifecycle,
+    rerolls,
+    retention,
+    upgrades,
+    workers,
+)
 from campaign.enums import IN_WORK, RecallReason, SubmissionState
 from campaign.errors import IllegalTransition, IntakeError
 from campaign.leases import Claim
@@ -90,7 +100,7 @@ class Shop:
         elif word == "faceless":
             bring(claim, marks.NO_FACE_IN_FIGURINE)
         else:
-            generation._failed(claim, code="engine_broke", permanent=word == "fail")
+            endings.fail(claim, code="engine_broke", permanent=word == "fail")
 
     def _act(self, how: str) -> None:
         there, actor = now(self.submission), lifecycle.crew(self.moderator)

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import storages
 from django.db import connection, transaction
 
-from campaign import generation, lifecycle, queries, rerolls, upgrades
+from campaign import endings, lifecycle, queries, rerolls, upgrades
 from campaign.enums import IN_WORK, SubmissionState
 from campaign.models import Campaign, Submission
 from figurine import marks
@@ -214,7 +214,7 @@ def test_claim_waits_a_moment_for_who_claims_the_other_job(
 def test_rejected_in_the_queue_keeps_no_picture(to_paint: Submission) -> None:
     make("sculpt")
     lost = hold("klein")
-    generation._failed(lost, code="out_of_memory", permanent=False)
+    endings.fail(lost, code="out_of_memory", permanent=False)
     assert now(to_paint).state == S.QUEUED
     lifecycle.transition(to_paint, S.REJECTED, actor=lifecycle.SYSTEM)
     assert (pictures(to_paint), open_jobs(to_paint)) == (0, [])
@@ -222,6 +222,6 @@ def test_rejected_in_the_queue_keeps_no_picture(to_paint: Submission) -> None:
 
 def test_retry_beside_work_in_hand_is_still_being_made(to_paint: Submission) -> None:
     hold("sculpt")
-    generation._failed(hold("klein"), code="out_of_memory", permanent=False)
+    endings.fail(hold("klein"), code="out_of_memory", permanent=False)
     assert now(to_paint).state == S.GENERATING
     assert queries.status(to_paint).state == S.GENERATING
