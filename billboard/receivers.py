@@ -13,25 +13,20 @@ from django.dispatch import receiver
 from billboard import bookings, captures, codes, commands, feed, nudges, plays, proof
 from billboard.models import EntryKind, Screen, Wall
 from campaign.enums import KeepsakeKind, SubmissionState
-from campaign.signals import keepsake_made, tidying, transitioned
+from campaign.signals import keepsake_made, on_show, tidying, transitioned
 
 ROLL_UP_S: Final = 30
 """Others wait for the same worker; what is left is counted next time, and by whoever reads it."""
 
 
-@receiver(transitioned, dispatch_uid="billboard.receivers.follow")
-def follow(submission: Any, transition: Any, **_: object) -> None:
-    """`submission` and `transition` are campaign's rows of those names."""
+@receiver(on_show, dispatch_uid="billboard.receivers.follow")
+def follow(submission: Any, transition: Any, figurine: Any, **_: object) -> None:
+    """`submission`, `transition` and `figurine` are campaign's rows of those names."""
     if transition.to_state == SubmissionState.APPROVED:
-        kind, figurine_id = EntryKind.ADD, submission.figurine.pk
-    elif transition.from_state == SubmissionState.APPROVED:
-        kind, figurine_id = EntryKind.REMOVE, None
-    else:
-        return
-    _write(submission, kind=kind, figurine_id=figurine_id)
-    if kind == EntryKind.ADD:
+        _write(submission, kind=EntryKind.ADD, figurine_id=figurine.pk)
         plays.wait_anew(submission.pk)
-    if kind == EntryKind.REMOVE:
+    else:
+        _write(submission, kind=EntryKind.REMOVE, figurine_id=None)
         # After the line of the feed, whose lock keeps a picture that comes now waiting.
         captures.forget_with(submission.pk)
 

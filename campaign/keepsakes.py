@@ -129,18 +129,18 @@ def handed_out(submission: Submission, figurine: Figurine) -> frozenset[Keepsake
 
 
 @receiver(signals.transitioned, sender=Submission, dispatch_uid="campaign.keepsakes.follow")
-def follow(submission: Submission, transition: Transition, **words: object) -> None:
+def follow(
+    submission: Submission, transition: Transition, figurine: Figurine | None, **_: object
+) -> None:
     """A clip for whatever goes up; none of what comes down, and nothing of what is rejected."""
     mine = Keepsake.objects.filter(figurine__submission=submission)
     if transition.from_state == S.APPROVED:
         forgetting.forget_keepsakes(mine.filter(Q(kind=K.CLIP) | Q(outcome="")))
     if transition.to_state == S.REJECTED:
         forgetting.forget_keepsakes(mine)
-    if transition.to_state == S.APPROVED:
-        figurine = submission.figurine
-        wants = submission.campaign.makes_clips and media.selfie_of(submission)
-        if figurine and figurine.recipe and wants:
-            _put_to_work(figurine, K.CLIP)
+    can_move = figurine and figurine.recipe and media.selfie_of(submission)
+    if figurine and can_move and submission.campaign.makes_clips:
+        _put_to_work(figurine, K.CLIP)
 
 
 def want_missing_clips() -> int:

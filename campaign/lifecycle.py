@@ -2,7 +2,8 @@
 
 Every move goes through `transition()`: one transaction that locks the row, checks the table in
 enums.py, writes the state and an append-only Transition, and lets receivers of
-`signals.transitioned` write what must stand or fall with the move (the feed entry, above all).
+`signals.on_show` and `signals.transitioned` write what must stand or fall with the move (the feed
+entry, above all).
 Bells (broker, channel layer) are rung after commit and may fail without harm: the database is the
 record, and sweeps find whatever a lost bell left behind.
 """
@@ -54,7 +55,8 @@ def transition(
     reason: str = "",
     note: str = "",
 ) -> Transition:
-    """Move a submission, or raise IllegalTransition and change nothing.
+    """Move a submission, or raise IllegalTransition and change nothing; to approved without a
+    figurine, too.
 
     `only_from` narrows the table to one start, for a decision that is about that state alone.
 
@@ -73,7 +75,15 @@ def transition(
         if to not in TRANSITIONS[current] or only_from not in (None, current):
             raise IllegalTransition(submission.pk, current, to)
 
-        # 2. Write the state and the history
+        # 2. Nobody is approved without a picture
+        figurine = None
+        if to == SubmissionState.APPROVED:
+            pictured = submission.figurines.filter(is_chosen=True).exclude(cutout="")
+            figurine = pictured.first()
+            if figurine is None:
+                raise IllegalTransition(submission.pk, current, to)
+
+        # 3. Write the state and the history
         # Always later than the move before, whatever the clock of whoever made that one: whether a
         # decision is about what is there now is told by it.
         now = max(timezone.now(), since_at + timedelta(microseconds=1))
@@ -90,10 +100,13 @@ def transition(
             at=now,
         )
 
-        # 3. What must stand or fall with the move
-        signals.transitioned.send(sender=Submission, submission=submission, transition=move)
+        # 4. What must stand or fall with the move
+        said = {"submission": submission, "transition": move, "figurine": figurine}
+        if SubmissionState.APPROVED in (current, to):
+            signals.on_show.send(sender=Submission, **said)
+        signals.transitioned.send(sender=Submission, **said)
 
-        # 4. Told once it is true for good
+        # 5. Told once it is true for good
         transaction.on_commit(
             partial(
                 log.info,

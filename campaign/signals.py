@@ -2,8 +2,18 @@
 
 from django.dispatch import Signal
 
+on_show = Signal()
+"""Sent with what `transitioned` is sent with, and before it, where somebody goes up or comes down.
+
+Bells ring in the order in which they were put into `transaction.on_commit`: screens hear of it
+before phones do, and do not wait for a broker that hangs.
+"""
+
 transitioned = Signal()
-"""Sent inside the transaction of every move: submission, transition.
+"""Sent inside the transaction of every move: submission, transition, figurine.
+
+The figurine is the one that is approved, as it is under the submission's lock; with any other move
+None.
 
 A receiver writes database rows that must stand or fall with the move, and nothing else; whatever
 rings a bell goes into `transaction.on_commit`. An exception undoes the move.

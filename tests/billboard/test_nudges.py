@@ -13,8 +13,8 @@ from django.db import transaction
 from django.test import override_settings
 
 from billboard import nudges
-from campaign import approval, bell, lifecycle
-from campaign.models import Campaign
+from campaign import approval, bell, lifecycle, progress, tasks
+from campaign.models import Campaign, Figurine, Submission
 from tests.billboard.rows import approved, in_review
 
 HEARD_WITHIN_S = 5
@@ -36,6 +36,20 @@ async def test_approval_nudges_its_campaign_with_the_head_after_commit(campaign:
     async with asyncio.timeout(HEARD_WITHIN_S):
         assert await layer.receive(channel) == {"type": "head", "head": 1}
     await layer.flush()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_screens_are_told_before_phones_and_brokers(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(bell.bell, "ring", lambda group, message: told.append(group))
+    monkeypatch.setattr(tasks, "ring_film", lambda: told.append("broker"))
+    submission = in_review(campaign)
+    Submission.objects.update(selfie="selfie.jpg")
+    Figurine.objects.update(recipe={"engine": "sculpt"})
+    approval.approve(Submission.objects.get(), actor=lifecycle.SYSTEM)
+    assert told == [nudges.group(campaign.pk), "broker", progress.group(submission.pk)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,8 +20,10 @@ ILLEGAL = [pair for pair in itertools.product(S, S) if pair not in LEGAL]
 
 @pytest.fixture
 def in_state(bare: Submission) -> Callable[[SubmissionState], Submission]:
-    # An approval writes a feed entry, which names a figurine.
-    Figurine.objects.create(submission=bare, recipe={}, seed=1, engine_version="1", is_chosen=True)
+    # Nobody is approved without a picture.
+    figurine = Figurine(submission=bare, recipe={}, seed=1, engine_version="1", is_chosen=True)
+    figurine.cutout.name = "cutout.webp"
+    figurine.save()
 
     def put(state: SubmissionState) -> Submission:
         Submission.objects.filter(pk=bare.pk).update(state=state)
@@ -67,6 +69,19 @@ def test_transition_decides_by_the_stored_state_not_the_stale_one(bare: Submissi
     with pytest.raises(IllegalTransition) as refused:
         lifecycle.transition(stale, S.SCREENING, actor=lifecycle.SYSTEM)
     assert refused.value.current == S.REJECTED
+
+
+def test_approval_goes_by_the_figurine_that_is_chosen_now(
+    in_state: Callable[..., Submission],
+) -> None:
+    """Not by the one that was read along with a submission, before somebody took it away."""
+    in_state(S.REVIEW)
+    stale = Submission.objects.prefetch_related("figurines").get()
+    assert stale.figurine
+    Figurine.objects.update(is_chosen=False)
+    with pytest.raises(IllegalTransition):
+        lifecycle.transition(stale, S.APPROVED, actor=lifecycle.SYSTEM)
+    assert Submission.objects.get().state == S.REVIEW
 
 
 def test_transition_undone_when_a_receiver_fails(bare: Submission) -> None:
