@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from billboard import feed
 from billboard.feed import Place, Snapshot
@@ -29,6 +30,20 @@ def test_approval_writes_an_addition(campaign: Campaign) -> None:
     entry = FeedEntry.objects.get()
     assert (entry.seq, entry.kind, entry.submission_id) == (1, EntryKind.ADD, submission.pk)
     assert (entry.figurine, entry.epoch) == (submission.figurine, Feed.objects.get().epoch)
+
+
+def test_news_after_a_place_that_has_a_line_is_read_in_two_looks_and_a_removal_in_one(
+    campaign: Campaign, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    approved(campaign)
+    before = feed.head(campaign.pk)
+    mae = approved(campaign)
+    with django_assert_num_queries(2):
+        assert changes(campaign, before) == [(2, mae.pk, True)]
+    there = feed.head(campaign.pk)
+    recall(mae)
+    with django_assert_num_queries(1):
+        assert changes(campaign, there) == [(3, mae.pk, False)]
 
 
 @pytest.mark.parametrize(
