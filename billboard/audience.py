@@ -26,6 +26,9 @@ from billboard.reading import News
 
 log = structlog.get_logger(__name__)
 
+AT_A_GO: Final = 20
+"""So many frames, then the event loop puts them on the wire, while whoever is told next waits. In
+one go the first screen would hear only after the last was told."""
 AGAIN_S: Final = 5.0
 """A layer that refused is not asked again by each socket that comes; a screen's beat is as long."""
 
@@ -122,7 +125,9 @@ class Audience:
                 behind[listener.place].append(listener)
         for place, listeners in behind.items():
             news = await reading.news(self.campaign_id, place)
-            for listener in listeners if news.place != place else ():
+            for nth, listener in enumerate(listeners if news.place != place else ()):
+                if nth % AT_A_GO == 0:
+                    await asyncio.sleep(0)
                 # One that began to read meanwhile reads what is at least as new.
                 if listener.place == place and not listener.is_reading:
                     await listener.pass_on(news)

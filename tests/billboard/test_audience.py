@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,6 +12,7 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
 from billboard import audience, pairing, reading
+from billboard.audience import Audience
 from billboard.consumers import ScreenConsumer
 from billboard.feed import Place
 from billboard.models import Screen
@@ -19,6 +21,8 @@ from campaign.models import Campaign
 from tests.billboard.test_consumers import approve, names, playing
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+SCREENS = 100
 
 
 async def another(campaign: Campaign, name: str) -> str:
@@ -71,6 +75,45 @@ async def test_those_at_one_place_are_told_from_one_read(
         await approve(campaign)
         assert [(await player.hear("changes"))["seq"] for player in players] == [2] * 4
     assert len(read) == 1
+
+
+async def test_first_screens_hear_before_the_last_are_told(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames leave between turns of the event loop only."""
+    at = Place(uuid.uuid4(), 1)
+    turns = 0
+    told: dict[int, int] = {}
+
+    class Told:
+        screen = None
+        is_reading = False
+
+        def __init__(self, nth: int) -> None:
+            self.nth = nth
+            self.place = at
+
+        async def pass_on(self, news: News) -> None:
+            self.place = news.place
+            told[self.nth] = turns
+
+    async def news(*_: object) -> News:
+        return News(Place(at.epoch, 2), "{}")
+
+    async def count() -> None:
+        nonlocal turns
+        while len(told) < SCREENS:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(reading, "news", news)
+    ours = Audience(campaign.pk)
+    ours.listeners.update(Told(nth) for nth in range(SCREENS))  # type: ignore[misc]
+    counting = asyncio.create_task(count())
+    await ours._hear({"type": "head", "head": 2})
+    await counting
+    assert len(told) == SCREENS
+    assert len(set(told.values())) >= SCREENS // audience.AT_A_GO
 
 
 async def test_layer_that_refused_is_asked_again_by_the_beat(
