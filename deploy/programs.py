@@ -37,7 +37,7 @@ def web(*listen: str, environment: Mapping[str, str]) -> Program:
     return _python(
         "web",
         "-m",
-        "daphne",
+        "deploy.web",
         "-v",
         "0",
         *listen,

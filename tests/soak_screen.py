@@ -173,7 +173,7 @@ class Record:
     """The product's own database, from a thread beside Playwright's loop."""
 
     def __init__(self, stack: Stack, thread: ThreadPoolExecutor) -> None:
-        [web, *_] = stack.processes("daphne")
+        [web, *_] = stack.processes("deploy.web")
         os.environ.update(web.environ())
         os.environ["DJANGO_SETTINGS_MODULE"] = "deploy.settings"
         import django
@@ -286,7 +286,7 @@ class Soak:
     # --- faults -------------------------------------------------------------------------------
 
     def server(self) -> None:
-        assert self.stack.kill("daphne")
+        assert self.stack.kill("deploy.web")
 
     def valkey(self) -> None:
         assert self.stack.kill("valkey")

@@ -41,7 +41,7 @@ def web(*, port: int | None = None, **environment: str) -> Iterator[str]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)),
+                *(sys.executable, "-m", "deploy.web", "-b", "127.0.0.1", "-p", str(port)),
                 "deploy.asgi:application",
             ],
             cwd=ROOT,

@@ -61,7 +61,7 @@ class Crowd:
             screen.socket.transport.abort()
 
 
-@dataclass
+@dataclass(eq=False)
 class Client:
     """Speaks billboard.protocol as the player does; holds no picture."""
 
@@ -166,7 +166,9 @@ def servers(var: Path, *, processes: int) -> Iterator[Servers]:
     with log.open("ab") as out:
         ports = [free_port() for _ in range(processes)]
         programs = [
-            _start("-m", "daphne", "-v", "0", *_listen(port), "deploy.asgi:application", out=out)
+            _start(
+                "-m", "deploy.web", "-v", "0", *_listen(port), "deploy.asgi:application", out=out
+            )
             for port in ports
         ]
     try:

@@ -152,7 +152,7 @@ def test_everything_starts_serves_mends_itself_stops_and_resumes(up: Up, var: Pa
         assert (var / private).stat().st_mode & 0o077 == 0
 
     # It has room for many phones, and a crash writes nobody's face down
-    (web,) = [process for process in up.below() if "daphne" in process.cmdline()]
+    (web,) = [process for process in up.below() if "deploy.web" in process.cmdline()]
     assert web.rlimit(psutil.RLIMIT_NOFILE) == (FILES[1], FILES[1])
     wait_for(lambda: len(holders := up.holders()) >= 8 and all(map(is_dumped_never, holders)))
 
@@ -169,10 +169,10 @@ def test_everything_starts_serves_mends_itself_stops_and_resumes(up: Up, var: Pa
     assert second.stderr.startswith(f"Diorama already runs on {var} (process {up.process.pid});")
 
     # 3. What dies comes back, and it is said
-    web = next(process for process in up.below() if "daphne" in process.cmdline())
+    web = next(process for process in up.below() if "deploy.web" in process.cmdline())
     web.kill()
     up.until_said("! web was ended by SIGKILL; starting again in 0.5 s", within_s=5)
-    wait_for(lambda: any("daphne" in process.cmdline() for process in up.below()))
+    wait_for(lambda: any("deploy.web" in process.cmdline() for process in up.below()))
 
     # 4. Ctrl-C stops all, and says who is kept
     subprocess.run(

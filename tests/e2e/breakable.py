@@ -161,7 +161,7 @@ class Server:
         }
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)),
+                *(sys.executable, "-m", "deploy.web", "-b", "127.0.0.1", "-p", str(self.port)),
                 "tests.e2e.quick:application",
             ],
             cwd=ROOT,
