@@ -51,6 +51,10 @@ class LayoutFilter(admin.SimpleListFilter):
         return queryset.filter(layout=self.value()) if self.value() else queryset
 
 
+class Pages(InfinitePaginator):
+    template_name = "admin/billboard/play/pages.html"
+
+
 @admin.register(Play)
 class PlayAdmin(ModelAdmin):
     """Proof of what was shown: to read, not to change. A month brings tens of millions, so that a
@@ -61,7 +65,7 @@ class PlayAdmin(ModelAdmin):
     # Joined, a database may begin with the other tables.
     list_select_related = ()
     sortable_by = ("began",)
-    paginator = InfinitePaginator
+    paginator = Pages
     show_full_result_count = False
     actions_list = ("go_to_hours",)
 

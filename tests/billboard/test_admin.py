@@ -197,6 +197,19 @@ def test_list_costs_as_many_queries_for_three_screens_as_for_one(
     assert desk.get(LIST).content.decode().count("1 behind") == 3
 
 
+def test_list_of_plays_leads_on_only_where_there_is_more(
+    desk: Client, campaign: Campaign, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PlayAdmin, "list_per_page", 2)
+    mae = approved(campaign)
+    told = []
+    for _ in range(3):
+        played(screen, mae)
+        told.append("Next" in desk.get(PLAYS).content.decode())
+    assert told == [False, True, True]
+    assert "Previous" in desk.get(PLAYS, {"p": 2}).content.decode()
+
+
 def test_list_of_plays_reads_its_own_page_alone(
     desk: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
