@@ -14,8 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from billboard import booking_pins, bookings, feed, playlist, walls
 from billboard.feed import Place
@@ -176,6 +178,9 @@ def outlooks() -> list[showings.Outlook]:
     """
     lines = []
     fresh = timezone.now() - 2 * REMAKE
+    noticed = dict(
+        Screen.objects.exclude(ahead_at=None).values_list("campaign").annotate(Max("ahead_at"))
+    )
     for row in Plan.objects.select_related("campaign").order_by("campaign__name"):
         outlook = Outlook(**row.outlook)
         lines.append(
@@ -186,10 +191,27 @@ def outlooks() -> list[showings.Outlook]:
                 waiting=outlook.waiting,
                 slots_an_hour=outlook.slots_an_hour if row.made_at > fresh else 0,
                 holds=outlook.holds and row.made_at > fresh,
-                troubles=bookings.troubles(row, holds=outlook.holds),
+                troubles=(
+                    *_put_back(row.pk, noticed.get(row.pk)),
+                    *bookings.troubles(row, holds=outlook.holds),
+                ),
             )
         )
     return lines
+
+
+def _put_back(campaign_id: int, noticed_at: datetime | None) -> tuple[str, ...]:
+    """What the crew must do where a screen knows more than the database (feed.heed)."""
+    many = queries.unlooked(campaign_id, noticed_at=noticed_at) if noticed_at else 0
+    if not many or noticed_at is None:
+        return ()
+    said = _(
+        "A screen noticed at %(at)s that a backup of the database was put back. Whoever was"
+        " recalled since may be among the %(count)d that are live. Run manage.py restored, then"
+        " look at each again."
+    )
+    at = date_format(timezone.localtime(noticed_at), "j M, H:i")
+    return (said % {"at": at, "count": many},)
 
 
 def _is_stale(made: Made, screen: Screen, now: datetime) -> bool:

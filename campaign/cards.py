@@ -240,6 +240,10 @@ def _address(owner: Figurine | Submission, picture: Picture) -> str:
 
 
 def _story(row: Row) -> str:
+    if (row.state, row.reason) == (S.REVIEW, queries.RESTORED):
+        return _("A backup was put back. %s is live in it, and may have been recalled since.") % (
+            label(row)
+        )
     is_remade = row.state in IN_WORK and row.figurine
     if row.moved_kind != "crew" and row.state != S.REJECTED and not is_remade:
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,6 +37,10 @@ from figurine import errors as figurine_errors
 
 S = SubmissionState
 
+RESTORED: Final = "restored"
+"""The reason of moves by `manage.py restored`."""
+RESTORED_BEFORE: Final = timedelta(days=1)
+"""It runs before the server starts again, so before a screen notices."""
 STUCK_SCREENING_S: Final = 10
 TRIES_MAX: Final = 3
 
@@ -185,7 +189,7 @@ def _words(submission: Submission) -> tuple[str, str]:
 
 
 _QUIET: Final = frozenset(
-    {"", "undo", "restored", upgrades.PATIENCE, upgrades.FALLBACK, upgrades.UPGRADED}
+    {"", "undo", RESTORED, upgrades.PATIENCE, upgrades.FALLBACK, upgrades.UPGRADED}
 )
 """Reasons of moves to review that took nothing from the visitor."""
 
@@ -198,6 +202,18 @@ def may_retry(submission: Submission) -> bool:
     is_permanent = any(kind.permanent for kind in known if kind.code == submission.reason)
     tries = submission.transitions.filter(to_state=S.QUEUED).exclude(from_state__in=IN_WORK)
     return not is_permanent and tries.count() < TRIES_MAX
+
+
+def unlooked(campaign_id: int, *, noticed_at: datetime) -> int:
+    """How many are approved as a backup says, which a screen noticed at that moment: whoever was
+    recalled since is among them. None once `manage.py restored` has run."""
+    there = Submission.objects.filter(campaign=campaign_id)
+    looks = Transition.objects.filter(
+        submission__in=there, reason=RESTORED, at__gte=noticed_at - RESTORED_BEFORE
+    )
+    if looks.exists():
+        return 0
+    return there.filter(state=S.APPROVED, state_since_at__lt=noticed_at).count()
 
 
 def review_queue(campaign: Campaign | None = None) -> QuerySet[Submission]:

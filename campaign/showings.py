@@ -52,7 +52,7 @@ class Outlook:
     slots_an_hour: int
     holds: bool
     troubles: tuple[str, ...] = ()
-    """Sentences about what is booked and cannot be kept."""
+    """Sentences about what is booked and cannot be kept, and who may be up that was recalled."""
 
 
 OutlookSource = Callable[[], list[Outlook]]

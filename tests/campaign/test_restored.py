@@ -6,11 +6,12 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 
 from billboard import feed
-from campaign import approval, lifecycle, queries, retention
+from campaign import approval, cards, lifecycle, queries, retention
 from campaign.enums import RecallReason, SubmissionState
 from campaign.models import Campaign, Figurine, Submission
 from tests import shelf
@@ -44,7 +45,9 @@ def shown(campaign: Campaign) -> list[str]:
     return [item.plaque for item in feed.snapshot(campaign.pk).items]
 
 
-def test_restored_shows_nobody_until_a_person_looks_again(campaign: Campaign) -> None:
+def test_restored_shows_nobody_until_a_person_looks_again(
+    campaign: Campaign, moderator: User
+) -> None:
     recalled = shelf.put(campaign, S.APPROVED, plaque="MAE")
     rejected = shelf.put(campaign, S.REJECTED)
     shelf.put(campaign, S.APPROVED, plaque="SALLY")
@@ -58,6 +61,11 @@ def test_restored_shows_nobody_until_a_person_looks_again(campaign: Campaign) ->
     assert shown(campaign) == []
     move = recalled.transitions.order_by("-id")[0]
     assert (move.from_state, move.to_state, move.reason) == (S.APPROVED, S.REVIEW, "restored")
+    card = cards.one(recalled.pk, user=moderator)
+    assert card is not None
+    assert card.story == (
+        "A backup was put back. No. 00,001 is live in it, and may have been recalled since."
+    )
     assert shelf.state_of(rejected) == S.REJECTED
     assert queries.status(Submission.objects.get(pk=recalled.pk)).sentence == ""
     assert "again: 0" in restored(), "harmless when run again"
