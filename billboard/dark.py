@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billboard import feed
 from billboard.models import ONLINE_WITHIN, Ack, EntryKind, FeedEntry, Screen, Stint
@@ -13,10 +15,27 @@ from campaign.showings import Remaining
 
 
 def note_leaving(screen: Screen) -> None:
-    """Call it with what is on record, before a screen is moved to another campaign, switched off or
-    unpaired, in the transaction that does it."""
+    """Call it with what is on record, before a screen is moved to another campaign or switched off,
+    in the transaction that does it."""
     if screen.is_active and screen.token_hash:
         Stint.objects.create(screen=screen, campaign_id=screen.campaign_id)
+
+
+def note_end(screen: Screen) -> None:
+    """As note_leaving, before its browser is none any more: unpaired, or another in its place."""
+    if not screen.token_hash:
+        return
+    note_leaving(screen)
+    Stint.objects.filter(screen=screen, token_hash="").update(
+        token_hash=screen.token_hash, seen_at=screen.last_seen_at
+    )
+
+
+def note_refused(token_hash: str) -> None:
+    """Call it when a token is refused: whichever browser shows it goes dark."""
+    theirs = Stint.objects.filter(token_hash=token_hash)
+    if theirs.exists():
+        theirs.update(seen_at=timezone.now())
 
 
 def remaining(submission_id: UUID) -> list[Remaining]:
@@ -24,8 +43,9 @@ def remaining(submission_id: UUID) -> list[Remaining]:
 
     A screen that is heard is asked to say so; one that is away only where it was heard since they
     went up first, and may hold them, whatever it has confirmed of another time: one too many is
-    named rather than one too few. So is one that was away when it was moved to another campaign,
-    switched off or unpaired, until it is heard again, or another browser in its place.
+    named rather than one too few. So is one that was away when it was moved to another campaign or
+    switched off, until it is heard again; and a browser that was away when it was unpaired, or
+    another took its place, until it comes and is refused.
     """
     lines = FeedEntry.objects.filter(
         submission=submission_id, kind__in=(EntryKind.ADD, EntryKind.REMOVE)
@@ -44,6 +64,7 @@ def remaining(submission_id: UUID) -> list[Remaining]:
     went_away = Stint.objects.filter(
         screen=OuterRef("pk"),
         campaign=gone.campaign_id,
+        token_hash="",
         until_at__gt=OuterRef("last_seen_at") + ONLINE_WITHIN,
     )
     screens = (
@@ -52,8 +73,31 @@ def remaining(submission_id: UUID) -> list[Remaining]:
         .exclude(pk__in=Ack.objects.filter(entry=gone).values("screen"))
         .order_by("name")
     )
-    return [
+    found = [
         Remaining(screen.name, is_connected=screen.is_heard)
         for screen in screens
         if screen.is_heard or (up and screen.last_seen_at and screen.last_seen_at >= up.created_at)
     ]
+    return found + (_ended(gone, up) if up else [])
+
+
+def _ended(gone: FeedEntry, up: FeedEntry) -> list[Remaining]:
+    """Browsers that are no screen any more and do not know it, by the screens that they were."""
+    stints = (
+        Stint.objects.filter(
+            campaign=gone.campaign_id,
+            seen_at__gte=up.created_at,
+            seen_at__lt=gone.created_at + ONLINE_WITHIN,
+            until_at__gt=F("seen_at") + ONLINE_WITHIN,
+        )
+        .exclude(token_hash="")
+        .select_related("screen")
+        .order_by("screen__name")
+    )
+    names = [
+        _("%s (its browser before)") % each.screen.name
+        if each.screen.token_hash
+        else each.screen.name
+        for each in stints
+    ]
+    return [Remaining(name, is_connected=False) for name in dict.fromkeys(names)]

@@ -51,7 +51,7 @@ def pair(screen: Screen, token: str) -> None:
 
 def unpair(screen: Screen) -> None:
     """No browser is this screen any more. What it had up is dark within a beat."""
-    dark.note_leaving(screen)
+    dark.note_end(screen)
     screen.token_hash, screen.previous_hash = None, ""
     screen.is_settled, screen.token_at = True, None
     screen.save(update_fields=FIELDS)
@@ -59,6 +59,7 @@ def unpair(screen: Screen) -> None:
 
 
 def _give(screen: Screen, token: str, *, at: datetime | None) -> None:
+    dark.note_end(screen)
     screen.token_hash, screen.previous_hash = hashed(token), ""
     screen.is_settled, screen.token_at = True, at
     if screen._state.adding:
@@ -79,6 +80,8 @@ def admit(token: str) -> Screen | None:
     found = find(token)
     if found is None and is_retired(token):
         log.warning("a screen's old token was used")
+    elif found is None and token:
+        dark.note_refused(hashed(token))
     return found
 
 

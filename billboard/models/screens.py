@@ -292,12 +292,16 @@ class Screen(models.Model):
 
 
 class Stint(models.Model):
-    """A campaign that a screen showed until it was moved to another, switched off or unpaired. One
-    that is away then plays it on, and tells it later."""
+    """A campaign that a screen showed until it was moved to another, switched off or unpaired, or
+    another browser took its place. One that is away then plays it on, and tells it later."""
 
     screen = models.ForeignKey(Screen, on_delete=models.CASCADE, related_name="stints")
     campaign = models.ForeignKey("campaign.Campaign", on_delete=models.PROTECT, related_name="+")
     until_at = models.DateTimeField(default=timezone.now)
+    token_hash = models.CharField(max_length=64, blank=True)
+    """Of a browser that is no screen any more, and goes dark where this is refused."""
+    seen_at = models.DateTimeField(null=True)
+    """When that browser was heard last."""
 
     def __str__(self) -> str:
         return f"{self.screen_id} for {self.campaign_id} until {self.until_at:%Y-%m-%d %H:%M}"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def hung(campaign: Campaign, name: str, *, seen_s_ago: float = 1) -> Screen:
     screen = Screen.objects.create(campaign=campaign, name=name)
-    pairing.issue_token(screen)
+    pairing.pair(screen, f"token of {name}")
     seen_at = timezone.now() - timedelta(seconds=seen_s_ago)
     Screen.objects.filter(pk=screen.pk).update(last_seen_at=seen_at)
     return screen
@@ -98,8 +98,37 @@ def test_screen_that_was_away_when_it_left_is_named_until_it_is_heard(
     if how == "moved":
         named.append("Rival")  # it is of this campaign now, and was heard since they went up
     assert whereabouts(desk, mae) == ([], named)
-    plays.heard(alley, Here(feed.head(other_campaign.pk), "1", 8, 9))
+    if how == "unpaired":
+        pairing.admit("token of Alley")
+    else:
+        plays.heard(alley, Here(feed.head(other_campaign.pk), "1", 8, 9))
     assert "Alley" not in whereabouts(desk, mae)[1]
+
+
+@pytest.mark.parametrize("how", ["paired", "linked", "moved, then paired", "unpaired, then paired"])
+@pytest.mark.parametrize("is_away", [True, False])
+def test_browser_that_was_away_when_another_took_its_place_is_named_until_it_is_refused(
+    desk: Client, campaign: Campaign, other_campaign: Campaign, how: str, is_away: bool
+) -> None:
+    mae = approved(campaign)
+    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    alley = hung(campaign, "Alley", seen_s_ago=60 if is_away else 1)
+    first, _, then = how.partition(", then ")
+    if then:
+        leave(desk, alley, first, other_campaign)
+    alley.refresh_from_db()
+    if how == "linked":
+        pairing.issue_token(alley)
+    else:
+        pairing.pair(alley, "another")
+    recall(mae)
+    plays.heard(alley, Here(feed.head(alley.campaign_id), "1", 8, 9))
+    named = ["Alley (its browser before)"] if is_away else []
+    assert whereabouts(desk, mae) == ([], named)
+    pairing.admit("somebody else's")
+    assert whereabouts(desk, mae) == ([], named)
+    pairing.admit("token of Alley")
+    assert whereabouts(desk, mae) == ([], [])
 
 
 def test_screen_that_left_before_they_went_up_is_not_named(
