@@ -4,6 +4,8 @@ import itertools
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -332,6 +334,36 @@ def test_snapshot_tells_who_came_again_meanwhile_by_the_later_place(
     monkeypatch.setattr(feed, "head", lambda campaign_id: before)
     told = feed.snapshot(campaign.pk)
     assert (told.place.seq, [item.seq for item in told.items]) == (1, [3])
+
+
+def test_who_is_approved_while_all_is_read_is_told_with_the_next_news(
+    campaign: Campaign,
+) -> None:
+    early, late = approved(campaign), in_review(campaign)
+    items = feed._items
+
+    def and_meanwhile(*asked: Any) -> list[feed.Item]:
+        found = list(items(*asked))
+        approval.approve(late, actor=lifecycle.SYSTEM)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_items", and_meanwhile)
+        told = feed.snapshot(campaign.pk)
+    assert [item.submission for item in told.items] == [early.pk]
+    assert changes(campaign, told.place) == [(2, late.pk, True)]
+
+
+@pytest.mark.parametrize("gone", [{"is_chosen": False}, {"cutout": ""}])
+def test_figurine_that_was_replaced_or_forgotten_is_shown_by_no_line(
+    campaign: Campaign, gone: dict[str, Any]
+) -> None:
+    submission = approved(campaign)
+    before = replace(feed.head(campaign.pk), seq=0)
+    assert changes(campaign, before) == [(1, submission.pk, True)]
+    submission.figurines.update(**gone)
+    assert changes(campaign, before) == [(1, submission.pk, False)]
+    assert feed.snapshot(campaign.pk).items == ()
 
 
 def test_feed_without_entries_has_no_epoch_and_an_empty_snapshot(campaign: Campaign) -> None:
