@@ -322,6 +322,21 @@ def test_screen_that_is_ahead_for_ever_costs_the_others_nothing_and_shows_nobody
     assert told(screen, Place(third.epoch, 9))[0].epoch not in (begun.epoch, third.epoch)
 
 
+def test_epoch_that_another_screen_began_meanwhile_stands(
+    campaign: Campaign, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, begun = lost_place(campaign), uuid.uuid4()
+
+    def and_meanwhile(*_: object) -> bool:
+        Feed.objects.update(epoch=begun, head=0)
+        return True
+
+    monkeypatch.setattr(feed, "is_lost", and_meanwhile)
+    feed.heed(screen, place)
+    screen.refresh_from_db()
+    assert (feed.head(campaign.pk).epoch, screen.ahead_at) == (begun, None)
+
+
 def test_snapshot_tells_who_came_again_meanwhile_by_the_later_place(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:

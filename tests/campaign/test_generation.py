@@ -14,7 +14,7 @@ from campaign import endings, generation, leases, lifecycle, retention, screenin
 from campaign.enums import JobOutcome, SubmissionState
 from campaign.errors import SelfieGone
 from campaign.models import Figurine, GenerationJob, Submission
-from figurine.errors import FigurineError, OutOfMemory, UnknownKit
+from figurine.errors import Cancelled, FigurineError, OutOfMemory, UnknownKit
 from figurine.types import Recipe
 from tests.campaign.workshop import (
     FrameEngine,
@@ -194,6 +194,13 @@ def test_erased_in_mid_job_stops_it_and_leaves_no_picture(
     queued.refresh_from_db()
     assert (queued.state, job().outcome) == (S.ERASED, JobOutcome.CANCELLED)
     assert (Figurine.objects.count(), figurine_files()) == (0, before)
+
+
+def test_progress_of_a_job_that_is_over_stops_the_engine(queued: Submission) -> None:
+    (held,) = generation.claim(limit=1)
+    retention.erase(queued, actor=lifecycle.PARTICIPANT)
+    with pytest.raises(Cancelled):
+        leases.reporter(held)("framing", 0.5)
 
 
 def test_progress_is_written_for_the_phone(

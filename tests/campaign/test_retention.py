@@ -119,6 +119,18 @@ def test_purge_heeds_hours_that_were_lowered_since(
     assert exists(here.selfie.name, there.selfie.name) == [False, True]
 
 
+def test_purge_heeds_hours_that_were_lowered_when_the_day_was_almost_over(
+    receive: Callable[..., Submission], campaign: Campaign
+) -> None:
+    """What is left of the longer time is less than all of the shorter one."""
+    Campaign.objects.update(selfie_retention_h=2)
+    campaign.refresh_from_db()
+    submission = receive()
+    Campaign.objects.update(selfie_retention_h=1)
+    retention.purge(now=submission.created_at + timedelta(minutes=60))
+    assert exists(submission.selfie.name) == [False]
+
+
 def test_purge_puts_nothing_off(receive: Callable[..., Submission], campaign: Campaign) -> None:
     Campaign.objects.update(selfie_retention_h=1)
     campaign.refresh_from_db()
