@@ -1,7 +1,7 @@
 """What a campaign lets a visitor choose from: its producer's pick of what the library has.
 
 The library may lose a kit or finish that a campaign names. Whatever is left goes on being offered;
-the system check campaign.W002 tells the crew, and campaign.E004 where nothing is left.
+the system check campaign.W002 tells the crew, and campaign.W003 where nothing is left.
 """
 
 from __future__ import annotations

@@ -256,6 +256,11 @@ def has_clip() -> Exists:
     return Exists(clips.filter(figurine=OuterRef("pk")))
 
 
+def campaigns_not_over() -> QuerySet[Campaign]:
+    """What may still take somebody in, now or later."""
+    return Campaign.objects.exclude(closes_at__lte=timezone.now())
+
+
 def stuck_in_screening() -> list[UUID]:
     """Submissions whose bell was lost. One that came in the time to come did so before the clock
     was set back."""

@@ -8,10 +8,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
-from django.db.models import Q
-from django.utils import timezone
 
-from campaign import storage, workers
+from campaign import queries, storage, workers
 from campaign.models import Campaign
 from figurine import weights
 from figurine.engines.hosted import address
@@ -119,11 +117,12 @@ def check_bucket(databases: Sequence[str] | None = None, **_: Any) -> list[Check
 
 @register(Tags.database)
 def check_engines(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """The engines that campaigns want can work. Asked with the database, as `migrate` does."""
+    """The engines that campaigns which are not over want can work. Asked with the database, as
+    `migrate` does."""
     if not databases:
         return []
     try:
-        campaigns = list(Campaign.objects.all())
+        campaigns = list(queries.campaigns_not_over())
         seen = {worker.engine for worker in workers.snapshot()}
     except DatabaseError:  # not migrated yet
         return []
@@ -138,8 +137,7 @@ def require_models() -> None:
     worker. Raises MissingModel in words that name the command for each; asks nothing where there
     are no tables."""
     try:
-        is_over = Q(closes_at__lte=timezone.now())
-        campaigns = list(Campaign.objects.exclude(is_over))
+        campaigns = list(queries.campaigns_not_over())
     except DatabaseError:
         return
     if found := _lacking(campaigns):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from campaign import checks
@@ -66,7 +68,7 @@ def test_offer_that_is_in_the_library_is_well(campaign: Campaign, library: Path)
     [
         ({"kits": ["soldier", "wizard"]}, "campaign.W002"),
         ({"finish": "chrome"}, "campaign.W002"),
-        ({"kits": ["wizard"]}, "campaign.E004"),
+        ({"kits": ["wizard"]}, "campaign.W003"),
     ],
 )
 def test_offer_that_the_library_lost_is_told(
@@ -75,3 +77,11 @@ def test_offer_that_the_library_lost_is_told(
     Campaign.objects.update(**offered)
     (message,) = checks.check_offers(databases=["default"])
     assert (message.id, "demo" in message.msg) == (found, True)
+    assert not message.is_serious(), "migrate goes on"
+
+
+def test_offer_of_a_campaign_that_is_over_is_missed_by_nobody(
+    campaign: Campaign, library: Path
+) -> None:
+    Campaign.objects.update(kits=["wizard"], closes_at=timezone.now() - timedelta(days=1))
+    assert checks.check_offers(databases=["default"]) == []

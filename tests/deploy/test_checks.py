@@ -91,8 +91,10 @@ def test_campaign_that_is_over_wants_no_model_of_a_worker(
     Campaign.objects.update(engine="klein", engine_options={"model": "qwen"})
     with pytest.raises(MissingModel):
         checks.require_models()
+    settings.GPU_WORKERS = 1
     Campaign.objects.update(closes_at=timezone.now() - timedelta(days=1))
     checks.require_models()
+    assert checks.check_engines(databases=["default"]) == []
 
 
 @pytest.mark.parametrize(
