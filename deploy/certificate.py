@@ -32,7 +32,8 @@ class Certificate:
 
 
 def ensure_certificate(folder: Path, *, hosts: Iterable[str]) -> Certificate:
-    """Returns the certificate in `folder`; makes it if missing, near its end or without a host."""
+    """Returns the certificate in `folder`; makes it if missing, near its end, not valid yet or
+    without a host."""
     files = Certificate(folder / "certificate.pem", folder / "certificate.key")
     names = {*hosts, "localhost", "127.0.0.1", "::1", socket.gethostname().lower()}
     if not (files.key.exists() and _serves(files.certificate, names)):
@@ -61,7 +62,9 @@ def _serves(path: Path, names: set[str]) -> bool:
         *alternative.get_values_for_type(x509.DNSName),
         *map(str, alternative.get_values_for_type(x509.IPAddress)),
     }
-    return datetime.datetime.now(datetime.UTC) < renew_at and names <= held
+    now = datetime.datetime.now(datetime.UTC)
+    # Not yet: the clock was ahead when it was made.
+    return certificate.not_valid_before_utc <= now < renew_at and names <= held
 
 
 def _make(files: Certificate, *, names: set[str]) -> None:

@@ -72,6 +72,20 @@ def test_certificate_near_its_end_is_made_anew(
     assert ensure_certificate(tmp_path, hosts=[]).certificate.read_bytes() != first
 
 
+def test_certificate_of_a_clock_that_was_ahead_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> Ahead:
+            return super().now(tz) + datetime.timedelta(days=30)
+
+    with monkeypatch.context() as clock:
+        clock.setattr(certificate.datetime, "datetime", Ahead)
+        ensure_certificate(tmp_path, hosts=[])
+    handshake(ensure_certificate(tmp_path, hosts=[]), "localhost")
+
+
 def test_certificate_damaged_is_made_anew(tmp_path: Path) -> None:
     ensure_certificate(tmp_path, hosts=[]).certificate.write_text("no certificate")
     handshake(ensure_certificate(tmp_path, hosts=[]), "localhost")
