@@ -14,11 +14,24 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from environ.fileaware_mapping import FileAwareMapping
 
 from deploy.logs import configure as configure_logs
 from figurine.engines.workshop import Workshop
 
-env = environ.FileAwareEnv()
+
+class _Stripped(FileAwareMapping):  # type: ignore[misc]  # environ has no types
+    """An editor ends a file with a newline, and in a key it is an error that others make."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(super().__getitem__(key)).strip()
+
+
+class _Env(environ.Env):  # type: ignore[misc]
+    ENVIRON = _Stripped()
+
+
+env = _Env()
 
 FAL_WEBHOOK_PATH = "/webhooks/fal"
 

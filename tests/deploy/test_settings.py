@@ -53,6 +53,18 @@ def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert done.stdout.strip() == "from-a-file"
 
 
+def test_file_may_end_with_a_newline(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k\n")
+    done = load(
+        "repr(settings.WORKSHOP.hosted_key)",
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DIORAMA_FAL_KEY_FILE=str(file),
+    )
+    assert done.stdout == "'k'\n"
+
+
 def test_command_finds_the_secret_that_make_run_has_made(tmp_path: Path) -> None:
     (tmp_path / "secret_key").write_text("made\n")
     asked = {"DIORAMA_VAR": str(tmp_path)}

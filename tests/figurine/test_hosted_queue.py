@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from figurine.engines.hosted import wire
-from figurine.engines.hosted.desk import PATIENCE
+from figurine.engines.hosted.desk import PATIENCE, Desk
 from figurine.engines.hosted.queue import Queue
 from figurine.errors import (
     FigurineError,
@@ -20,6 +20,7 @@ from figurine.errors import (
 from tests.figurine.hosted_desk import (
     ENDPOINT,
     FACE,
+    PACE,
     WEBHOOK,
     Book,
     ask,
@@ -262,4 +263,10 @@ def test_provider_that_is_not_there_is_busy(server: QueueServer, book: Book) -> 
     with QueueServer() as gone:
         away = desk(gone, book)
     assert outcome(away) is ProviderBusy
+    assert (book.find("1-0"), book.cost_usd) == (None, 0.0)
+
+
+def test_key_that_no_header_takes_is_not_paid_for(server: QueueServer, book: Book) -> None:
+    broken = Desk(Queue(key="k\n", base=server.base), book, ENDPOINT, webhook="", pace=PACE)
+    assert outcome(broken) is ProviderBusy
     assert (book.find("1-0"), book.cost_usd) == (None, 0.0)

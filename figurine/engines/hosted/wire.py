@@ -44,7 +44,12 @@ second where the model did. Source: the provider's documentation, "Request Error
 Errors".
 """
 
-UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+UNSENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.LocalProtocolError,  # no request: a key with a newline in it, for example
+)
 STATUS_ERRORS: Final[dict[int, type[FigurineError]]] = {
     401: ProviderUnpaid,
     402: ProviderUnpaid,
