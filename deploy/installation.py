@@ -202,7 +202,7 @@ async def _start(
 
     # 4. Everything else
     web = supervisor.start(programs.web(*listening.options, environment=environment))
-    supervisor.start(programs.generation_worker(environment=environment))
+    supervisor.start(programs.generation_worker(environment=environment, var=var.path))
     supervisor.start(programs.default_worker(environment=environment))
     supervisor.start(programs.solid_worker(environment=environment))
     supervisor.start(programs.clip_worker(environment=environment))

@@ -46,11 +46,12 @@ def web(*listen: str, environment: Mapping[str, str]) -> Program:
     )
 
 
-def generation_worker(*, environment: Mapping[str, str]) -> Program:
-    """One process, one figurine at a time: `solo`, because a fork breaks CUDA."""
-    return _worker(
+def generation_worker(*, environment: Mapping[str, str], var: Path) -> Program:
+    """One process, one figurine at a time: `solo`, because a fork breaks CUDA. Watched, too."""
+    worker = _worker(
         "generation", "-Q", "generation", "-c", "1", "-P", "solo", environment=environment
     )
+    return replace(worker, watch=Watch(file=pulse.file_of("generation", var=var)))
 
 
 def solid_worker(*, environment: Mapping[str, str]) -> Program:

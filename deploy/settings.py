@@ -139,7 +139,17 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 0, "max_size": 8}
+    # A host that vanishes is given up in seconds, not in the kernel's quarter of an hour. The
+    # address may say otherwise. Source: postgresql.org/docs/current/libpq-connect.html
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": {"min_size": 0, "max_size": 8},
+    }
 
 # --- the doorbells ----------------------------------------------------------------------------
 BROKER_URL = env.str("DIORAMA_BROKER_URL", default=f"redis+socket://{VAR / 'run' / 'valkey.sock'}")

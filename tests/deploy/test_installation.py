@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from deploy import installation, pulse
+from deploy import installation, programs, pulse
 from deploy.broker import Broker
 from deploy.exits import ExitCode, StartFailure
 from deploy.installation import Listening, _painters, stop_signals, without_cards, without_key
+from deploy.pulse import Watch
 from deploy.supervisor import Program
 from deploy.var_folder import VarFolder, open_var
 
@@ -148,6 +149,12 @@ def test_each_gpu_worker_sees_one_card_and_is_watched(
         words = " ".join(program.command)
         assert "-Q gpu -c 2 -P threads" in words
         assert f"--hostname {program.name}@%h" in words
+
+
+def test_sculptor_is_watched_by_the_pulse_that_it_writes(var: VarFolder) -> None:
+    program = programs.generation_worker(environment={}, var=var.path)
+    assert program.watch == Watch(file=pulse.file_of("generation", var=var.path))
+    assert "--hostname generation@%h" in " ".join(program.command)
 
 
 def test_painters_have_their_cards_for_themselves(var: VarFolder) -> None:

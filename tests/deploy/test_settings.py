@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sqlite3
@@ -161,6 +162,22 @@ def test_power_cut_takes_back_nothing_that_was_told(tmp_path: Path) -> None:
         ]
     # 2 is FULL. Source: sqlite.org/pragma.html#pragma_synchronous
     assert asked == ["wal", 2]
+
+
+def test_postgres_that_vanishes_is_given_up_unless_the_address_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    done = load(
+        "{**settings.DATABASES['default']['OPTIONS'], 'pool': 0}",
+        DIORAMA_VAR=str(tmp_path),
+        DIORAMA_SECRET_KEY="k",
+        DIORAMA_DATABASE_URL="postgresql://u@db.example/d?sslmode=require&tcp_user_timeout=60000",
+    )
+    told = ast.literal_eval(done.stdout)
+    assert (told["connect_timeout"], told["sslmode"]) == (5, "require")
+    assert int(told["tcp_user_timeout"]) == 60000
+    idle_s = told["keepalives_idle"] + told["keepalives_interval"] * told["keepalives_count"]
+    assert idle_s == 25
 
 
 def test_postgres_by_address(tmp_path: Path) -> None:
