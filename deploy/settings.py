@@ -20,14 +20,14 @@ from deploy.logs import configure as configure_logs
 from figurine.engines.workshop import Workshop
 
 
-class _Stripped(FileAwareMapping):  # type: ignore[misc]  # environ has no types
+class _Stripped(FileAwareMapping):
     """An editor ends a file with a newline, and in a key it is an error that others make."""
 
     def __getitem__(self, key: str) -> str:
         return str(super().__getitem__(key)).strip()
 
 
-class _Env(environ.Env):  # type: ignore[misc]
+class _Env(environ.Env):
     ENVIRON = _Stripped()
 
 
@@ -221,22 +221,30 @@ PRIVATE_STORAGE: dict[str, Any] = {
 }
 if S3_BUCKET:
     from boto3.s3.transfer import TransferConfig
+    from botocore.config import Config  # type: ignore[import-untyped]
 
     PRIVATE_STORAGE = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
             "bucket_name": S3_BUCKET,
             "endpoint_url": S3_ENDPOINT,
-            "addressing_style": "virtual" if _is_own_host else "path",
+            # A bucket that hangs counts as away long before a lease's end, at which its worker
+            # would be killed: botocore's own are a minute each, and three of them.
+            "client_config": Config(
+                s3={"addressing_style": "virtual" if _is_own_host else "path"},
+                signature_version="s3v4",
+                connect_timeout=3,
+                read_timeout=10,
+                retries={"total_max_attempts": 2},
+            ),
             "region_name": S3_REGION,
             "default_acl": "private",
-            "signature_version": "s3v4",
             "querystring_auth": True,
             "querystring_expire": 60,
             "file_overwrite": False,
             # One piece: of pieces a killed worker leaves some, which no listing shows and no sweep
             # finds. A print file has 42 MB at most, a single PUT may have 5 GB.
-            "transfer_config": TransferConfig(multipart_threshold=1 << 30),
+            "transfer_config": TransferConfig(multipart_threshold=1 << 30, num_download_attempts=1),
         },
     }
 STORAGES = {

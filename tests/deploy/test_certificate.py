@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -81,7 +82,8 @@ def test_certificate_of_a_clock_that_was_ahead_is_made_anew(
             return super().now(tz) + datetime.timedelta(days=30)
 
     with monkeypatch.context() as clock:
-        clock.setattr(certificate.datetime, "datetime", Ahead)
+        theirs = SimpleNamespace(datetime=Ahead, timedelta=datetime.timedelta, UTC=datetime.UTC)
+        clock.setattr(certificate, "datetime", theirs)
         ensure_certificate(tmp_path, hosts=[])
     handshake(ensure_certificate(tmp_path, hosts=[]), "localhost")
 

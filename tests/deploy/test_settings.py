@@ -3,9 +3,11 @@ from __future__ import annotations
 import ast
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from django.conf import settings as django_settings
 from django.urls import resolve
 from storages.backends.s3 import S3Storage
 
-from campaign import webhooks
+from campaign import generation, webhooks
 from tests.campaign.test_storage import bucket  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +151,30 @@ def test_bucket_is_given_no_file_in_pieces(
     )
     # The tag of a file in pieces ends with their number.
     assert re.fullmatch(r'"[0-9a-f]{32}"', done.stdout.strip()), done
+
+
+def test_bucket_that_hangs_is_away_long_before_a_lease_ends(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and never answers
+        done = load(
+            "__import__('tests.deploy.hung_bucket').deploy.hung_bucket.outcome()",
+            DIORAMA_VAR=str(tmp_path),
+            DIORAMA_SECRET_KEY="k",
+            DIORAMA_S3_BUCKET="pics",
+            DIORAMA_S3_ENDPOINT=f"http://127.0.0.1:{server.getsockname()[1]}",
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+            DJANGO_SETTINGS_MODULE="deploy.settings",
+        )
+        server.setblocking(False)
+        tries = 0
+        with suppress(BlockingIOError):
+            while True:
+                server.accept()[0].close()
+                tries += 1
+    raised, connect_s, read_s = ast.literal_eval(done.stdout)
+    assert (raised, tries) == ("StorageAway", 2)
+    # Two files are written while one piece of work is watched.
+    assert 2 * tries * (connect_s + read_s) < generation.HARD_LIMIT_S
 
 
 def test_power_cut_takes_back_nothing_that_was_told(tmp_path: Path) -> None:
