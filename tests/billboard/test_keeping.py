@@ -138,6 +138,16 @@ def test_deletion_that_fails_is_owed_and_carried_out_before_the_next_start_gives
     ]
 
 
+def test_deletion_that_is_owed_is_not_forgotten_over_the_next(page: Page) -> None:
+    body = """
+        for (const one of 'AB') owed.note([one]);
+        const both = owed.all;
+        owed.crossOut(['B']);
+        return [both, owed.all];
+    """
+    assert shelf(page, body) == [["A", "B"], ["A"]]
+
+
 def test_database_that_cannot_be_read_is_thrown_away_whole(page: Page) -> None:
     body = """
         const one = await open();

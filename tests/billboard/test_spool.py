@@ -143,6 +143,18 @@ def test_what_somebody_waits_for_is_never_the_one_that_is_lost(page: Page, ack: 
     assert spool(page, body, ack) == [["a", "b"], ["done", ["c", 1]]]
 
 
+def test_what_somebody_waits_for_is_not_written_over_after_a_restart(page: Page) -> None:
+    body = """
+        const kept = [];
+        const store = {add: async (id) => kept.push(id), remove: () => {}, read: async () => []};
+        const box = new Outbox({store});
+        box.restore([{id: -1, ack: {ack: 'command', i: 'before'}}], 0);
+        box.add({ack: 'command', i: 'after'});
+        return [kept, all(box)];
+    """
+    assert spool(page, body) == [[-2], ["after", "before"]]
+
+
 def test_dark_waits_behind_its_own_play_and_not_behind_a_day_of_others(page: Page) -> None:
     body = """
         const one = await start('us', {head: 100});

@@ -353,6 +353,14 @@ def test_another_thread_claims_and_stores_while_one_paints(
     assert [main(one).attempt for one in waiting] == [1, 1, 1]
 
 
+def test_what_is_tried_again_joins_no_pass_that_others_began(
+    waiting: list[Submission], easel: Easel
+) -> None:
+    waiting[1].jobs.update(attempt=1)
+    assert generation.run_ready(("klein",)) == 1
+    assert (easel.passes, states(waiting)) == ([1], [S.REVIEW, S.QUEUED, S.QUEUED])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_is_tried_again_has_the_process_to_itself(
     waiting: list[Submission], easel: Easel
