@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from playwright.sync_api import Page
 
+from billboard.models import Screen
+from billboard.page import of as around
+from campaign.models import Campaign
 from tests.billboard.player import run
 from tests.stack import wait_until
 
@@ -101,6 +106,26 @@ def test_plays_of_another_screen_are_not_told_in_this_ones_name(page: Page) -> N
         return [all((await start('them')).box), said];
     """
     assert spool(page, body) == [[], ["plays of another screen are dropped"]]
+
+
+def test_plays_of_a_screen_that_was_moved_to_another_campaign_are_told(
+    page: Page, campaign: Campaign, other_campaign: Campaign, screen: Screen
+) -> None:
+    """By the owner that its page names: the server knows which campaigns it showed."""
+    owners = []
+    for shows in (campaign, other_campaign):
+        screen.campaign = shows
+        html = render_to_string("billboard/screen.html", {"page": around(screen), "screen": screen})
+        owners += re.findall(r'data-screen="([^"]+)"', html)
+    body = """
+        const [before, now] = g[0];
+        const one = await start(before);
+        one.box.add(shown('x', 1));
+        one.spool.note([shown('y', 1)]);
+        await settled(one);
+        return [before === now, all((await start(now)).box)];
+    """
+    assert spool(page, body, owners) == [False, [["x", 1], ["y", 1]]]
 
 
 def test_plays_of_another_screen_that_cannot_be_dropped_are_told_by_nobody(page: Page) -> None:

@@ -27,9 +27,10 @@ export class Spool {
   /** What was on it is known. Before that it is not opened anew: what waits there would be written over. */
   #isRead = false;
 
-  /** @param {{owner: string}} whose plays these are; another's were never this screen's to tell */
+  /** @param {{owner: string}} whose plays these are, "screen/campaign"; another screen's were never
+   * this one's to tell, those of a campaign that it showed before are */
   constructor({ owner }) {
-    this.#owner = owner;
+    this.#owner = screenOf(owner);
   }
 
   async open() {
@@ -72,7 +73,7 @@ export class Spool {
       );
       const on = this.#database.transaction("open").objectStore("open").get("now");
       const open = await answered(on, OPEN_MS);
-      const left = open?.owner === this.#owner ? open.acks : [];
+      const left = open && screenOf(open.owner) === this.#owner ? open.acks : [];
       const endings = left.filter((/** @type {Ack} */ ack) => !told.has(ack.play_id));
       this.#isRead = true;
       return { entries, lastId, endings };
@@ -88,10 +89,10 @@ export class Spool {
   async #first() {
     for (;;) {
       const batch = await answered(this.#acks().getAll(null, BATCH), OPEN_MS);
-      const own = batch.filter(({ owner }) => owner === this.#owner);
+      const own = batch.filter(({ owner }) => screenOf(owner) === this.#owner);
       if (own.length === batch.length) return own;
       console.error("plays of another screen are dropped", batch.length - own.length);
-      const others = batch.filter(({ owner }) => owner !== this.#owner).map(({ id }) => id);
+      const others = batch.filter((entry) => !own.includes(entry)).map(({ id }) => id);
       if (!(await this.remove(others))) throw new Error("another screen's plays could not be dropped");
     }
   }
@@ -150,4 +151,9 @@ export class Spool {
     if (!this.#hasComplained) console.error("plays are kept in memory only", error);
     this.#hasComplained = true;
   }
+}
+
+/** @param {string} owner */
+function screenOf(owner) {
+  return owner.split("/")[0];
 }
