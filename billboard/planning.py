@@ -46,10 +46,11 @@ AHEAD_LEAST: Final = timedelta(seconds=60)
 SLOTS_MOST: Final = 60
 """A screen's slots ahead; fewer on many screens."""
 SLOTS_IN_ALL: Final = 3000
-FRAME_SLOTS_MOST: Final = 24
-"""About 3 kB. The next frame is there long before they are over."""
-FRAME_ROUNDS: Final = 3
-"""At least so many slots of each place, however many there are."""
+FRAME_SLOTS_LEAST: Final = 24
+"""About 3 kB."""
+FRAME_AHEAD: Final = 2 * REMAKE
+"""All that begins in that time is told, so that no place of a mosaic has nobody before the next
+frame is there. At eight seconds a slot those are 12 kB for sixteen places."""
 KEPT_PAST: Final = 4
 """Slots behind that a plan goes on from, in each place."""
 AHEAD_MOST: Final = timedelta(seconds=5)
@@ -122,19 +123,20 @@ def outdate(campaign_ids: Iterable[int]) -> None:
 
 
 def frame(made: Made, screen: Screen, *, now: datetime | None = None) -> PlanFrame:
-    """What a screen is told: the slot that is on, and the next."""
+    """What a screen is told: the slots that are on, and the next."""
     now = now or timezone.now()
     slots = [slot for slot in made.slots.get(screen.pk, ()) if slot.end_ms > _ms(now)]
     filled = 1 + max((slot.place for slot in slots), default=0)
     places = min(n for n in PLACES if n >= filled)
-    most = max(FRAME_SLOTS_MOST, FRAME_ROUNDS * places)
+    until_ms = _ms(now + FRAME_AHEAD)
     return PlanFrame(
         rev=made.rev,
         at=now,
         places=places,
         slots=tuple(
             PlanSlot(slot.at_ms, slot.end_ms - slot.at_ms, slot.key, slot.place)
-            for slot in slots[:most]
+            for n, slot in enumerate(slots)
+            if n < FRAME_SLOTS_LEAST or slot.at_ms < until_ms
         ),
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -68,7 +69,7 @@ def test_plan_is_kept_and_goes_on(
 def test_frame_is_bounded_and_says_when_who_is_on(campaign: Campaign, online: Screen) -> None:
     mae = approved(campaign)
     said: dict[str, Any] = planning.frame(planning.ensure(online), online).as_json()
-    assert (said["type"], len(said["slots"])) == ("plan", planning.FRAME_SLOTS_MOST)
+    assert (said["type"], len(said["slots"])) == ("plan", planning.FRAME_SLOTS_LEAST)
     slot = said["slots"][0]
     assert (slot["submission"], slot["place"]) == (str(mae.pk), 0)
     on_ms = slot["at_ms"] - datetime.fromisoformat(said["at"]).timestamp() * 1000
@@ -302,6 +303,24 @@ def test_every_place_of_a_mosaic_is_planned_and_told(campaign: Campaign, online:
     frame = planning.frame(planning.ensure(screen), screen)
     assert {slot.place for slot in frame.slots} == set(range(9))
     assert all(showings.next_of(one.pk) for one in people)
+
+
+@pytest.mark.parametrize("slot_s", [3, 8, 30])
+def test_frame_of_the_densest_mosaic_lasts_until_the_next_is_there(
+    campaign: Campaign, online: Screen, slot_s: int
+) -> None:
+    """Nobody is asked before the plan's time is up, the beat after that, and the making."""
+    Campaign.objects.update(slot_s=slot_s)
+    Screen.objects.update(layout=Layout.MOSAIC16)
+    screen = Screen.objects.select_related("campaign").get(pk=online.pk)
+    for n in range(20):
+        approved(campaign, plaque=f"P{n}")
+    frame = planning.frame(planning.ensure(screen), screen)
+    ends = {slot.place: slot.at_ms + slot.duration_ms for slot in frame.slots}
+    lasts_until_ms = (frame.at + planning.REMAKE + 3 * planning.REGROUP).timestamp() * 1000
+    assert set(ends) == set(range(16))
+    assert min(ends.values()) > lasts_until_ms
+    assert len(json.dumps(frame.as_json())) < 32_768
 
 
 def test_layout_saved_in_the_form_is_in_the_plan_at_once(
