@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -296,5 +296,4 @@ def _item_of(entry: FeedEntry, items: dict[int, Item]) -> Item | None:
     """None for a removal, and for what was written of a figurine that is not up by now."""
     if entry.kind == EntryKind.REMOVE or entry.figurine_id is None:
         return None
-    item = items.get(entry.figurine_id)
-    return replace(item, seq=item.seq or entry.seq) if item else None
+    return items.get(entry.figurine_id)

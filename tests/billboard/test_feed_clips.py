@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from django.test import Client
 
 from billboard import feed
 from billboard.feed import Changes
-from billboard.models import EntryKind
+from billboard.models import EntryKind, Feed
 from campaign.enums import JobOutcome
 from campaign.models import Campaign, Keepsake
 from campaign.signals import keepsake_made
@@ -33,6 +35,20 @@ def test_clip_writes_a_line_that_says_the_same_showing_moves(
     assert change.item.clip is not None
     mp4, webm = (client.get(way).content for way in (change.item.clip.mp4, change.item.clip.webm))
     assert (mp4[4:8], webm[:4]) == (b"ftyp", b"\x1a\x45\xdf\xa3")
+
+
+def test_clip_of_whoever_came_up_in_an_older_epoch_moves_what_the_snapshot_told(
+    campaign: Campaign,
+) -> None:
+    """With another seq it would be somebody new: taken down, and put up once more."""
+    submission = approved(campaign)
+    Feed.objects.update(epoch=uuid4(), head=0)
+    there = feed.head(campaign.pk)
+    (told,) = feed.snapshot(campaign.pk).items
+    films.store(submission)
+    news = feed.since(campaign.pk, there)
+    assert isinstance(news, Changes)
+    assert [change.item and change.item.seq for change in news.changes] == [told.seq]
 
 
 def test_clip_is_in_every_snapshot_from_then_on(campaign: Campaign) -> None:

@@ -120,6 +120,15 @@ def test_recall_takes_down_what_moves_and_a_late_clip_brings_nothing_back(page: 
     assert feed_after(page, start, changes(2, 3, ("A", 3)), late)["held"] == ""
 
 
+def test_whoever_came_up_in_an_older_epoch_moves_where_they_are(page: Page) -> None:
+    """Their seq is 0 there."""
+    held = item("A", 0)
+    frame = changes(1, 2, moving(held))
+    frame["changes"][0]["seq"] = 2
+    news = feed_after(page, snapshot(1, held), frame)
+    assert (news["removed"], news["added"], news["moving"], news["held"]) == ("", "", "A", "A")
+
+
 def test_snapshot_of_a_new_epoch_replaces_everything(page: Page) -> None:
     news = feed_after(page, snapshot(9, *ABC), snapshot(1, item("D", 1), epoch="f"))
     assert (news["held"], news["removed"], news["seq"], news["epoch"]) == ("D", "ABC", 1, "f")

@@ -94,8 +94,8 @@ export class Feed {
     const news = frame.changes.filter((change) => change.seq > this.place.seq);
     for (const { submission, seq, item } of news) {
       // Only the last word is told: who comes again was removed before.
-      const removedAt = item ? item.seq - 1 : seq;
-      this.#removedAt.set(submission, Math.max(removedAt, this.#removedAt.get(submission) ?? 0));
+      const removedAt = item ? item.seq - 1 : seq; // -1 for who came up in an older epoch
+      this.#removedAt.set(submission, Math.max(removedAt, this.#removedAt.get(submission) ?? -1));
     }
     const removed = news
       .filter(({ submission, seq, item }) => {
