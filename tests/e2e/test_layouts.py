@@ -453,6 +453,22 @@ def test_code_that_the_browser_does_not_take_does_not_keep_the_player_from_its_s
     assert page.locator('[lang="zh-yue"] .headline span').count() > 1
 
 
+@pytest.mark.parametrize("layout", PLACES)
+def test_recruit_stands_in_the_box_of_any_shape(open_screen: Open, layout: str) -> None:
+    page = open_screen(layout=layout)
+    for size, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_function(f"() => document.documentElement.dataset.shape === '{shape(size)}'")
+        outside = page.locator(".recruit").evaluate_all(
+            """recruits => recruits.filter((each) => each.checkVisibility()).filter((recruit) => {
+                const [one, box] = [recruit, recruit.closest('.blister')]
+                    .map((each) => each.getBoundingClientRect());
+                return one.left < box.left || one.right > box.right || one.top < box.top;
+            }).length"""
+        )
+        assert (size, outside) == (size, 0)
+
+
 def test_small_card_that_cannot_be_drawn_keeps_no_other_off_the_shelf(
     campaign: Campaign, open_screen: Open, aside: Aside
 ) -> None:
