@@ -13,8 +13,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaign import lifecycle, retention, screening
-from campaign.enums import KeepsakeKind, SubmissionState
+from campaign import approval, lifecycle, retention, screening
+from campaign.enums import KeepsakeKind, RejectReason, SubmissionState
 from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
 from campaign.retention import Receipt
 from tests import shelf
@@ -75,6 +75,45 @@ def test_receipt_is_the_same_on_every_database(bare: Submission) -> None:
     text = f"{bare.pk}2026-03-01 12:00:00.250000+00:00"
     number = hashlib.sha256(text.encode()).hexdigest()[:10].upper()
     assert retention.receipt(Submission.objects.get()) == Receipt(number, at)
+
+
+@pytest.mark.parametrize(
+    ("reason", "at_first", "by_day"),
+    [
+        (RejectReason.MINOR, S.EXPIRED, S.EXPIRED),
+        (RejectReason.SOMEONE_ELSE, S.EXPIRED, S.EXPIRED),
+        (RejectReason.POOR_QUALITY, S.REJECTED, S.EXPIRED),
+    ],
+)
+def test_rejected_keeps_nothing_past_its_day(
+    reviewed: Submission, reason: RejectReason, at_first: SubmissionState, by_day: SubmissionState
+) -> None:
+    figurine = reviewed.figurines.get()
+    files = (reviewed.selfie.name, figurine.still.name, figurine.cutout.name)
+    approval.reject(reviewed, actor=lifecycle.SYSTEM, reason=reason)
+    reviewed.refresh_from_db()
+    rejected_at = reviewed.state_since_at
+
+    retention.purge(now=rejected_at + timedelta(minutes=59))
+    reviewed.refresh_from_db()
+    assert (reviewed.state, exists(*files)) == (S.REJECTED, [True] * 3)
+
+    for now, state in (
+        (rejected_at + retention.UNDO, at_first),
+        (reviewed.selfie_purge_at, by_day),
+    ):
+        retention.purge(now=now)
+        reviewed.refresh_from_db()
+        assert (reviewed.state, exists(*files)) == (state, [state == S.REJECTED] * 3)
+    assert (reviewed.plaque, reviewed.face) == ("", None)
+
+
+def test_rejection_that_was_taken_back_keeps_its_figurine(reviewed: Submission) -> None:
+    approval.reject(reviewed, actor=lifecycle.SYSTEM, reason=RejectReason.MINOR)
+    approval.undo(reviewed, actor=lifecycle.SYSTEM)
+    retention.purge(now=timezone.now() + 2 * retention.UNDO)
+    reviewed.refresh_from_db()
+    assert (reviewed.state, reviewed.plaque) == (S.REVIEW, "MAE")
 
 
 def test_erase_forgets_everyone_of_a_squad(reviewed: Submission) -> None:
