@@ -33,7 +33,18 @@ from billboard.audience import Audience
 from billboard.commands import Orders
 from billboard.feed import Place
 from billboard.models import Screen
-from billboard.protocol import Acked, Acks, AskTime, BadFrame, Beat, CloseCode, Here, Pull, Time
+from billboard.protocol import (
+    Acked,
+    Acks,
+    AskRest,
+    AskTime,
+    BadFrame,
+    Beat,
+    CloseCode,
+    Here,
+    Pull,
+    Time,
+)
 from billboard.reading import News
 
 log = structlog.get_logger(__name__)
@@ -137,7 +148,7 @@ class ScreenConsumer(AsyncWebsocketConsumer):
             # The screen keeps what was not acknowledged and the next beat reads again.
             log.error("record out of reach", error=type(error).__name__)
 
-    async def _obey(self, screen: Screen, frame: Here | Pull | AskTime | Acks) -> None:
+    async def _obey(self, screen: Screen, frame: Here | Pull | AskRest | AskTime | Acks) -> None:
         match frame:
             case AskTime():
                 now = 1000 * time.time()
@@ -152,6 +163,8 @@ class ScreenConsumer(AsyncWebsocketConsumer):
             case Pull():
                 await self._heed(screen, frame.place)
                 await self._forward(from_place=frame.place)
+            case AskRest():
+                await self._send(await reading.rest(screen.campaign_id, frame.after))
             case Acks():
                 await writing.record(screen, frame)
                 await self._say(Acked(frame.n).as_json())

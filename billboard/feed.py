@@ -1,15 +1,18 @@
 """5 Feed: one append-only log a campaign. A screen says where it is and is told what came after.
 
 A place is an epoch and a seq. A place from an epoch that is not the campaign's is answered with a
-snapshot of what is approved now. So is one that no line of the log has: it says that the database
-was put back from a backup, and begins a new epoch (`heed`). Seqs grow by steps of any size, so that
-lines written anew after that do not take the places of those that were lost.
+snapshot of what is approved now: who is up, and the first of them. A screen asks for the others
+part by part, so that neither a slow line nor the server's buffers take thousands at once.
+
+So is a place that no line of the log has: it says that the database was put back from a backup,
+and begins a new epoch (`heed`). Seqs grow by steps of any size, so that lines written anew after
+that do not take the places of those that were lost.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -34,6 +37,8 @@ SEQ_FAR: Final = 2**52
 STEP_MOST: Final = 2**22
 """From one seq to the next. So a line takes a place that was lost once in two million times, and a
 log has room for two billion."""
+PART_ITEMS: Final = 300
+"""Some 180 KB, half a second of a line of 3 Mbit/s; a screen keeps as many on its disk."""
 EPOCH_EVERY: Final = timedelta(hours=1)
 """A screen begins a new epoch no oftener: each costs all of its campaign's screens a snapshot."""
 
@@ -120,16 +125,42 @@ class Changes:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that may be shown at `place`; whatever is not in it must go."""
+    """Who may be shown at `place`; whoever is not in it must go."""
 
     place: Place
     items: tuple[Item, ...]
+    """All of them, or the first."""
+    more: int | None = None
+    """What `rest` comes after; None where these are all."""
+    up: tuple[int, ...] = ()
+    """Where there are more: the figurines of all."""
 
     def as_json(self) -> dict[str, Any]:
         return {
             "type": "snapshot",
             **self.place.as_json(),
             "items": [item.as_json() for item in self.items],
+            "more": self.more,
+            "up": self.up if self.more else None,
+        }
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The next part of those who are up; of whom a snapshot did not say so, `changes` tell."""
+
+    epoch: UUID | None
+    after: int
+    items: tuple[Item, ...]
+    more: int | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "type": "rest",
+            "epoch": str(self.epoch) if self.epoch else None,
+            "after": self.after,
+            "items": [item.as_json() for item in self.items],
+            "more": self.more,
         }
 
 
@@ -240,12 +271,32 @@ def snapshot(campaign_id: int, *, asked_at: Place | None = None) -> Snapshot:
     """What is approved now, for a screen that is at `asked_at`."""
     now = head(campaign_id)
     # First where, then who: whoever comes in between is told twice rather than not at all.
-    items = tuple(_items(queries.on_show(campaign_id), now.epoch))
+    up = _up(campaign_id)
+    items, more = _part(up, now.epoch)
     if asked_at and asked_at.is_ahead_of(now):
         # It would pass over anything before its place, and miss what is written up to there. So it
         # is told all there is, as of a place that it stays ahead with, at every beat.
         now = Place(now.epoch, min(max(asked_at.seq + 1, SEQ_FAR), SEQ_MAX))
-    return Snapshot(now, items)
+    return Snapshot(now, items, more, tuple(up))
+
+
+def rest(campaign_id: int, after: int) -> Rest:
+    """Those who are up now and come after a figurine in the order of snapshots."""
+    epoch = head(campaign_id).epoch
+    items, more = _part([pk for pk in _up(campaign_id) if pk < after], epoch)
+    return Rest(epoch, after, items, more)
+
+
+def _up(campaign_id: int) -> list[int]:
+    """The figurines, the newest first: their order stays, whoever comes and goes between parts."""
+    return list(queries.on_show(campaign_id).order_by("-pk").values_list("pk", flat=True))
+
+
+def _part(up: Sequence[int], epoch: UUID | None) -> tuple[tuple[Item, ...], int | None]:
+    """The first of them, and what the next part comes after."""
+    part = up[:PART_ITEMS]
+    items = tuple(_items(queries.figurines(part).order_by("-pk"), epoch))
+    return items, part[-1] if len(up) > PART_ITEMS else None
 
 
 def _items(figurines: QuerySet[Any], epoch: UUID | None) -> Iterator[Item]:

@@ -4,6 +4,7 @@
      "is_drawing", "fps", "dropped_frames", "heap_mb", "kept_items", "kept_mb", "quota_mb",
      "clock_off_ms", "up_s"}
     {"type": "pull",  "epoch", "seq"}
+    {"type": "rest",  "after"}
     {"type": "time",  "t0"}
     {"type": "acks",  "n", "acks": [
         {"ack": "cached" | "dark", "submission", "epoch", "seq"}
@@ -13,8 +14,9 @@
 
 Epochs, ids and moments are strings; `epoch` null means "I know nothing", `duration_ms` null
 "it is on"; `layout` may be left out, and so may what `here` says from `is_drawing` on. The server
-says feed.Snapshot and feed.Changes, each with its clock (`at`), PlanFrame, Beat, Time, Acked
-and commands.Orders.
+says feed.Snapshot, feed.Rest and feed.Changes, each with its clock (`at`), PlanFrame, Beat, Time,
+Acked and commands.Orders. A snapshot whose `more` is not null goes on: the screen asks for the
+`rest` that comes `after` that, and so on, each part when it has the one before.
 """
 
 from __future__ import annotations
@@ -91,6 +93,13 @@ class Pull:
     """The screen asks for what it missed."""
 
     place: Place
+
+
+@dataclass(frozen=True)
+class AskRest:
+    """The screen has a snapshot up to here, and asks for its next part."""
+
+    after: int
 
 
 @dataclass(frozen=True)
@@ -233,7 +242,7 @@ def dated(frame: Mapping[str, Any]) -> dict[str, Any]:
     return {**frame, "at": datetime.now(UTC).isoformat()}
 
 
-def parse(text: str) -> Here | Pull | AskTime | Acks:
+def parse(text: str) -> Here | Pull | AskRest | AskTime | Acks:
     """Raises BadFrame."""
     if len(text) > FRAME_MAX_CHARS:
         raise BadFrame("too large", code=CloseCode.TOO_LARGE)
@@ -254,6 +263,8 @@ def parse(text: str) -> Here | Pull | AskTime | Acks:
             )
         case "pull":
             return Pull(_place(frame))
+        case "rest":
+            return AskRest(_int(frame, "after", highest=SEQ_MAX))
         case "time":
             return AskTime(_int(frame, "t0", highest=TICKS_MAX))
         case "acks":
@@ -316,6 +327,14 @@ def place(epoch: str | None, seq: str | None) -> Place:
         return _place({"epoch": epoch or None, "seq": int(seq or "0")})
     except ValueError as error:
         raise BadFrame("seq") from error
+
+
+def after(figurine: str) -> int:
+    """From a query string. Raises BadFrame."""
+    try:
+        return _int({"after": int(figurine)}, "after", highest=SEQ_MAX)
+    except ValueError as error:
+        raise BadFrame("after") from error
 
 
 def _place(data: Mapping[str, Any]) -> Place:

@@ -89,6 +89,7 @@ class News:
 
 _news: Shared[News | None] = Shared(_ahead)
 _snapshots: Shared[News] = Shared(_whole)
+_parts: Shared[str] = Shared(_whole)
 _heads: Shared[Place] = Shared(_ahead)
 _lost: Shared[bool] = Shared(_ahead)
 _plans: Shared[Made] = Shared()
@@ -107,6 +108,15 @@ async def news(campaign_id: int, place: Place) -> News:
 
     key = (campaign_id, place)
     return await _news.read(key, changes) or await _snapshots.read(key, snapshot)
+
+
+async def rest(campaign_id: int, after: int) -> str:
+    """feed.rest as a frame, for all sockets that are as far with their snapshots."""
+
+    def part() -> str:
+        return text(protocol.dated(feed.rest(campaign_id, after).as_json()))
+
+    return await _parts.read((campaign_id, after), part)
 
 
 def _news_of(said: feed.Changes | feed.Snapshot) -> News:

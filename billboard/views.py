@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from billboard import (
@@ -247,11 +248,15 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
+@gzip_page
 @require_safe
 @_for_screens
 def feed_since(request: HttpRequest, screen: Screen) -> HttpResponse:
-    """What the socket would have said to `pull`, with the plan there is."""
+    """What the socket would have said to `pull`, with the plan there is, or to `rest`."""
     try:
+        if "rest" in request.GET:
+            part = feed.rest(screen.campaign_id, protocol.after(request.GET["rest"]))
+            return JsonResponse(protocol.dated(part.as_json()))
         place = protocol.place(request.GET.get("epoch"), request.GET.get("seq"))
     except BadFrame:
         return _refused("bad_place", status=400)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -245,7 +246,7 @@ def on_show(campaign_id: int) -> QuerySet[Figurine]:
     return chosen.exclude(cutout="").order_by("-submission__state_since_at")
 
 
-def figurines(pks: QuerySet[Any]) -> QuerySet[Figurine]:
+def figurines(pks: QuerySet[Any] | Sequence[int]) -> QuerySet[Figurine]:
     """These, whatever has become of them."""
     return Figurine.objects.filter(pk__in=pks)
 

@@ -62,6 +62,15 @@ def snapshot(seq: int, *items: dict[str, Any], epoch: str = "e") -> dict[str, An
     return {"type": "snapshot", "epoch": epoch, "seq": seq, "items": list(items)}
 
 
+def first_part(seq: int, up: list[int], *items: dict[str, Any]) -> dict[str, Any]:
+    """A snapshot that goes on after its last item."""
+    return {**snapshot(seq, *items), "up": up, "more": items[-1]["figurine"]}
+
+
+def rest(after: int, *items: dict[str, Any], more: int | None = None) -> dict[str, Any]:
+    return {"type": "rest", "epoch": "e", "after": after, "items": list(items), "more": more}
+
+
 def changes(after: int, seq: int, *parts: Any, epoch: str = "e") -> dict[str, Any]:
     """Each part is an item to add, or (name, seq) to remove."""
     said = [

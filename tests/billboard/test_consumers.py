@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -358,6 +358,22 @@ async def test_presence_is_written_at_most_once_a_beat(screen: Screen, token: st
         await player.hear("acked")
     await screen.arefresh_from_db()
     assert (screen.confirmed_seq, screen.is_online) == (1, True)
+
+
+async def test_long_snapshot_comes_part_by_part_as_the_screen_asks(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "PART_ITEMS", 2)
+    people = [await approve(campaign, plaque=f"P{n}") for n in range(5)]
+    async with playing(token) as player:
+        first = await player.pull()
+        assert (names(first), len(first["up"])) == (["P4", "P3"], 5)
+        await take_down(people[1])
+        assert (await player.hear("changes"))["changes"][0]["submission"] == str(people[1].pk)
+        await player.say(type="rest", after=first["more"])
+        rest = await player.hear("rest")
+        assert (names(rest), rest["after"], rest["more"]) == (["P2", "P0"], first["more"], None)
+        assert datetime.fromisoformat(rest["at"]) <= timezone.now()
 
 
 async def test_many_approvals_at_once_all_arrive_in_order(campaign: Campaign, token: str) -> None:

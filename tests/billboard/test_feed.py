@@ -260,6 +260,36 @@ def test_reading_costs_the_same_for_one_and_for_three(
     assert counts[0] == counts[2]
 
 
+def test_snapshot_names_all_who_are_up_and_tells_of_them_part_by_part(
+    campaign: Campaign, other_campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "PART_ITEMS", 2)
+    people = [approved(campaign) for _ in range(5)]
+    approved(other_campaign)
+    figurines = [one.figurines.get().pk for one in reversed(people)]
+    first = feed.snapshot(campaign.pk)
+    assert ([item.figurine for item in first.items], first.up) == (figurines[:2], (*figurines,))
+    recall(people[2])
+    approved(campaign)
+    told, more = [], first.more
+    while more is not None:
+        part = feed.rest(campaign.pk, more)
+        assert (part.epoch, part.after) == (first.place.epoch, more)
+        told.append([item.figurine for item in part.items])
+        more = part.more
+    assert told == [[figurines[3], figurines[4]]], "not who is down, nor who came since"
+
+
+def test_snapshot_that_is_all_goes_without_a_list(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "PART_ITEMS", 2)
+    for _ in range(2):
+        approved(campaign)
+    told = feed.snapshot(campaign.pk).as_json()
+    assert (len(told["items"]), told["more"], told["up"]) == (2, None, None)
+
+
 def test_snapshot_reads_of_each_only_what_a_screen_is_told(campaign: Campaign) -> None:
     """A row has its recipe and its face besides: with them thousands take seconds."""
     approved(campaign)

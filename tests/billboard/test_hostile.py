@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from billboard import pairing, protocol
 from billboard.models import Ack, Play, Screen
-from billboard.protocol import ACKS_MAX, Acks, AskTime, BadFrame, CloseCode, Here, Pull
+from billboard.protocol import ACKS_MAX, Acks, AskRest, AskTime, BadFrame, CloseCode, Here, Pull
 from campaign.models import Campaign
 from tests.billboard.rows import approved
 from tests.billboard.test_consumers import Player, playing
@@ -30,12 +30,14 @@ GOOD: list[dict[str, Any]] = [
     HERE,
     {**HERE, **VITALS},
     {"type": "pull", "epoch": str(uuid4()), "seq": 3},
+    {"type": "rest", "after": 301},
     {"type": "time", "t0": 86_400_000},
     ACKS,
 ]
 
 numbers = st.integers() | st.floats() | st.sampled_from([2**31, 2**53, 2**63, 10**4000, -1, True])
 texts = st.text() | st.sampled_from(["\ud800", "\x00", "NaN", "9999-12-31T23:59:59-23:59", "acks"])
+said = texts | numbers.map(repr)
 leaves = st.none() | st.booleans() | numbers | texts
 anything = st.recursive(
     leaves,
@@ -72,7 +74,7 @@ def understood(text: str) -> bool:
     except BadFrame as refusal:
         assert refusal.code in set(CloseCode)
         return False
-    assert isinstance(frame, Here | Pull | AskTime | Acks)
+    assert isinstance(frame, Here | Pull | AskRest | AskTime | Acks)
     return True
 
 
@@ -126,15 +128,15 @@ def test_post_of_anything_is_answered_with_a_code(
 @settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
-@given(epoch=texts, seq=texts | numbers.map(repr))
-def test_place_of_anything_is_answered_with_a_code(token: str, epoch: str, seq: str) -> None:
+@given(
+    words=st.fixed_dictionaries({"epoch": texts, "seq": said})
+    | st.fixed_dictionaries({"rest": said})
+)
+def test_place_of_anything_is_answered_with_a_code(token: str, words: dict[str, str]) -> None:
     client = Client()
     client.cookies[pairing.COOKIE] = token
-    words = {
-        "epoch": epoch.encode(errors="surrogatepass"),
-        "seq": seq.encode(errors="surrogatepass"),
-    }
-    assert client.get("/screen/feed.json", words).status_code in (200, 400)
+    sent = {key: word.encode(errors="surrogatepass") for key, word in words.items()}
+    assert client.get("/screen/feed.json", sent).status_code in (200, 400)
 
 
 BAD = [

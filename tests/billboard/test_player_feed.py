@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.billboard.player import ABC, changes, item, moving, now_moving, run, snapshot
+from tests.billboard.player import (
+    ABC,
+    changes,
+    first_part,
+    item,
+    moving,
+    now_moving,
+    rest,
+    run,
+    snapshot,
+)
 
 
 def feed_after(page: Page, *frames: dict[str, Any]) -> dict[str, Any]:
@@ -159,3 +169,94 @@ def test_snapshot_renews_addresses_without_news(page: Page) -> None:
         0,
         0,
     ]
+
+
+# --- a snapshot that comes part by part -----------------------------------------------------------
+D, C, B, A = (
+    {**item(name, seq), "figurine": figurine}
+    for name, seq, figurine in (("D", 4, 40), ("C", 3, 30), ("B", 2, 20), ("A", 1, 10))
+)
+FIRST = first_part(4, [40, 30, 20, 10], D, C)
+
+
+def test_parts_of_a_snapshot_come_one_after_the_other(page: Page) -> None:
+    news = feed_after(page, FIRST, rest(30, B, more=20), rest(20, A))
+    assert (news["held"], news["added"], news["seq"]) == ("DCBA", "A", 4)
+
+
+def test_first_part_takes_down_whoever_is_not_up_and_leaves_the_others_up(page: Page) -> None:
+    gone = {**item("E", 5), "figurine": 50}
+    news = feed_after(page, snapshot(3, A, B, gone, epoch="d"), FIRST)
+    assert (news["removed"], news["added"], news["held"]) == ("E", "DC", "ABDC")
+
+
+def test_figurine_that_another_part_replaces_goes_with_the_first(page: Page) -> None:
+    older = {**A, "figurine": 9}
+    news = feed_after(page, snapshot(3, older, epoch="d"), FIRST)
+    assert (news["removed"], news["held"]) == ("A", "DC")
+
+
+def test_part_tells_of_a_later_showing_of_the_same_figurine(page: Page) -> None:
+    news = feed_after(page, snapshot(3, {**B, "seq": 1}, epoch="d"), FIRST, rest(30, B, A))
+    assert (news["removed"], news["added"], news["held"]) == ("B", "BA", "DCBA")
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [changes(4, 5, ("B", 5)), changes(5, 6, item("F", 6))],
+        [changes(5, 6, ("B", 6)), changes(4, 7, ("B", 6), item("F", 7))],
+    ],
+    ids=["in order", "over a gap"],
+)
+def test_who_is_recalled_before_their_part_comes_stays_down(
+    page: Page, between: list[dict[str, Any]]
+) -> None:
+    news = feed_after(page, FIRST, *between, rest(30, B, A))
+    assert (news["held"], news["added"]) == ("DCFA", "A")
+
+
+def test_part_that_was_read_before_the_clip_was_made_leaves_it(page: Page) -> None:
+    told = now_moving(5, B)
+    body = """
+        const feed = new m.Feed();
+        g.forEach((frame) => feed.apply(frame));
+        return feed.items.get('B').clip.mp4;
+    """
+    assert run(page, "feed", body, FIRST, told, rest(30, B, A)) == "/media/B.mp4"
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        rest(30, {**item("X", 1), "figurine": 5}),
+        rest(20, A),
+        {**rest(30, B, A), "epoch": "d"},
+    ],
+    ids=["not named", "not asked for", "of another epoch"],
+)
+def test_part_that_is_not_the_next_of_this_snapshot_brings_nobody(
+    page: Page, late: dict[str, Any]
+) -> None:
+    assert feed_after(page, FIRST, late)["held"] == "DC"
+
+
+def test_parts_of_an_older_snapshot_bring_nobody_back(page: Page) -> None:
+    newer = first_part(6, [40, 30, 10], D, C)
+    assert feed_after(page, FIRST, newer, rest(30, B, A))["held"] == "DCA"
+    whole = snapshot(6, D, C)
+    assert feed_after(page, FIRST, whole, rest(30, B, A))["held"] == "DC"
+
+
+def test_those_who_are_still_to_come_count(page: Page) -> None:
+    body = """
+        const feed = new m.Feed(), counted = [];
+        feed.restore([g[0]]);
+        for (const frame of g.slice(1)) {
+            feed.apply(frame);
+            counted.push([feed.count, feed.rest]);
+        }
+        return counted;
+    """
+    frames = [FIRST, rest(30, B, more=20), rest(20, A)]
+    assert run(page, "feed", body, A, *frames) == [[4, 30], [4, 20], [4, None]]

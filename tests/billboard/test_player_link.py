@@ -259,3 +259,76 @@ def test_only_the_servers_own_words_take_an_ack_off_the_list(
         return [outbox.length, lost];
     """
     assert run(fresh_page, "link", LINK + body, status, said) == expected
+
+
+# --- a snapshot that comes part by part -----------------------------------------------------------
+PARTS = LINK.replace("here:", "rest: () => next, here:").replace(
+    "heard.push(frame)", "{ heard.push(frame); if ('more' in frame) next = frame.more; }"
+)
+PARTS = (
+    """
+    let next = null;
+    const rests = () => sent.filter(({type}) => type === 'rest').map(({after}) => after);
+    const part = (after, more) => ({type: 'rest', after, more, items: []});
+    const first = {type: 'snapshot', epoch: 'e', seq: 7, items: [], up: [], more: 90};
+"""
+    + PARTS
+)
+
+
+def test_each_part_is_asked_for_once_when_the_one_before_is_here(fresh_page: Page) -> None:
+    body = """
+        socket.open();
+        const after = [rests()];
+        for (const frame of [first, {type: 'plan'}, {type: 'beat'}, part(90, 60), part(60, null)]) {
+            socket.say(frame);
+            after.push(rests());
+        }
+        return after;
+    """
+    once, twice = [90], [90, 60]
+    assert run(fresh_page, "link", PARTS + body) == [[], once, once, once, twice, twice]
+
+
+def test_parts_leave_the_server_time_between_beats(fresh_page: Page) -> None:
+    body = """
+        socket.open();
+        socket.say(first);
+        for (let after = 90; after > 0; after -= 1) socket.say(part(after, after - 1));
+        const before = rests().length;
+        socket.say({type: 'beat'});
+        return [before, rests().length];
+    """
+    assert run(fresh_page, "link", PARTS + body) == [20, 21]
+
+
+def test_socket_that_comes_back_goes_on_where_the_snapshot_was(fresh_page: Page) -> None:
+    body = """
+        socket.open();
+        socket.say(first);
+        socket.say(part(90, 60));
+        const before = socket;
+        socket.onclose({code: 1006});
+        while (socket === before) await turn();
+        socket.open();
+        return [rests(), sent.findLast(({type}) => type === 'pull')];
+    """
+    pull = {"type": "pull", "epoch": "e", "seq": 7}
+    assert run(fresh_page, "link", PARTS + body) == [[90, 60, 60], pull]
+
+
+def test_poll_brings_all_parts_and_asks_none_in_vain(fresh_page: Page) -> None:
+    body = """
+        const more = {90: 60, 60: 30};
+        answer = (address) => {
+            if (address === '/acks') return new Response('', {status: 503});
+            const after = new URLSearchParams(address.slice(6)).get('rest');
+            if (after === '30') return new Response('', {status: 503});
+            return Response.json(after ? part(Number(after), more[after]) : first);
+        };
+        socket.onclose({code: 1006});
+        while (!asked.includes('/acks')) await turn();
+        return asked;
+    """
+    rests = [f"/feed?rest={after}" for after in (90, 60, 30)]
+    assert run(fresh_page, "link", PARTS + body) == ["/feed?epoch=e&seq=7", *rests, "/acks"]

@@ -10,7 +10,7 @@ import pytest
 
 from billboard import protocol
 from billboard.feed import SEQ_MAX, Place
-from billboard.protocol import Acks, BadFrame, CloseCode, Done, Here, Obeyed, Pull, Shown
+from billboard.protocol import Acks, AskRest, BadFrame, CloseCode, Done, Here, Obeyed, Pull, Shown
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 HERE = {
@@ -53,6 +53,7 @@ OBEYED: dict[str, Any] = {
 def test_frames_of_a_player_are_understood() -> None:
     assert protocol.parse(json.dumps(HERE)) == Here(Place(ONE, 7), "1", 1920, 1080)
     assert protocol.parse('{"type": "pull", "epoch": null, "seq": 0}') == Pull(Place())
+    assert protocol.parse('{"type": "rest", "after": 301}') == AskRest(301)
     done = {"submission": str(TWO), "epoch": str(ONE), "seq": 7}
     acks = [{"ack": "cached", **done}, {"ack": "dark", **done}, SHOWN]
     acks.append({**SHOWN, "layout": "mosaic16"})
@@ -105,6 +106,10 @@ def acks(**words: Any) -> str:
         '{"type": ["pull"]}',
         "[" * 20_000,
         '{"type": "pull"}',
+        '{"type": "rest"}',
+        '{"type": "rest", "after": null}',
+        '{"type": "rest", "after": -1}',
+        f'{{"type": "rest", "after": {SEQ_MAX + 1}}}',
         '{"type": "pull", "epoch": 5, "seq": 0}',
         '{"type": "pull", "epoch": "x", "seq": 0}',
         '{"type": "pull", "epoch": null, "seq": -1}',

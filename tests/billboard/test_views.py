@@ -127,8 +127,31 @@ def test_poll_says_what_the_socket_would(paired: Client, campaign: Campaign) -> 
     assert paired.get(FEED, {"epoch": str(uuid4()), "seq": "9"}).json()["type"] == "snapshot"
 
 
-def test_poll_for_a_bad_place_is_refused(paired: Client) -> None:
-    answer = paired.get(FEED, {"epoch": "x"})
+def test_poll_brings_a_long_snapshot_part_by_part(
+    paired: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "PART_ITEMS", 2)
+    for name in ("ONE", "TWO", "THREE"):
+        approved(campaign, plaque=name)
+    first = paired.get(FEED).json()
+    rest = paired.get(FEED, {"rest": first["more"]}).json()
+    told = [[item["plaque"] for item in part["items"]] for part in (first, rest)]
+    assert told == [["THREE", "TWO"], ["ONE"]]
+    assert (rest["type"], rest["after"], rest["more"]) == ("rest", first["more"], None)
+
+
+def test_poll_is_answered_in_few_bytes(paired: Client, campaign: Campaign) -> None:
+    for _ in range(3):
+        approved(campaign)
+    whole = paired.get(FEED)
+    packed = paired.get(FEED, headers={"Accept-Encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip"
+    assert len(packed.content) < len(whole.content)
+
+
+@pytest.mark.parametrize("words", [{"epoch": "x"}, {"rest": "x"}, {"rest": "-1"}])
+def test_poll_for_a_bad_place_is_refused(paired: Client, words: dict[str, str]) -> None:
+    answer = paired.get(FEED, words)
     assert (answer.status_code, answer.json()) == (400, {"code": "bad_place"})
 
 

@@ -7,7 +7,9 @@
  *   `seq` is where it was added; a later line of the log may only say that it has a clip now.
  *   From `until` on nobody may keep it, whether the server says so or not
  * @typedef {{epoch: string | null, seq: number}} Place
- * @typedef {Place & {type: "snapshot", items: Item[]}} Snapshot
+ * @typedef {Place & {type: "snapshot", items: Item[], more?: number | null, up?: number[] | null}} Snapshot
+ *   with `more` these are the first, and `up` names the figurines of all
+ * @typedef {{type: "rest", epoch: string | null, after: number, items: Item[], more: number | null}} Rest
  * @typedef {Place & {type: "changes", after: number,
  *   changes: {seq: number, submission: string, item: Item | null}[]}} Changes
  * @typedef {{removed: string[], added: Item[], moving: Item[], isBehind: boolean}} News
@@ -22,6 +24,11 @@ export class Feed {
   place = { epoch: null, seq: 0 };
   /** @type {Map<string, Item>} By submission. */
   items = new Map();
+  /** What the next part of the snapshot comes after; null when it is here. @type {number | null} */
+  rest = null;
+  /** Figurines that the snapshot said are up, while parts of it are to come; who is told of since is
+   * none of them. @type {Set<number>} */
+  #up = new Set();
   /** Removals heard before their turn, by submission: an older addition may still be under way. */
   #removedAt = new Map();
   /** Epochs that are over; a frame of theirs was on the way too long. */
@@ -31,6 +38,13 @@ export class Feed {
   /** @param {{now?: () => number}} [world] `now` is the server's time */
   constructor({ now = Date.now } = {}) {
     this.#now = now;
+  }
+
+  /** How many are up, also those who are still to come. */
+  get count() {
+    const up = new Set(this.#up);
+    for (const { figurine } of this.items.values()) up.add(figurine);
+    return up.size;
   }
 
   /** Goes on from what the device kept. Where the feed was is not taken up: the record may have been
@@ -61,11 +75,12 @@ export class Feed {
 
   /**
    * Takes a frame in. `isBehind` asks for a pull: something between was missed.
-   * @param {Snapshot | Changes} frame
+   * @param {Snapshot | Rest | Changes} frame
    * @returns {News}
    */
   apply(frame) {
     if (this.#pastEpochs.has(frame.epoch)) return nothing(false);
+    if (frame.type === "rest") return this.#applyRest(frame);
     return frame.type === "snapshot" ? this.#applySnapshot(frame) : this.#applyChanges(frame);
   }
 
@@ -81,11 +96,31 @@ export class Feed {
     const isSameEpoch = frame.epoch === this.place.epoch;
     if (isSameEpoch && frame.seq < this.place.seq) return nothing(false);
     if (!isSameEpoch) this.#enter(frame.epoch);
+    this.rest = frame.more ?? null;
+    this.#up = new Set(this.rest === null ? [] : frame.up);
+    const told = new Map(frame.items.map((item) => [item.submission, item]));
     const offered = frame.items.filter((item) => this.#mayShow(item));
     const kept = new Set(offered.filter((item) => this.#isHeld(item)).map((item) => item.submission));
-    const removed = [...this.items.keys()].filter((submission) => !kept.has(submission));
+    // Who goes does so with the first part: who stays is in it, or will be in another.
+    const removed = [...this.items.values()]
+      .filter((held) => (told.has(held.submission) ? !kept.has(held.submission) : !this.#up.has(held.figurine)))
+      .map(({ submission }) => submission);
     removed.forEach((submission) => this.items.delete(submission));
     return { removed, ...this.#put(offered), ...this.#arrive(frame) };
+  }
+
+  /** Of those alone whom the snapshot named and of whom nothing was heard since: the part may have been
+   * read before that. @param {Rest} frame @returns {News} */
+  #applyRest(frame) {
+    if (frame.after !== this.rest || frame.epoch !== this.place.epoch) return nothing(false);
+    const offered = frame.items.filter((item) => this.#up.has(item.figurine) && this.#mayShow(item));
+    const removed = offered
+      .filter((item) => this.items.has(item.submission) && !this.#isHeld(item))
+      .map(({ submission }) => submission);
+    removed.forEach((submission) => this.items.delete(submission));
+    this.rest = frame.more;
+    if (this.rest === null) this.#up.clear();
+    return { removed, ...this.#put(offered), isBehind: false };
   }
 
   /** @param {Changes} frame @returns {News} */
@@ -96,6 +131,7 @@ export class Feed {
       // Only the last word is told: who comes again was removed before.
       const removedAt = item ? item.seq - 1 : seq; // -1 for who came up in an older epoch
       this.#removedAt.set(submission, Math.max(removedAt, this.#removedAt.get(submission) ?? -1));
+      if (item) this.#up.delete(item.figurine);
     }
     const removed = news
       .filter(({ submission, seq, item }) => {
@@ -141,7 +177,8 @@ export class Feed {
   /** @param {Place} place */
   #arrive(place) {
     this.place = { epoch: place.epoch, seq: Math.max(this.place.seq, place.seq) };
-    for (const [submission, seq] of this.#removedAt) {
+    // While parts are to come they may tell of who was removed since the first.
+    for (const [submission, seq] of this.rest === null ? this.#removedAt : []) {
       if (seq <= this.place.seq) this.#removedAt.delete(submission);
     }
     return { isBehind: false };
@@ -151,6 +188,8 @@ export class Feed {
   #enter(epoch) {
     if (this.place.epoch !== null) this.#pastEpochs.add(this.place.epoch);
     this.place = { epoch, seq: 0 };
+    this.rest = null;
+    this.#up.clear();
     this.#removedAt.clear();
   }
 }

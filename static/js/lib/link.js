@@ -13,6 +13,8 @@ const BACKOFF_FIRST_MS = 2000;
 const BACKOFF_MOST_MS = 30000;
 /** The server hangs up after a hundred frames of any kind a beat (billboard/consumers.py). */
 const ACK_FRAMES_PER_BEAT = 20;
+/** So do these, each when the one before is here: 6,000 people within a beat, where the line is quick. */
+const PARTS_PER_BEAT = 20;
 const BACKOFF = { firstMs: BACKOFF_FIRST_MS, mostMs: BACKOFF_MOST_MS };
 const UNPAIRED = 4401;
 const BAD_FRAME = 4400;
@@ -28,6 +30,7 @@ export class Link {
   #acksUrl;
   #outbox;
   #here;
+  #rest;
   #onFrame;
   #onState;
   #onUnpaired;
@@ -43,6 +46,10 @@ export class Link {
   #pulledMs = -PULL_AGAIN_MS;
   /** @type {Place | null} Asked for from here on; kept until a snapshot came, whichever way. */
   #wanted = null;
+  /** The part of a snapshot that was asked for last. @type {{after: number | null, atMs: number}} */
+  #part = { after: null, atMs: 0 };
+  /** Parts asked for since the last beat. */
+  #parts = 0;
   /** Frames of acks since the last beat. */
   #told = 0;
   /** The server hung up on a frame of acks, and a post will tell on which. */
@@ -51,9 +58,10 @@ export class Link {
   /**
    * @param {{socketUrl: string, feedUrl: string, acksUrl: string,
    *   outbox: import("./outbox.js").Outbox, here: () => Place & Record<string, unknown>,
+   *   rest?: () => number | null,
    *   onFrame: (frame: any) => void, onState: (state: "open" | "polling") => void,
    *   onUnpaired: () => void, onAway?: () => void}} wiring `here` says where and what this
-   *   screen is; `onAway` is told at every try that finds no server
+   *   screen is, `rest` what its snapshot goes on after; `onAway` is told at every try that finds no server
    */
   constructor({
     socketUrl,
@@ -61,6 +69,7 @@ export class Link {
     acksUrl,
     outbox,
     here,
+    rest = () => null,
     onFrame,
     onState,
     onUnpaired,
@@ -71,6 +80,7 @@ export class Link {
     this.#acksUrl = acksUrl;
     this.#outbox = outbox;
     this.#here = here;
+    this.#rest = rest;
     this.#onFrame = onFrame;
     this.#onState = onState;
     this.#onUnpaired = onUnpaired;
@@ -83,12 +93,14 @@ export class Link {
     this.#pulledMs = -PULL_AGAIN_MS;
     this.#listen();
     socket.onopen = () => {
-      this.#told = 0;
+      this.#told = this.#parts = 0;
+      this.#part.after = null;
       clearTimeout(this.#poll);
       this.#onState("open");
       this.#listen();
       this.say({ type: "here", ...this.#here() });
       this.pull();
+      this.#askOn();
       this.flush();
     };
     socket.onmessage = ({ data }) => {
@@ -108,6 +120,16 @@ export class Link {
     else if (performance.now() - this.#pulledMs < PULL_AGAIN_MS) return;
     this.#pulledMs = performance.now();
     this.say({ type: "pull", ...this.#place() });
+  }
+
+  /** Asks for the next part of a snapshot, once. One that is not answered is asked for again. */
+  #askOn() {
+    const after = this.#rest();
+    const isUnderWay = after === this.#part.after && performance.now() - this.#part.atMs < SILENT_MS;
+    if (after === null || isUnderWay || this.#parts >= PARTS_PER_BEAT || !this.#isOpen()) return;
+    this.#part = { after, atMs: performance.now() };
+    this.#parts += 1;
+    this.say({ type: "rest", after });
   }
 
   /** Sends what waits in the outbox, after a day offline over many beats. */
@@ -146,11 +168,12 @@ export class Link {
     this.#onFrame(frame);
     if (frame.type === "beat") {
       this.say({ type: "here", ...this.#here() });
-      this.#told = 0;
+      this.#told = this.#parts = 0;
       this.#outbox.beat();
       if (this.#isPosting) this.#tellByHttp().catch(() => {});
       else this.flush();
     }
+    this.#askOn();
   }
 
   /** A socket that says nothing is no socket: some networks drop them without a word. */
@@ -192,9 +215,22 @@ export class Link {
     if (!this.#isOpen()) this.#poll = setTimeout(() => this.#pollNow(), POLL_MS);
   }
 
+  /** What came, which tells of removals, and then of a snapshot as many parts as there is time for. */
   async #askByHttp() {
+    const untilMs = performance.now() + POLL_MS;
     const { epoch, seq } = this.#place();
-    const query = new URLSearchParams({ epoch: epoch ?? "", seq: String(seq) });
+    await this.#ask({ epoch: epoch ?? "", seq: String(seq) });
+    for (let asked = null; !this.#isOpen() && performance.now() < untilMs; ) {
+      const after = this.#rest();
+      if (after === null || after === asked) return;
+      asked = after;
+      await this.#ask({ rest: String(after) });
+    }
+  }
+
+  /** @param {Record<string, string>} what */
+  async #ask(what) {
+    const query = new URLSearchParams(what);
     const signal = AbortSignal.timeout(POLL_MS);
     const response = await fetch(`${this.#feedUrl}?${query}`, { cache: "no-store", signal });
     if (response.ok) this.#take(await response.json());

@@ -132,6 +132,7 @@ const link = new Link({
     height_px: Math.round(innerHeight * devicePixelRatio),
     ...vitals(),
   }),
+  rest: () => feed.rest,
   onFrame,
   onState: (state) => {
     if (state === "open") player.hold();
@@ -161,7 +162,7 @@ function onFrame(frame) {
     if ("watched" in frame) link.say(clock.ask());
     if (frame.page !== page) renewal.forNewLook();
     if (feed.isBehind(frame)) link.pull();
-  } else if (frame.type === "snapshot" || frame.type === "changes") {
+  } else if (["snapshot", "rest", "changes"].includes(frame.type)) {
     const news = feed.apply(frame);
     player.take(news);
     glances.removed(news.removed);

@@ -163,7 +163,7 @@ export class Player {
   take({ removed, added, moving }) {
     this.#heldUntilMs = this.#coldUntilMs = 0;
     this.#takeDown(removed).then(() => this.#tellDark(removed));
-    this.#stage.tally(this.#feed.items.size);
+    this.#stage.tally(this.#feed.count);
     if (this.#turns.due() !== -1) this.#advance();
     else if (this.#on.places > 1) this.#schedule();
     if (removed.length > 0 || added.length > 0) this.#layShelf();
