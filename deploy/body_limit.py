@@ -1,7 +1,7 @@
 """Refuses a request body that is too large, counting bytes instead of believing headers.
 
 daphne has no limit of its own and spools a body to a file without a name before the application
-runs; in production a proxy in front bounds it earlier.
+runs; `body_spool.py` sees to it that no more of it is written than this needs.
 """
 
 from __future__ import annotations

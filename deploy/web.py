@@ -1,4 +1,6 @@
-"""`python -m deploy.web -p PORT deploy.asgi:application`: daphne, which writes at once.
+"""`python -m deploy.web -p PORT deploy.asgi:application`: daphne, at once and within bounds.
+
+Of a body no more is kept than is read (`body_spool.py`). And what is written goes out at once:
 
 Twisted asks the system to say when a socket can be written to, writes, and asks it to say so no
 more. Nearly every socket can be written to at any time, so two of these three calls of the system
@@ -9,6 +11,7 @@ takes no more.
 from __future__ import annotations
 
 import asyncio
+import importlib
 from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
@@ -46,9 +49,12 @@ class EagerReactor(AsyncioSelectorReactor):
 def main() -> None:
     """Daphne's command line. It takes a reactor of Twisted's asyncio kind that is there already."""
     installReactor(EagerReactor(asyncio.new_event_loop()))
-    from daphne.cli import CommandLineInterface  # noqa: PLC0415  # would install a reactor of its own
-
-    CommandLineInterface.entrypoint()
+    # Not before: daphne installs a reactor of its own where there is none.
+    cli, server, body_spool = map(
+        importlib.import_module, ("daphne.cli", "daphne.server", "deploy.body_spool")
+    )
+    vars(server)["HTTPFactory"] = body_spool.BoundedFactory  # It asks nobody which to take.
+    cli.CommandLineInterface.entrypoint()
 
 
 if __name__ == "__main__":
