@@ -58,7 +58,8 @@ PICTURES = """
     let asked = 0;
     const fetch = async (address) => {
         asked += 1;
-        return address.includes('gone') ? new Response('', {status: 404}) : new Response('bytes');
+        const status = {gone: 404, late: 403, ailing: 503}[address.split('/').at(-1)] ?? 200;
+        return new Response(status === 200 ? 'bytes' : '', {status});
     };
     const measure = async () => ({aspect: 0.8, solid: {left: 0, top: 0, width: 1, height: 1}});
     const pictures = new m.Pictures({fetch, measure});
@@ -104,6 +105,14 @@ def test_picture_that_is_gone_may_be_asked_for_again(page: Page) -> None:
         return [...tries, asked];
     """
     assert run(page, "pictures", PICTURES + body) == [True, True, 2]
+
+
+def test_picture_is_gone_where_the_server_says_so_and_not_where_it_ails(page: Page) -> None:
+    body = """
+        const is = (name) => pictures.get(item(name)).catch((e) => e instanceof m.PictureGone);
+        return [await is('gone'), await is('late'), await is('ailing')];
+    """
+    assert run(page, "pictures", PICTURES + body) == [True, True, False]
 
 
 def test_pictures_used_last_are_kept(page: Page) -> None:

@@ -16,6 +16,9 @@ const MOST = 96;
 /** A download that stalls must not hold its connection and the shelf up. */
 const LOAD_MS = 8000;
 
+/** Not given to anybody, or by this address no more. */
+const GONE = new Set([403, 404, 410]);
+
 export class PictureGone extends Error {}
 
 /** @type {Drawer} */
@@ -153,7 +156,9 @@ export class Pictures {
   async #download(item, signal) {
     // no-store: what is recalled must not lie in the browser's cache either.
     const response = await this.#fetch(this.#address(item), { cache: "no-store", signal });
-    if (!response.ok) throw new PictureGone(item.submission);
+    if (GONE.has(response.status)) throw new PictureGone(item.submission);
+    // Its address is as good as before: asking for all addresses anew would make an ailing server worse.
+    if (!response.ok) throw new Error(`no picture: ${response.status}`);
     const blob = await response.blob();
     const measured = await this.#measure(blob);
     signal.throwIfAborted();
