@@ -19,8 +19,9 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from billboard import pairing
+from billboard import pairing, purses
 from billboard.models import PairingCode, PairingState, PairingTry, Screen
+from billboard.purses import Purse
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -39,7 +40,6 @@ SLACK_S: Final = 1
 """What the network may take from an interval."""
 INTERVAL_MOST_S: Final = 60
 
-WINDOW: Final = timedelta(minutes=10)
 TRIES_OF_CODE: Final = 5
 TRIES_OF_PRODUCER: Final = 5
 TRIES_OF_ADDRESS: Final = 20
@@ -82,7 +82,7 @@ def ask(
     *, address: str, browser: str, width_px: int | None, height_px: int | None, instead_of: str = ""
 ) -> Asked:
     """A new code, in place of the one this browser had. Raises TooMany."""
-    if not _spend("ask", address, most=CODES_OF_ADDRESS):
+    if purses.spend([Purse("ask", address, CODES_OF_ADDRESS)]):
         raise TooMany
     now = timezone.now()
     open_now = PairingCode.objects.filter(state=PairingState.WAITING, expires_at__gt=now)
@@ -145,17 +145,13 @@ def poll(device: str) -> Answer:
 
 def look_up(typed: str, *, producer: User, address: str) -> PairingCode:
     """The browser that shows this code. Raises NotFound, and TooMany after five wrong ones."""
-    purses = (
-        ("producer", str(producer.pk), TRIES_OF_PRODUCER),
-        ("address", address, TRIES_OF_ADDRESS),
+    paid = (
+        Purse("producer", str(producer.pk), TRIES_OF_PRODUCER),
+        Purse("address", address, TRIES_OF_ADDRESS),
     )
-    # Paid before it is looked at, so that many at once are no more than so many in turn.
-    for place, (what, who, most) in enumerate(purses):
-        if not _spend(what, who, most=most):
-            for paid in purses[:place]:
-                _give_back(*paid[:2])
-            log.warning("too many wrong pairing codes", producer=producer.pk, by=what)
-            raise TooMany
+    if empty := purses.spend(paid):
+        log.warning("too many wrong pairing codes", producer=producer.pk, by=empty.what)
+        raise TooMany
     code = "".join(letter for letter in typed.upper() if letter in LETTERS)
     found = PairingCode.objects.filter(
         code_hash=_keyed("code", code),
@@ -169,8 +165,7 @@ def look_up(typed: str, *, producer: User, address: str) -> PairingCode:
         ).exclude(code_hash=_keyed("code", code)).update(misses=F("misses") + 1)
         log.info("wrong pairing code", producer=producer.pk)
         raise NotFound
-    for what, who, _most in purses:
-        _give_back(what, who)
+    purses.give_back(paid)
     return found
 
 
@@ -212,18 +207,6 @@ def sweep() -> int:
     codes, _ = PairingCode.objects.filter(expires_at__lt=long_ago).delete()
     tries, _ = PairingTry.objects.filter(since__lt=long_ago).delete()
     return codes + tries
-
-
-def _spend(what: str, who: str, *, most: int) -> bool:
-    """Count one more. False, and none counted, where `most` were within the window."""
-    key, now = _keyed(what, who), timezone.now()
-    PairingTry.objects.get_or_create(key=key, defaults={"since": now})
-    PairingTry.objects.filter(key=key, since__lt=now - WINDOW).update(since=now, count=0)
-    return bool(PairingTry.objects.filter(key=key, count__lt=most).update(count=F("count") + 1))
-
-
-def _give_back(what: str, who: str) -> None:
-    PairingTry.objects.filter(key=_keyed(what, who), count__gt=0).update(count=F("count") - 1)
 
 
 def _token_of(row: PairingCode) -> str:

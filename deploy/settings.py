@@ -66,6 +66,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_X_FORWARDED
 IS_HTTPS = _public.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600  # a shift
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -300,6 +301,7 @@ UNFOLD = {
     "SITE_HEADER": "Diorama",
     "SITE_SYMBOL": "deployed_code",
     "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "deploy.login.LoginForm"},
     "BORDER_RADIUS": "10px",
     "THEME": "light",
     "SITE_FAVICONS": [

@@ -45,7 +45,7 @@ class PairingCode(models.Model):
 
 
 class PairingTry(models.Model):
-    """How often somebody did within ten minutes what must not be done often."""
+    """How often somebody did within ten minutes what must not be done often (purses.py)."""
 
     key = models.CharField(max_length=64, unique=True)
     since = models.DateTimeField(db_index=True)

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from billboard import callers, codes, pairing
+from billboard import callers, codes, pairing, purses
 from billboard.models import PairingCode, PairingState, PairingTry, Screen
 from campaign import tasks
 from campaign.models import Campaign
@@ -201,7 +201,7 @@ def test_five_wrong_tries_of_a_producer_are_enough(client: Client, moderator: Us
         look(said["user_code"], moderator)
     colleague = User.objects.create_user("colleague")
     assert look(said["user_code"], colleague) == PairingCode.objects.get()
-    PairingTry.objects.update(since=timezone.now() - codes.WINDOW - timedelta(seconds=1))
+    PairingTry.objects.update(since=timezone.now() - purses.WINDOW - timedelta(seconds=1))
     assert look(said["user_code"], moderator) == PairingCode.objects.get()
 
 
