@@ -23,7 +23,9 @@ from campaign.showings import Showing
 log = structlog.get_logger(__name__)
 
 END_LATE: Final = timedelta(seconds=5)
-"""A play whose end was not heard is taken to be over this long after its slot."""
+"""A play whose end was not heard is taken to be over this long after the longest slot."""
+SLOTS_LONGEST: Final = 2
+"""A slot ends on the grid, up to a whole one later (billboard.playlist)."""
 SHOWINGS_MAX: Final = 50
 KEEP_ACKS: Final = timedelta(days=30)
 SWEEP_MOST: Final = 20_000
@@ -89,10 +91,18 @@ def showings(submission_id: UUID) -> list[Showing]:
             started_at=play.started_at,
             is_on_now=play.duration_ms is None
             and play.screen.is_active
-            and now < play.started_at + timedelta(seconds=play.screen.campaign.slot_s) + END_LATE,
+            and play.started_at > on_since(play.screen, now),
         )
         for play in plays.select_related("screen__campaign", "screen__wall")[:SHOWINGS_MAX]
     ]
+
+
+def on_since(screen: Screen, now: datetime) -> datetime:
+    """Of plays without an end, those that began after this are on. Who was on when a screen was
+    paused stays on while it is heard."""
+    paused_at = screen.paused_at if screen.is_heard else None
+    slots = timedelta(seconds=SLOTS_LONGEST * screen.campaign.slot_s)
+    return min(now, paused_at or now) - slots - END_LATE
 
 
 def wait_anew(submission_id: UUID) -> None:
@@ -250,16 +260,16 @@ def _end_open_plays(dark: Sequence[tuple[Screen, UUID]], now: datetime) -> list[
     over = []
     screens = {screen.pk: screen for screen, _ in dark}
     ended = {(screen.pk, submission) for screen, submission in dark}
-    slots = {pk: timedelta(seconds=screen.campaign.slot_s) for pk, screen in screens.items()}
+    since = {pk: on_since(screen, now) for pk, screen in screens.items()}
     for play in Play.objects.filter(
         screen__in=screens,
         submission__in={submission for _, submission in dark},
         duration_ms=None,
-        started_at__gt=now - max(slots.values()) - END_LATE,
+        started_at__gt=min(since.values()),
     ):
         if (play.screen_id, play.submission_id) not in ended:
             continue
-        if play.started_at <= now - slots[play.screen_id] - END_LATE:
+        if play.started_at <= since[play.screen_id]:
             continue
         # Another's clock, or this one before it was set back, may have been ahead.
         play.duration_ms = max(0, int((now - play.started_at) / timedelta(milliseconds=1)))

@@ -27,7 +27,7 @@ from billboard.models import (
     Play,
     Screen,
 )
-from billboard.plays import END_LATE
+from billboard.plays import on_since
 
 LOOK_EVERY: Final = timedelta(seconds=4)
 """Less than the page's own pause: each poll says once that somebody looks."""
@@ -204,15 +204,19 @@ def _people(screens: list[Screen]) -> dict[int, list[str]]:
     if not screens:
         return {}
     now = timezone.now()
-    slots = {screen.pk: timedelta(seconds=screen.campaign.slot_s) + END_LATE for screen in screens}
-    plays = Play.objects.filter(
-        screen__in=screens, duration_ms=None, started_at__gt=now - max(slots.values())
-    )
+    since = {screen.pk: on_since(screen, now) for screen in screens}
+    on = Q()
+    # Apart: a screen that was paused weeks ago does not have weeks of all others looked through.
+    for is_paused in (False, True):
+        alike = [screen.pk for screen in screens if (screen.paused_at is not None) is is_paused]
+        if alike:
+            on |= Q(screen__in=alike, started_at__gt=min(since[pk] for pk in alike))
+    plays = Play.objects.filter(on, duration_ms=None)
     found: dict[int, list[str]] = {}
     for pk, started_at, plaque, number in plays.values_list(
         "screen", "started_at", "submission__plaque", "submission__number"
     ):
-        if now < started_at + slots[pk]:
+        if started_at > since[pk]:
             found.setdefault(pk, []).append(_name(plaque, number))
     return found
 

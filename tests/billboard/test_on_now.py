@@ -19,6 +19,7 @@ from django.utils import timezone
 from billboard import captures, pairing
 from billboard.models import Capture, CaptureKind, Play, Screen, ScreenCommand
 from billboard.tiles import _names
+from campaign import showings
 from campaign.models import Campaign, Submission
 from tests.billboard.captured import drawn
 from tests.billboard.rows import approved, recall
@@ -111,6 +112,23 @@ def test_who_is_on_goes_by_what_the_screen_reported(desk: Client, campaign: Camp
     shown(screen, approved(campaign, plaque="LONG AGO"), at=long_ago)
     html = desk.get(TILES).content.decode()
     assert '<span class="tile-people">No. 00002, MAE</span>' in html
+
+
+@pytest.mark.parametrize(
+    ("before_s", "heard_s", "is_on"),
+    [(20, 1, True), (-60, 1, True), (22, 1, False), (20, 60, False)],
+    ids=["was on", "began since", "was over", "screen is away"],
+)
+def test_whoever_is_on_a_paused_screen_is_on_while_it_is_heard(
+    desk: Client, campaign: Campaign, before_s: int, heard_s: int, is_on: bool
+) -> None:
+    paused_at = timezone.now() - timedelta(hours=3)
+    screen = heard(campaign, "Broadway 1", seconds_ago=heard_s)
+    Screen.objects.update(paused_at=paused_at)
+    mae = approved(campaign, plaque="MAE")
+    shown(screen, mae, at=paused_at - timedelta(seconds=before_s))
+    assert [showing.is_on_now for showing in showings.of(mae.pk)] == [is_on]
+    assert ("MAE</span>" in desk.get(TILES).content.decode()) is is_on
 
 
 def test_looking_makes_screens_tell_more_often(desk: Client, campaign: Campaign) -> None:

@@ -148,13 +148,26 @@ def test_participant_is_on_the_wall_whichever_of_its_screens_they_are_on(
     assert queries.status(submission).screens == ("Times Square",)
 
 
-@pytest.mark.parametrize(("ago_s", "expected"), [(0, True), (12, True), (14, False)])
-def test_play_whose_end_was_not_heard_is_over_after_its_slot(
+@pytest.mark.parametrize(("ago_s", "expected"), [(0, True), (20, True), (22, False)])
+def test_play_whose_end_was_not_heard_is_over_after_the_longest_slot(
     campaign: Campaign, screen: Screen, ago_s: int, expected: bool
 ) -> None:
+    """Of a campaign with eight seconds a slot."""
     submission = approved(campaign)
     record(screen, shown(submission, started_at=timezone.now() - timedelta(seconds=ago_s)))
     assert is_on_now(submission) == [expected]
+
+
+def test_going_dark_ends_the_play_of_a_screen_that_is_paused(
+    campaign: Campaign, screen: Screen
+) -> None:
+    submission, now = approved(campaign), timezone.now()
+    Screen.objects.update(paused_at=now - timedelta(hours=3), last_seen_at=now)
+    screen = Screen.objects.select_related("campaign").get()
+    record(screen, shown(submission, started_at=now - timedelta(hours=3, seconds=2)))
+    recall(submission)
+    record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
+    assert Play.objects.get().duration_ms is not None
 
 
 def test_switched_off_screen_shows_nobody(campaign: Campaign, screen: Screen) -> None:
