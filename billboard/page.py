@@ -75,6 +75,8 @@ class Page:
     """The campaign's own, then the screen's other languages."""
     setting: Setting
     slot_s: int
+    keep_days: int
+    """So long figurines are kept. A load begins with a snapshot, which tells all days anew."""
     theme: dict[str, str]
     intake_url: str
     version: str
@@ -108,6 +110,7 @@ def of(screen: Screen) -> Page:
             wall=walls.picture(screen),
         ),
         slot_s=campaign.slot_s,
+        keep_days=campaign.figurine_retention_days,
         theme=campaign.theme,
         intake_url=settings.PUBLIC_URL + reverse("campaign:intake", args=[campaign.slug]),
         version=_player_version(),

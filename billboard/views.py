@@ -252,7 +252,8 @@ def poll(request: HttpRequest) -> HttpResponse:
 @require_safe
 @_for_screens
 def feed_since(request: HttpRequest, screen: Screen) -> HttpResponse:
-    """What the socket would have said to `pull`, with the plan there is, or to `rest`."""
+    """What the socket would have said to `pull`, with what a beat says and the plan there is; or to
+    `rest`."""
     try:
         if "rest" in request.GET:
             part = feed.rest(screen.campaign_id, protocol.after(request.GET["rest"]))
@@ -263,8 +264,8 @@ def feed_since(request: HttpRequest, screen: Screen) -> HttpResponse:
     feed.heed(screen, place)
     news = protocol.dated(feed.since(screen.campaign_id, place).as_json())
     plan = planning.told(screen)
-    told = {**news, "watched": screen.is_watched, "plan": plan.as_json() if plan else None}
-    return JsonResponse(told)
+    beat = {"page": page.of(screen).fingerprint, "watched": screen.is_watched}
+    return JsonResponse({**news, **beat, "plan": plan.as_json() if plan else None})
 
 
 @require_POST

@@ -131,6 +131,24 @@ def test_refusal_of_a_proxy_does_not_unpair(fresh_page: Page, said: str, expecte
     assert run(fresh_page, "link", LINK + body, said) == expected
 
 
+def test_server_that_answers_polls_is_there(fresh_page: Page) -> None:
+    body = """
+        const found = [link.isHeard];
+        socket.open();
+        found.push(link.isHeard);
+        for (const text of ['{"type": "changes", "changes": []}', '<h1>Welcome</h1>']) {
+            answer = () => new Response(text);
+            const before = socket;
+            socket.onclose({code: 1006});
+            await turn();
+            found.push(link.isHeard);
+            while (socket === before) await turn();
+        }
+        return found;
+    """
+    assert run(fresh_page, "link", LINK + body) == [False, True, True, False]
+
+
 @pytest.mark.parametrize("data", ["<h1>Bad gateway</h1>", "", "7", "null", '{"type": "be'])
 def test_frame_that_is_none_ends_the_socket(fresh_page: Page, data: str) -> None:
     body = """

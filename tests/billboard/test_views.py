@@ -208,6 +208,18 @@ def test_page_fingerprint_follows_whatever_is_on_it(screen: Screen) -> None:
     assert page.of(screen).fingerprint != before
 
 
+def test_page_fingerprint_follows_how_long_figurines_are_kept(screen: Screen) -> None:
+    """A player that runs holds to the days that it was told."""
+    before = page.of(screen).fingerprint
+    screen.campaign.figurine_retention_days -= 1
+    assert page.of(screen).fingerprint != before
+
+
+def test_poll_says_what_a_beat_does(paired: Client, screen: Screen) -> None:
+    told = paired.get(FEED).json()
+    assert (told["page"], told["watched"]) == (page.of(screen).fingerprint, False)
+
+
 def references() -> Iterator[str]:
     """Every static file that the screen's own files name."""
     for sheet in (

@@ -54,6 +54,8 @@ export class Link {
   #told = 0;
   /** The server hung up on a frame of acks, and a post will tell on which. */
   #isPosting = false;
+  /** Whether the last poll was answered. */
+  #isPollHeard = false;
 
   /**
    * @param {{socketUrl: string, feedUrl: string, acksUrl: string,
@@ -142,6 +144,11 @@ export class Link {
     }
   }
 
+  /** Whether the server is there, whichever way. */
+  get isHeard() {
+    return this.#isOpen() || this.#isPollHeard;
+  }
+
   #isOpen() {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
@@ -209,6 +216,7 @@ export class Link {
       await this.#tellByHttp();
     } catch {
       // No network. The next poll tries again; what is on the screen plays on.
+      this.#isPollHeard = false;
       this.#onAway();
     }
     this.#isAsking = false;
@@ -233,6 +241,7 @@ export class Link {
     const query = new URLSearchParams(what);
     const signal = AbortSignal.timeout(POLL_MS);
     const response = await fetch(`${this.#feedUrl}?${query}`, { cache: "no-store", signal });
+    this.#isPollHeard = response.ok;
     if (response.ok) this.#take(await response.json());
     else if (response.status >= 500) this.#onAway();
     // A proxy's 403 says nothing about this screen.

@@ -76,7 +76,7 @@ const stock = new Stock({
       stock: (item) => clips.stock(item),
     },
   ],
-  hasRoom: () => shelf.hasRoom && root.dataset.socket === "open",
+  hasRoom: () => shelf.hasRoom && link.isHeard,
 });
 
 const orders = new Orders({
@@ -156,11 +156,12 @@ function onFrame(frame) {
   // First of all: by a clock that is ahead, everyone told of would be over.
   clock.hear(frame.at);
   glances.hear(frame);
+  // In beats, and in what a poll is answered.
+  if ("page" in frame && frame.page !== page) renewal.forNewLook();
   if (frame.type === "beat") {
     // An older server would take the question for no frame, and hang up; one that says whether the
     // crew looks knows it.
     if ("watched" in frame) link.say(clock.ask());
-    if (frame.page !== page) renewal.forNewLook();
     if (feed.isBehind(frame)) link.pull();
   } else if (["snapshot", "rest", "changes"].includes(frame.type)) {
     const news = feed.apply(frame);
