@@ -116,6 +116,13 @@ class ParticipantConsumer(AsyncWebsocketConsumer):
             with suppress(Exception):  # a dead layer has forgotten the group anyway
                 await self.channel_layer.group_discard(self.group, self.channel_name)
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As in channels, without its look after the database's connections before each message.
+
+        That waits for the one thread that all sockets share. Each reader looks after its own.
+        """
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """The phone asks by saying anything at all; what it says is not read."""
         if self.submission is None:

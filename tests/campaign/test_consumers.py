@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -77,6 +79,28 @@ async def test_phone_hears_the_status_on_connect_and_when_asking(
         assert await phone.hear() == {**told, "screens": []}
         await phone.say("no { json")
         assert await phone.hear() == {**told, "screens": []}
+
+
+async def test_phone_is_answered_while_the_thread_of_all_sockets_is_busy(
+    bare: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOOK_EVERY_S", 0.0)
+    is_busy, may_end = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        is_busy.set()
+        return may_end.wait(2 * ANSWER_S)
+
+    async with listening(bare.token) as phone:
+        await phone.hear()
+        working = asyncio.create_task(database_sync_to_async(work)())
+        assert await asyncio.to_thread(is_busy.wait, ANSWER_S)
+        try:
+            await phone.say()
+            assert (await phone.hear())["state"] == "received"
+        finally:
+            may_end.set()
+        assert await working
 
 
 async def test_phone_hears_a_nudge(bare: Submission) -> None:
@@ -176,8 +200,6 @@ async def test_socket_that_cannot_subscribe_is_left_to_the_poll(
 async def test_phones_are_read_for_side_by_side(
     bare: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import threading
-
     both = threading.Barrier(2, timeout=ANSWER_S)
     status = queries.status
 
