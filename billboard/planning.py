@@ -150,13 +150,16 @@ def told(screen: Screen) -> PlanFrame | None:
 def upcoming(submission_id: UUID) -> Planned | None:
     """The source that campaign.showings asks: the next showing of a submission.
 
-    Nothing while the plan is behind the feed: it may tell of somebody who was recalled since.
+    A plan that is behind with others still stands. With them it is not: of whoever was recalled
+    and is up again it would tell what was planned before.
     """
     entry = FeedEntry.objects.filter(submission_id=submission_id).order_by("-id").first()
     if entry is None or entry.kind == EntryKind.REMOVE:
         return None
     made = current(entry.campaign_id)
-    if made is None or made.place != feed.head(entry.campaign_id):
+    if made is None or made.place.epoch != feed.head(entry.campaign_id).epoch:
+        return None
+    if entry.epoch == made.place.epoch and entry.seq > made.place.seq:
         return None
     now_ms, key = _ms(timezone.now()), str(submission_id)
     coming: dict[int, int] = {}
