@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
-from campaign import offers, queries
+from campaign import offers, queries, volume
+from campaign.errors import StorageAway
 from campaign.models import Campaign
 from figurine.errors import MissingModel
 
@@ -68,6 +69,25 @@ def _missing(campaign: Campaign) -> Iterator[CheckMessage]:
     if gone := offers.gone(campaign):
         words = f"Campaign {campaign.slug!r} offers what is not in the library: {', '.join(gone)}."
         yield Warning(words, hint=hint, id="campaign.W002")
+
+
+@register(Tags.files)
+def check_owner(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """The pictures are those of this database. Asked with the database, as `migrate` does."""
+    if not databases:
+        return []
+    try:
+        if not volume.is_foreign():
+            return []
+    except (DatabaseError, StorageAway):  # not migrated yet; /readyz tells of the other
+        return []
+    return [
+        Warning(
+            "The private storage has the pictures of another database: strays are not deleted.",
+            hint="Start the right one, or run `python manage.py adopt` (docs/restoring.md).",
+            id="campaign.W004",
+        )
+    ]
 
 
 @register(Tags.security, deploy=True)

@@ -22,7 +22,7 @@ from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Least
 from django.utils import timezone
 
-from campaign import forgetting, leases, lifecycle, storage, upgrades
+from campaign import forgetting, leases, lifecycle, storage, upgrades, volume
 from campaign.enums import JobOutcome, RejectReason, SubmissionState
 from campaign.errors import SelfieGone
 from campaign.models import (
@@ -209,7 +209,8 @@ def expire_lost(*, may_be_all: bool = False) -> int:
 
 
 def purge_orphans(*, now: datetime | None = None) -> int:
-    """Delete stored pictures that no row names. Returns how many.
+    """Delete stored pictures that no row names. Returns how many; none where the storage is
+    another database's (volume.py).
 
     Walks this product's own two folders and nothing else. What a file costs is a look into a set,
     so that it comes to its end however many there are; only of strays is more asked.
@@ -219,6 +220,13 @@ def purge_orphans(*, now: datetime | None = None) -> int:
     # 1. First the files, then the rows: one that is stored meanwhile is not in the list
     names = _files(store, storage.SELFIES) + _files(store, storage.FIGURINES)
     named = _named()
+    if not volume.own(has_files=bool(names), names_some=not named.isdisjoint(names)):
+        log.error(
+            "these pictures are another database's: no stray is deleted",
+            files=len(names),
+            see="docs/restoring.md",
+        )
+        return 0
 
     # 2. The strays among them
     gone = 0
@@ -236,6 +244,13 @@ def purge_orphans(*, now: datetime | None = None) -> int:
     if gone:
         log.warning("orphan files deleted", count=gone)
     return gone
+
+
+def count_files() -> tuple[int, int]:
+    """How many pictures are in the storage, and how many of them rows name."""
+    store = storage.private()
+    names = {*_files(store, storage.SELFIES), *_files(store, storage.FIGURINES)}
+    return len(names), len(names & _named())
 
 
 NAMING: Final[tuple[tuple[type[Model], str, str], ...]] = (

@@ -111,6 +111,43 @@ def is_read(names: Iterable[str]) -> bool:
     return False
 
 
+def words(name: str) -> str | None:
+    """What a small file of ours says; None where there is none. Raises StorageAway."""
+    with _needed():
+        try:
+            with private().open(name) as opened:
+                return bytes(opened.read()).decode(errors="replace").strip()
+        except FileNotFoundError:
+            return None
+
+
+def put_words(name: str, text: str) -> None:
+    """Raises StorageAway. Where another process puts them there at once, its are left."""
+    with _needed():
+        saved = private().save(name, ContentFile(f"{text}\n".encode()))
+        if saved != name:
+            private().delete(saved)
+
+
+def remove(name: str) -> None:
+    """Raises StorageAway."""
+    with _needed():
+        private().delete(name)
+
+
+def is_empty() -> bool:
+    """Whether no picture was ever kept here, as far as it shows. Raises StorageAway."""
+    with _needed():
+        return not any(_has_entries(folder) for folder in (SELFIES, FIGURINES))
+
+
+def _has_entries(folder: str) -> bool:
+    try:
+        return any(private().listdir(folder))
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def _needed(*, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
     """A full disk, a refused key, a name that nobody resolves: all the same to whoever needs it."""

@@ -1,5 +1,9 @@
-"""Whether the storage is the one whose files the record names. Where a disk is not mounted there is
-a folder, too: it takes whatever is written to it, and nobody sees that again."""
+"""Whether the storage is the one whose files the record names.
+
+Where a disk is not mounted there is a folder, too: it takes whatever is written to it, and nobody
+sees that again. And where another database is started on it, nobody's picture is named any more:
+all would be taken for strays. So the key of the installation is a row, and a file in the storage.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,10 @@ from typing import Final
 
 from campaign import storage
 from campaign.errors import StorageAway
-from campaign.models import Figurine, Submission
+from campaign.models import Figurine, Installation, Submission
+
+KEY: Final = "installation"
+"""The name of that file: in neither of the folders that pictures are in."""
 
 LOOKED_FOR: Final = 10
 LATEST: Final = 10
@@ -25,7 +32,42 @@ def check() -> None:
     if len(names) < 2:
         named = Submission.objects.exclude(selfie="").order_by("-created_at")
         names += named.values_list("selfie", flat=True)[:LOOKED_FOR]
+    if not names and not Installation.objects.exists() and storage.is_empty():
+        own(has_files=False, names_some=False)
     older = names[LATEST:]
     looked_for = older if len(older) > 1 else names
     if len(looked_for) > 1 and not storage.has_any(looked_for):
         raise StorageAway("rows name files and not one is there")
+
+
+def own(*, has_files: bool, names_some: bool) -> bool:
+    """Whether the storage is this database's; where neither says, that is settled for good.
+
+    An older version left no key: then it is ours where rows name some of its files, or where it
+    has none. Raises StorageAway.
+    """
+    told = storage.words(KEY)
+    if told is not None:
+        return _is_ours(told)
+    if has_files and not names_some:
+        return False
+    adopt()
+    return True
+
+
+def is_foreign() -> bool:
+    """Whether the storage says that it is another database's. Raises StorageAway."""
+    told = storage.words(KEY)
+    return told is not None and not _is_ours(told)
+
+
+def adopt() -> None:
+    """Make the storage this database's, whosever it was. Raises StorageAway."""
+    row, _ = Installation.objects.get_or_create(pk=Installation.ONLY)
+    if storage.words(KEY) is not None:
+        storage.remove(KEY)
+    storage.put_words(KEY, str(row.key))
+
+
+def _is_ours(told: str) -> bool:
+    return any(told == str(row.key) for row in Installation.objects.all())

@@ -41,12 +41,16 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "migrations": _ask(_migrations),
         "files": _files_word(int(time.monotonic()) // FILES_EVERY_S),
     }
+    # Another database's pictures are not deleted, and ours are: nobody need be turned away.
+    owner = {"owner": needed["files"]}
+    if needed["files"] == "ok":
+        owner = {"owner": _owner_word(int(time.monotonic()) // FILES_EVERY_S)}
     # A dead doorbell costs latency, never a picture: it is told and does not turn anyone away.
     doorbells = {"broker": _ask(_broker), "channels": _ask(_channels)}
     # So are engines: what none of them makes now waits in the queue, or another makes it.
     engines = _engines(is_heard=needed["database"] == "ok")
     ready = all(word == "ok" for word in needed.values())
-    told = {"ready": ready, **needed, **doorbells, "engines": engines}
+    told = {"ready": ready, **needed, **owner, **doorbells, "engines": engines}
     return JsonResponse(told, status=200 if ready else 503)
 
 
@@ -89,10 +93,25 @@ def _files_word(slot: int) -> str:
     return _ask(_files)
 
 
+@lru_cache(maxsize=1)
+def _owner_word(slot: int) -> str:
+    """Whose pictures these are, "ok" for ours; the same answer within a slot of time."""
+    return _ask(_owner)
+
+
+def _owner() -> None:
+    if volume.is_foreign():
+        raise ForeignStorage
+
+
+class ForeignStorage(Exception):
+    """The pictures are another database's. Its name is what is told."""
+
+
 def _files() -> None:
-    volume.check()
     store = storage.private()
     store.delete(store.save(PROBE, ContentFile(b"x")))
+    volume.check()
 
 
 def _broker() -> None:

@@ -14,7 +14,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from xdist.scheduler import LoadFileScheduling
 
-from campaign import bell, intake, tasks
+from campaign import bell, intake, tasks, volume
 from campaign.consent import text_sha256
 from campaign.models import Campaign, Submission
 from campaign.silence import Silence
@@ -102,6 +102,12 @@ def nobody_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """A layer or a broker that hung in one test must not hush the next."""
     monkeypatch.setattr(bell.bell, "silence", Silence())
     monkeypatch.setattr(tasks, "_silence", Silence())
+
+
+@pytest.fixture(autouse=True)
+def pictures_are_nobodys() -> None:
+    """Each test's database is a new one, on the pictures of those before it."""
+    (VAR / "media" / volume.KEY).unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from campaign.models.campaigns import Campaign, EntryPoint
 from campaign.models.consents import Consent, ConsentText
+from campaign.models.installation import Installation
 from campaign.models.jobs import GenerationJob, HostedRequest, LeasedJob
 from campaign.models.keepsakes import Keepsake
 from campaign.models.submissions import Figurine, Submission, new_token
@@ -19,6 +20,7 @@ __all__ = [
     "Figurine",
     "GenerationJob",
     "HostedRequest",
+    "Installation",
     "Keepsake",
     "LeasedJob",
     "ReviewClaim",

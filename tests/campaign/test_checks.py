@@ -9,8 +9,8 @@ from django.core.checks import run_checks
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from campaign import checks
-from campaign.models import Campaign
+from campaign import checks, storage, volume
+from campaign.models import Campaign, Installation
 
 
 def private(location: Path) -> dict[str, Any]:
@@ -39,6 +39,16 @@ def test_private_folder_that_cannot_be_written_is_an_error(
     (tmp_path / "file").write_text("in the way")
     settings.STORAGES = private(tmp_path / "file" / "media")
     assert ids(checks.check_private_folder()) == ["campaign.E002"]
+
+
+def test_pictures_of_another_database_are_a_warning_that_names_the_way_on(db: None) -> None:
+    volume.adopt()
+    assert checks.check_owner(databases=["default"]) == []
+    Installation.objects.all().delete()
+    (found,) = checks.check_owner(databases=["default"])
+    assert (found.id, "manage.py adopt" in str(found.hint)) == ("campaign.W004", True)
+    assert checks.check_owner() == []
+    storage.remove(volume.KEY)
 
 
 @pytest.mark.parametrize(("batch", "found"), [(0, ["campaign.E003"]), (1, [])])

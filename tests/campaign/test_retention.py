@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaign import approval, lifecycle, retention, screening
+from campaign import approval, lifecycle, retention, screening, volume
 from campaign.enums import KeepsakeKind, RejectReason, SubmissionState
 from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
 from campaign.retention import Receipt
@@ -238,6 +238,7 @@ def test_purge_orphans_asks_as_much_for_many_files_as_for_few(
     """Of what rows name it asks no file's age, which is a request each where they lie on S3."""
     store = storages["private"]
     asked: list[str] = []
+    volume.adopt()
     retention.purge_orphans(now=timezone.now() + timedelta(hours=25))  # other tests' files
     monkeypatch.setattr(type(store), "get_modified_time", lambda _, name: asked.append(name))
     counted, named = [], set[str | None]()
@@ -317,5 +318,6 @@ def test_purge_goes_on_after_a_row_that_breaks(
     retention.purge(now=timezone.now() + timedelta(hours=23))
     assert exists(*names) == [True, False, False]
     monkeypatch.undo()
+    volume.adopt()
     retention.purge_orphans(now=timezone.now() + timedelta(hours=25))
     assert exists(*names) == [False] * 3

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from storages.backends.s3 import S3Storage
 
-from campaign import storage, workers
+from campaign import storage, volume, workers
 from campaign.enums import WorkerState
 from campaign.models import Campaign, EngineWorker
 from campaign.workers import Vitals
@@ -22,6 +22,7 @@ from tests import shelf
 @pytest.fixture(autouse=True)
 def fresh_look() -> None:
     health._files_word.cache_clear()
+    health._owner_word.cache_clear()
 
 
 def test_livez_answers_without_a_database(client: Client) -> None:
@@ -37,6 +38,7 @@ def test_readyz_names_every_part(client: Client, db: None) -> None:
             "database": "ok",
             "migrations": "ok",
             "files": "ok",
+            "owner": "ok",
             "broker": "ok",
             "channels": "ok",
             "engines": {"sculpt": "ok"},
@@ -133,6 +135,14 @@ def test_readyz_where_the_disk_of_the_pictures_is_not_mounted_is_not_ready(
     assert (answer.status_code, answer.json()["files"]) == (503, "StorageAway")
 
 
+def test_readyz_on_pictures_of_another_database_says_so_and_turns_nobody_away(
+    client: Client, db: None
+) -> None:
+    storage.put_words(volume.KEY, "another's")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["owner"]) == (200, "ForeignStorage")
+
+
 def test_readyz_looks_at_the_files_once_in_a_while(
     client: Client, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +150,9 @@ def test_readyz_looks_at_the_files_once_in_a_while(
     private = storage.private()
 
     class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(private, name)
+
         def save(self, name: str, content: File[bytes]) -> str:
             names.append(private.save(name, content))
             return names[-1]
