@@ -87,6 +87,23 @@ class RecallReason(models.TextChoices):
     PARTICIPANT = "participant", _("The participant asked")
     PRODUCER = "producer", _("The producer asked")
     TECHNICAL = "technical", _("Something is wrong with the picture")
+    SOMEONE_ELSE = "someone_else", _("A photo of somebody else")
+    MINOR = "minor", _("A child without a guardian's consent")
+
+
+RECALL_SENTENCES: Final = {
+    RecallReason.MODERATION: _(
+        "It is off the screens: it should not have gone up. You are welcome to take another."
+    ),
+    RecallReason.SOMEONE_ELSE: _(
+        "It is off the screens. Only your own face, please. Take a new selfie of you."
+    ),
+    RecallReason.MINOR: _(
+        "It is off the screens. Under 18? Please come back with a parent or guardian."
+    ),
+}
+"""What the participant reads where a recall is a rejection that came late: nothing of it is theirs
+to keep (Submission.is_turned_down)."""
 
 
 class HoldReason(models.TextChoices):

@@ -65,7 +65,8 @@ class Keepsakes:
 def of(submission: Submission) -> Keepsakes:
     """What the participant's page shows. The submission comes with campaign and figurines."""
     figurine = submission.figurine
-    if figurine is None or submission.state not in {S.APPROVED, S.RECALLED}:
+    is_theirs = submission.state in {S.APPROVED, S.RECALLED} and not submission.is_turned_down
+    if figurine is None or not is_theirs:
         return Keepsakes()
     rows = {keepsake.kind: keepsake for keepsake in figurine.keepsakes.all()}
     given = keepsakes.handed_out(submission, figurine)

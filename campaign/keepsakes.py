@@ -132,11 +132,11 @@ def handed_out(submission: Submission, figurine: Figurine) -> frozenset[Keepsake
 def follow(
     submission: Submission, transition: Transition, figurine: Figurine | None, **_: object
 ) -> None:
-    """A clip for whatever goes up; none of what comes down, and nothing of what is rejected."""
+    """A clip for whatever goes up; none of what comes down, and nothing of what is turned down."""
     mine = Keepsake.objects.filter(figurine__submission=submission)
     if transition.from_state == S.APPROVED:
         forgetting.forget_keepsakes(mine.filter(Q(kind=K.CLIP) | Q(outcome="")))
-    if transition.to_state == S.REJECTED:
+    if submission.is_turned_down:
         forgetting.forget_keepsakes(mine)
     can_move = figurine and figurine.recipe and media.selfie_of(submission)
     if figurine and can_move and submission.campaign.makes_clips:

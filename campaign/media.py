@@ -68,6 +68,13 @@ MAY_SEE: Final = {
 }
 
 
+def may_see(submission: Submission, audience: Audience) -> bool:
+    """Whether this audience sees any picture of it, as it stands."""
+    if audience == Audience.PARTICIPANT and submission.is_turned_down:
+        return False
+    return S(submission.state) in MAY_SEE[audience]
+
+
 @dataclass(frozen=True)
 class Found:
     """What an address opens."""
@@ -154,7 +161,7 @@ def resolve(token: str, *, user: User | AnonymousUser) -> Found | None:
             return None
         submission = figurine.submission if figurine else None
         file = _file_of(figurine, Picture(picture)) if figurine else None
-    if submission is None or not file or S(submission.state) not in MAY_SEE[Audience(audience)]:
+    if submission is None or not file or not may_see(submission, Audience(audience)):
         return None
     return Found(file, Audience(audience))
 

@@ -16,10 +16,12 @@ from django.utils.translation import gettext as _
 from campaign import keepsake_status, load, media, rerolls, showings, upgrades
 from campaign.enums import (
     IN_WORK,
+    RECALL_SENTENCES,
     REJECT_SENTENCES,
     JobOutcome,
     JobRole,
     KeepsakeKind,
+    RecallReason,
     RejectReason,
     SubmissionState,
 )
@@ -94,7 +96,7 @@ def status(submission: Submission) -> Status:
     state = S(submission.state)
     work = _work(submission, state)
     preview = upgrades.preview(submission) if state in IN_WORK else None
-    chosen = submission.figurine if state in media.MAY_SEE[Audience.PARTICIPANT] else None
+    chosen = submission.figurine if media.may_see(submission, Audience.PARTICIPANT) else None
     figurine = preview or chosen
     seen = showings.of(submission.pk) if state == S.APPROVED else []
     on_now = tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now))
@@ -181,6 +183,8 @@ def _words(submission: Submission) -> tuple[str, str]:
         known = submission.reason in RejectReason.values
         reason = RejectReason(submission.reason) if known else RejectReason.OTHER
         return str(REJECT_SENTENCES[reason]), ""
+    if submission.state == S.RECALLED and submission.is_turned_down:
+        return str(RECALL_SENTENCES[RecallReason(submission.reason)]), ""
     if submission.state == S.FAILED:
         refusal = refusal_of(submission.reason)
         return refusal.sentence, refusal.advice

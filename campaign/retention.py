@@ -18,12 +18,18 @@ from uuid import UUID
 import structlog
 from django.core.files.storage import Storage
 from django.db import transaction
-from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 
 from campaign import forgetting, leases, lifecycle, storage, upgrades, volume
-from campaign.enums import JobOutcome, RejectReason, SubmissionState
+from campaign.enums import (
+    RECALL_SENTENCES,
+    JobOutcome,
+    RecallReason,
+    RejectReason,
+    SubmissionState,
+)
 from campaign.errors import SelfieGone
 from campaign.models import (
     Campaign,
@@ -31,7 +37,6 @@ from campaign.models import (
     GenerationJob,
     Keepsake,
     Submission,
-    Transition,
 )
 
 log = structlog.get_logger(__name__)
@@ -49,10 +54,15 @@ UNFINISHED: Final = frozenset({S.RECEIVED, S.SCREENING, S.HELD, S.QUEUED, S.GENE
 """States that cannot go on without the selfie."""
 
 UNDO: Final = timedelta(hours=1)
-"""How long a rejection can be taken back, whatever else is over."""
+"""How long a rejection, or a recall that is one, can be taken back, whatever else is over."""
 
-WITHHELD: Final = (RejectReason.MINOR, RejectReason.SOMEONE_ELSE)
-"""Rejected for these, a person never agreed that we keep anything: it goes after UNDO."""
+NEVER_AGREED: Final = (
+    RejectReason.MINOR,
+    RejectReason.SOMEONE_ELSE,
+    RecallReason.MINOR,
+    RecallReason.SOMEONE_ELSE,
+)
+"""Turned down for these, a person never agreed that we keep anything: it goes after UNDO."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,8 @@ def purge(*, now: datetime | None = None) -> int:
         _hasten(campaign, now=now)
     due = selfies().filter(selfie_purge_at__lte=now)
     touched = _each(due.values_list("pk", flat=True), partial(_purge_selfie, now=now))
-    rejected = _rejected(now).values_list("pk", flat=True)
-    touched += _each(rejected, partial(_expire_rejected, now=now))
+    turned_down = _turned_down(now).values_list("pk", flat=True)
+    touched += _each(turned_down, partial(_expire_turned_down, now=now))
     for campaign in Campaign.objects.all():
         over = now - timedelta(days=campaign.figurine_retention_days)
         old = Submission.objects.filter(campaign=campaign, created_at__lte=over)
@@ -162,20 +172,18 @@ def _purge_selfie(submission: Submission, *, now: datetime) -> bool:
     return True
 
 
-def _rejected(now: datetime) -> QuerySet[Submission]:
-    """Whoever was rejected, which nobody took back, and whose figurine nobody will see: it is over
-    with the selfie's day, or after UNDO for the reasons of WITHHELD."""
-    moves = Transition.objects.filter(submission=OuterRef("pk"), to_state=S.REJECTED)
-    settled = Submission.objects.filter(state=S.REJECTED, state_since_at__lte=now - UNDO)
-    reason = Subquery(moves.order_by("-id").values("reason")[:1])
-    return settled.annotate(reject_reason=reason).filter(
-        Q(selfie_purge_at__lte=now) | Q(reject_reason__in=WITHHELD)
-    )
+def _turned_down(now: datetime) -> QuerySet[Submission]:
+    """Whoever was rejected, before they were up or after, which nobody took back, and whose
+    figurine nobody will see (Submission.is_turned_down): it is over with the selfie's day, or after
+    UNDO for the reasons of NEVER_AGREED."""
+    late = Q(state=S.RECALLED, reason__in=RECALL_SENTENCES)
+    settled = Submission.objects.filter(Q(state=S.REJECTED) | late, state_since_at__lte=now - UNDO)
+    return settled.filter(Q(selfie_purge_at__lte=now) | Q(reason__in=NEVER_AGREED))
 
 
-def _expire_rejected(submission: Submission, *, now: datetime) -> bool:
+def _expire_turned_down(submission: Submission, *, now: datetime) -> bool:
     # Asked again under the lock: it may have been taken back meanwhile.
-    return _rejected(now).filter(pk=submission.pk).exists() and _expire(submission)
+    return _turned_down(now).filter(pk=submission.pk).exists() and _expire(submission)
 
 
 def _expire(submission: Submission) -> bool:

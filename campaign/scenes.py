@@ -119,12 +119,14 @@ class Scene:
 def of(status: Status) -> Scene:
     """The scene for a status. An approved figurine has three: in the box, up there, seen.
 
-    One that is made again has its own, with the figurine there is; so has one whose engine takes
-    its time, with sculpt's.
+    A recall that says why is a rejection that came late. One that is made again has its own, with
+    the figurine there is; so has one whose engine takes its time, with sculpt's.
     """
     state = S(status.state)
     if state == S.APPROVED:
         name = "up" if status.screens else "seen" if status.was_shown else "box"
+    elif state == S.RECALLED and status.sentence:
+        name = "rejected"
     elif state in IN_WORK and status.cutout_url:
         name = "preview" if status.is_preview else "again"
     else:

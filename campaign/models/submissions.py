@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaign import storage
-from campaign.enums import HoldReason, JobRole, SubmissionState
+from campaign.enums import RECALL_SENTENCES, HoldReason, JobRole, SubmissionState
 from campaign.models.campaigns import Campaign, EntryPoint
 
 
@@ -90,6 +90,13 @@ class Submission(models.Model):
     def expires_at(self) -> datetime:
         """When its figurine's day is over (see retention.purge)."""
         return self.created_at + timedelta(days=self.campaign.figurine_retention_days)
+
+    @property
+    def is_turned_down(self) -> bool:
+        """Whether it was rejected, before it was up or after: the crew alone still sees it."""
+        return self.state == SubmissionState.REJECTED or (
+            self.state == SubmissionState.RECALLED and self.reason in RECALL_SENTENCES
+        )
 
     @property
     def figurine(self) -> Figurine | None:

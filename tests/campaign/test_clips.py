@@ -11,10 +11,11 @@ from django.core.files.storage import storages
 from django.utils import timezone
 
 from campaign import approval, generation, keepsakes, leases, lifecycle, queries, rerolls
-from campaign.enums import JobOutcome, KeepsakeKind, RejectReason, SubmissionState
+from campaign.enums import JobOutcome, KeepsakeKind, RecallReason, RejectReason, SubmissionState
+from campaign.keepsake_status import Stand
 from campaign.models import Campaign, Keepsake, Submission
 from tests import shelf
-from tests.campaign.sakes import LEAVE, files, one, squad, there
+from tests.campaign.sakes import LEAVE, files, one, squad, standing, there
 from tests.campaign.workshop import FrameEngine, now
 from tests.moving import MovingEngine
 
@@ -196,6 +197,20 @@ def test_rejected_after_all_leaves_nothing_at_all(
     with django_capture_on_commit_callbacks(execute=True):
         approval.reject(now(up), actor=lifecycle.SYSTEM, reason=RejectReason.OTHER)
     assert there(names) == [False]
+
+
+def test_recalled_as_it_should_not_have_been_up_leaves_nothing_at_all(
+    up: Submission, django_capture_on_commit_callbacks: Commit
+) -> None:
+    keepsakes.ask(up, kind=K.GLB)
+    keepsakes.run_solid()
+    names = files()
+    with django_capture_on_commit_callbacks(execute=True):
+        approval.recall(now(up), actor=lifecycle.SYSTEM, reason=RecallReason.MODERATION)
+    assert (there(names), standing(up)) == ([False], ("", ""))
+    approval.undo(now(up), actor=lifecycle.SYSTEM)
+    approval.approve(now(up), actor=lifecycle.SYSTEM)
+    assert standing(up) == (Stand.OFFERED, Stand.OFFERED)
 
 
 def test_reroll_takes_the_keepsakes_of_the_one_before(

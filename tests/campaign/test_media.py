@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from campaign import lifecycle, media, retention
-from campaign.enums import SubmissionState
+from campaign.enums import JobOutcome, KeepsakeKind, RecallReason, SubmissionState
 from campaign.media import Audience, Picture
-from campaign.models import Figurine, Submission
+from campaign.models import Figurine, Keepsake, Submission
 
 S = SubmissionState
 
@@ -116,6 +116,35 @@ def test_recalled_address_stops_at_once(client: Client, figurine: Figurine) -> N
     assert client.get(address).status_code == 200
     put(figurine, S.RECALLED)
     assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("picture", [Picture.STILL, Picture.MODEL])
+@pytest.mark.parametrize(
+    ("reason", "sees"),
+    [
+        (RecallReason.MODERATION, 404),
+        (RecallReason.SOMEONE_ELSE, 404),
+        (RecallReason.MINOR, 404),
+        (RecallReason.PARTICIPANT, 200),
+        (RecallReason.PRODUCER, 200),
+        (RecallReason.TECHNICAL, 200),
+    ],
+)
+def test_recall_that_is_a_late_rejection_leaves_its_owner_no_picture(
+    client: Client,
+    moderator: User,
+    figurine: Figurine,
+    picture: Picture,
+    reason: RecallReason,
+    sees: int,
+) -> None:
+    model = Keepsake(figurine=figurine, kind=KeepsakeKind.GLB, outcome=JobOutcome.DONE)
+    model.file.save("figurine.glb", ContentFile(b"model"))
+    put(figurine, S.APPROVED)
+    addresses = of_everybody(figurine, picture)[1:]
+    Submission.objects.update(state=S.RECALLED, reason=reason)
+    client.force_login(moderator)
+    assert [client.get(one).status_code for one in addresses] == [sees, 200]
 
 
 def test_address_expires(

@@ -8,8 +8,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from campaign import errors, lifecycle, load, queries, screening
-from campaign.enums import RejectReason, SubmissionState
+from campaign import errors, lifecycle, load, queries, scenes, screening
+from campaign.enums import RECALL_SENTENCES, RecallReason, RejectReason, SubmissionState
 from campaign.models import Campaign, Figurine, Submission, Transition
 from figurine.errors import NoFace, OutOfMemory
 
@@ -28,6 +28,29 @@ def test_status_says_one_true_thing_a_state(bare: Submission, state: S) -> None:
     assert said.can_retry is False  # without a selfie there is nothing to try
     assert said.is_over is (state in {S.REJECTED, S.RECALLED, S.EXPIRED, S.ERASED})
     assert (said.eta_s is not None) is (state in {S.SCREENING, S.QUEUED, S.GENERATING})
+
+
+def test_recall_that_is_a_late_rejection_says_so_and_offers_nothing(bare: Submission) -> None:
+    figurine = Figurine(submission=bare, recipe={}, seed=1, engine_version="1", is_chosen=True)
+    figurine.still.save("still.jpg", ContentFile(b"still"), save=False)
+    figurine.save()
+    told = {}
+    for reason in RecallReason:
+        said = put(bare, S.RECALLED, reason)
+        told[reason] = (scenes.of(said).name, scenes.of(said).lead, bool(said.still_url))
+    kept = "Your figurine is off the screens. It is still yours to keep."
+    assert told == {
+        **dict.fromkeys(RecallReason, ("recalled", kept, True)),
+        **{
+            reason: ("rejected", str(sentence), False)
+            for reason, sentence in RECALL_SENTENCES.items()
+        },
+    }
+    assert set(RECALL_SENTENCES) == {
+        RecallReason.MODERATION,
+        RecallReason.SOMEONE_ELSE,
+        RecallReason.MINOR,
+    }
 
 
 def test_status_gives_sentences_for_refusals(bare: Submission) -> None:

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaign import approval, lifecycle, retention, screening, volume
-from campaign.enums import KeepsakeKind, RejectReason, SubmissionState
+from campaign.enums import KeepsakeKind, RecallReason, RejectReason, SubmissionState
 from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
 from campaign.retention import Receipt
 from tests import shelf
@@ -83,29 +83,50 @@ def test_receipt_is_the_same_on_every_database(bare: Submission) -> None:
         (RejectReason.MINOR, S.EXPIRED, S.EXPIRED),
         (RejectReason.SOMEONE_ELSE, S.EXPIRED, S.EXPIRED),
         (RejectReason.POOR_QUALITY, S.REJECTED, S.EXPIRED),
+        (RecallReason.MINOR, S.EXPIRED, S.EXPIRED),
+        (RecallReason.SOMEONE_ELSE, S.EXPIRED, S.EXPIRED),
+        (RecallReason.MODERATION, S.RECALLED, S.EXPIRED),
     ],
 )
-def test_rejected_keeps_nothing_past_its_day(
-    reviewed: Submission, reason: RejectReason, at_first: SubmissionState, by_day: SubmissionState
+def test_turned_down_keeps_nothing_past_its_day(
+    reviewed: Submission,
+    reason: RejectReason | RecallReason,
+    at_first: SubmissionState,
+    by_day: SubmissionState,
 ) -> None:
     figurine = reviewed.figurines.get()
     files = (reviewed.selfie.name, figurine.still.name, figurine.cutout.name)
-    approval.reject(reviewed, actor=lifecycle.SYSTEM, reason=reason)
+    if isinstance(reason, RecallReason):
+        approval.approve(reviewed, actor=lifecycle.SYSTEM)
+        approval.recall(reviewed, actor=lifecycle.SYSTEM, reason=reason)
+    else:
+        approval.reject(reviewed, actor=lifecycle.SYSTEM, reason=reason)
     reviewed.refresh_from_db()
-    rejected_at = reviewed.state_since_at
+    before, moved_at = reviewed.state, reviewed.state_since_at
 
-    retention.purge(now=rejected_at + timedelta(minutes=59))
+    retention.purge(now=moved_at + timedelta(minutes=59))
     reviewed.refresh_from_db()
-    assert (reviewed.state, exists(*files)) == (S.REJECTED, [True] * 3)
+    assert (reviewed.state, exists(*files)) == (before, [True] * 3)
 
     for now, state in (
-        (rejected_at + retention.UNDO, at_first),
+        (moved_at + retention.UNDO, at_first),
         (reviewed.selfie_purge_at, by_day),
     ):
         retention.purge(now=now)
         reviewed.refresh_from_db()
-        assert (reviewed.state, exists(*files)) == (state, [state == S.REJECTED] * 3)
+        assert (reviewed.state, exists(*files)) == (state, [state == before] * 3)
     assert (reviewed.plaque, reviewed.face) == ("", None)
+
+
+@pytest.mark.parametrize("reason", [RecallReason.PARTICIPANT, RecallReason.PRODUCER])
+def test_recalled_for_another_reason_keeps_its_figurine(
+    reviewed: Submission, reason: RecallReason
+) -> None:
+    approval.approve(reviewed, actor=lifecycle.SYSTEM)
+    approval.recall(reviewed, actor=lifecycle.SYSTEM, reason=reason)
+    retention.purge(now=reviewed.selfie_purge_at + retention.UNDO)
+    reviewed.refresh_from_db()
+    assert (reviewed.state, reviewed.plaque, bool(reviewed.selfie)) == (S.RECALLED, "MAE", False)
 
 
 def test_rejection_that_was_taken_back_keeps_its_figurine(reviewed: Submission) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from billboard import pairing
 from billboard.models import FeedEntry, Screen, Wall
 from campaign import cards, lifecycle
-from campaign.enums import SubmissionState
+from campaign.enums import RecallReason, SubmissionState
 from campaign.models import Campaign, Submission
 from tests import shelf
 from tests.billboard.rows import approved
@@ -43,6 +43,21 @@ def test_wall_recall_takes_two_presses_and_tells_how_fast(
     page.keyboard.press("u")
     shelf.becomes(ellen, S.REVIEW)
     expect(down.locator("[data-part=fate]")).to_have_text("Back in review.")
+
+
+def test_every_reason_for_a_recall_has_a_key_and_room(open_desk: Open, campaign: Campaign) -> None:
+    child = shelf.put(campaign, S.APPROVED, plaque=NAMES[0])
+    page = open_desk("/live/")
+    page.wait_for_selector("body[data-ready]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("r")
+    card, reasons = page.locator("li.toy"), page.locator("li.toy details[open] li button")
+    expect(reasons).to_have_count(len(RecallReason))
+    first, around = reasons.first.bounding_box(), card.bounding_box()
+    assert first and around and first["y"] >= around["y"]
+    page.keyboard.press(str(1 + list(RecallReason).index(RecallReason.MINOR)))
+    shelf.becomes(child, S.RECALLED)
+    assert child.transitions.order_by("-id")[0].reason == RecallReason.MINOR
 
 
 def test_wall_names_the_screen_that_is_away_and_may_hold_them(

@@ -260,7 +260,7 @@ common.keys({
   "?": common.toggleHelp,
   Escape: disarm,
   ...Object.fromEntries(
-    [1, 2, 3, 4].map((digit) => [
+    [1, 2, 3, 4, 5, 6].map((digit) => [
       String(digit),
       () => one("details[open]", wall)?.querySelectorAll("button")[digit - 1]?.click(),
     ]),
