@@ -227,7 +227,7 @@ def purge_orphans(*, now: datetime | None = None) -> int:
     store = storage.private()
     # 1. First the files, then the rows: one that is stored meanwhile is not in the list
     names = _files(store, storage.SELFIES) + _files(store, storage.FIGURINES)
-    named = _named()
+    named = stored_names()
     if not volume.own(has_files=bool(names), names_some=not named.isdisjoint(names)):
         log.error(
             "these pictures are another database's: no stray is deleted",
@@ -258,7 +258,7 @@ def count_files() -> tuple[int, int]:
     """How many pictures are in the storage, and how many of them rows name."""
     store = storage.private()
     names = {*_files(store, storage.SELFIES), *_files(store, storage.FIGURINES)}
-    return len(names), len(names & _named())
+    return len(names), len(names & stored_names())
 
 
 NAMING: Final[tuple[tuple[type[Model], str, str], ...]] = (
@@ -271,7 +271,8 @@ NAMING: Final[tuple[tuple[type[Model], str, str], ...]] = (
 """Every field that names a file of these two folders, and the way to whose it is."""
 
 
-def _named() -> set[str]:
+def stored_names() -> set[str]:
+    """Every file that rows name."""
     return {
         name
         for model, field, _ in NAMING

@@ -135,6 +135,12 @@ def remove(name: str) -> None:
         private().delete(name)
 
 
+def local_files(root: Path) -> list[Path]:
+    """Pictures that lie in a folder of this machine, wherever pictures are kept now."""
+    folders = [root / SELFIES, root / FIGURINES]
+    return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+
+
 def is_empty() -> bool:
     """Whether no picture was ever kept here, as far as it shows. Raises StorageAway."""
     with _needed():

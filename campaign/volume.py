@@ -48,7 +48,7 @@ def own(*, has_files: bool, names_some: bool) -> bool:
     """
     told = storage.words(KEY)
     if told is not None:
-        return _is_ours(told)
+        return is_ours(told)
     if has_files and not names_some:
         return False
     adopt()
@@ -58,7 +58,7 @@ def own(*, has_files: bool, names_some: bool) -> bool:
 def is_foreign() -> bool:
     """Whether the storage says that it is another database's. Raises StorageAway."""
     told = storage.words(KEY)
-    return told is not None and not _is_ours(told)
+    return told is not None and not is_ours(told)
 
 
 def adopt() -> None:
@@ -69,5 +69,6 @@ def adopt() -> None:
     storage.put_words(KEY, str(row.key))
 
 
-def _is_ours(told: str) -> bool:
+def is_ours(told: str) -> bool:
+    """Whether a storage that says this is this database's."""
     return any(told == str(row.key) for row in Installation.objects.all())

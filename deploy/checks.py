@@ -115,6 +115,22 @@ def check_bucket(databases: Sequence[str] | None = None, **_: Any) -> list[Check
     ]
 
 
+@register(Tags.files)
+def check_left_behind(**_: Any) -> list[CheckMessage]:
+    """No picture lies on this machine while all are looked for in the bucket: nobody would ever
+    delete it."""
+    left = storage.local_files(settings.LOCAL_FILES) if settings.S3_BUCKET else []
+    if not left:
+        return []
+    return [
+        Error(
+            f"{len(left)} pictures from before there was a bucket lie in {settings.LOCAL_FILES},"
+            " where nobody deletes them: run `python manage.py move_files`.",
+            id="deploy.E008",
+        )
+    ]
+
+
 @register(Tags.database)
 def check_engines(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """The engines that campaigns which are not over want can work. Asked with the database, as

@@ -212,10 +212,11 @@ S3_ENDPOINT = _endpoint or f"https://s3.{S3_REGION}.amazonaws.com"
 # bucket's own; a bucket with dots in its name has no certificate there.
 _is_own_host = not _endpoint and "." not in S3_BUCKET
 S3_ORIGIN = f"https://{S3_BUCKET}.s3.{S3_REGION}.amazonaws.com" if _is_own_host else S3_ENDPOINT
+LOCAL_FILES = VAR / "media"
 PRIVATE_STORAGE: dict[str, Any] = {
     "BACKEND": "campaign.storage.DurableFiles",
     "OPTIONS": {
-        "location": str(VAR / "media"),
+        "location": str(LOCAL_FILES),
         "file_permissions_mode": 0o600,
         "directory_permissions_mode": 0o700,
     },
