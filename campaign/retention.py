@@ -37,6 +37,7 @@ from campaign.models import (
     GenerationJob,
     Keepsake,
     Submission,
+    Transition,
 )
 
 log = structlog.get_logger(__name__)
@@ -320,4 +321,5 @@ def _forget(submission: Submission) -> int:
     submission.plaque, submission.device_hash = "", ""
     submission.save(update_fields=["plaque", "device_hash"])
     GenerationJob.objects.filter(submission=submission).update(recipe={})
+    Transition.objects.forget_notes(submission)
     return files + sum(map(forgetting.forget_pictures, submission.figurines.all()))

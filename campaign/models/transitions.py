@@ -18,11 +18,17 @@ class AppendOnlyError(Exception):
 
 
 class AppendOnlyQuerySet(models.QuerySet["Transition"]):
-    """Reads and inserts; nothing else."""
+    """Reads and inserts; and once somebody is deleted, what the crew wrote of them goes."""
 
     def moves(self) -> AppendOnlyQuerySet:
         """Without decisions that moved nothing."""
         return self.exclude(to_state="")
+
+    def forget_notes(self, submission: Submission) -> int:
+        """Blank the crew's notes on somebody, which may name them; the moves stay. Returns how
+        many."""
+        written = self.filter(submission=submission, actor_kind="crew").exclude(note="")
+        return super(AppendOnlyQuerySet, written).update(note="")
 
     def update(self, **kwargs: Any) -> int:
         raise AppendOnlyError("a transition is written once")
@@ -32,8 +38,8 @@ class AppendOnlyQuerySet(models.QuerySet["Transition"]):
 
 
 class Transition(models.Model):
-    """One move of a submission, or a decision that moved nothing (lifecycle.note). Written once,
-    never changed, never deleted."""
+    """One move of a submission, or a decision that moved nothing (lifecycle.note). Written once
+    and never deleted; nothing of it changes but the crew's note, which goes with the person."""
 
     submission = models.ForeignKey(
         Submission, on_delete=models.PROTECT, related_name="transitions", editable=False

@@ -44,6 +44,25 @@ def submission(apps: Apps, number: int, state: str) -> Any:
     )
 
 
+def test_notes_on_who_is_deleted_already_are_forgotten(migrated: Callable[[str], Apps]) -> None:
+    old = migrated("0011_installation")
+    moves = old.get_model("campaign", "Transition").objects
+    for number, state in enumerate(("erased", "expired", "approved")):
+        of = submission(old, number, state)
+        for kind in ("crew", "system"):
+            moves.create(submission=of, from_state="review", actor_kind=kind, note=kind)
+    moves = migrated("0012_forget_notes").get_model("campaign", "Transition").objects
+    kept = moves.order_by("id").values_list("submission__state", "note")
+    assert list(kept) == [
+        ("erased", ""),
+        ("erased", "system"),
+        ("expired", ""),
+        ("expired", "system"),
+        ("approved", "crew"),
+        ("approved", "system"),
+    ]
+
+
 def test_engines_are_named_and_unnamed_with_no_row_lost(
     migrated: Callable[[str], Apps],
 ) -> None:

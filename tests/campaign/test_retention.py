@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db import IntegrityError, connection, transaction
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from campaign import approval, lifecycle, retention, screening, volume
 from campaign.enums import KeepsakeKind, RecallReason, RejectReason, SubmissionState
-from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission
+from campaign.models import Campaign, Figurine, GenerationJob, Keepsake, Submission, Transition
 from campaign.retention import Receipt
 from tests import shelf
 
@@ -61,6 +62,32 @@ def test_erase_leaves_nothing_of_the_person(reviewed: Submission) -> None:
     assert (figurine.recipe, bool(figurine.still), bool(figurine.cutout)) == ({}, False, False)
     assert [job.recipe for job in GenerationJob.objects.all()] == [{}]
     assert (len(receipt.number), receipt.files) == (10, 3)
+
+
+@pytest.mark.parametrize("state", [S.ERASED, S.EXPIRED])
+def test_what_the_crew_wrote_of_somebody_goes_with_them(
+    reviewed: Submission,
+    receive: Callable[..., Submission],
+    moderator: User,
+    state: SubmissionState,
+) -> None:
+    crew = lifecycle.crew(moderator)
+    approval.approve(reviewed, actor=crew, note="Mae from the pub")
+    lifecycle.note(reviewed, actor=crew, reason="released", note="Mae again")
+    lifecycle.note(reviewed, actor=lifecycle.SYSTEM, reason="no_face", note="klein failed")
+    other = receive()
+    lifecycle.note(other, actor=crew, reason="released", note="of another")
+    moves = list(reviewed.transitions.values_list("id", "to_state", "reason"))
+    if state == S.ERASED:
+        retention.erase(reviewed, actor=lifecycle.PARTICIPANT)
+    else:
+        retention.purge(now=reviewed.expires_at)
+        other.refresh_from_db()
+    notes = Transition.objects.filter(submission=reviewed).exclude(note="")
+    assert list(notes.filter(actor_kind="crew")) == []
+    assert notes.filter(note="klein failed").count() == 1
+    assert list(reviewed.transitions.values_list("id", "to_state", "reason"))[:-1] == moves
+    assert other.transitions.filter(note="of another").exists() is (other.state != S.EXPIRED)
 
 
 def test_receipt_is_told_again_without_its_files(reviewed: Submission) -> None:
