@@ -124,6 +124,16 @@ def hero(page: Page) -> str:
     return page.locator("html").get_attribute("data-hero") or ""
 
 
+def keeps(screen: Screen, items: int) -> None:
+    """Waits until the screen says that so many pictures lie on it."""
+
+    def is_told() -> bool:
+        screen.refresh_from_db()
+        return screen.kept_items == items
+
+    wait_until(is_told, within_s=SOON_S, what=f"the screen keeps {items} pictures")
+
+
 def says_how_it_is(screen: Screen) -> None:
     def is_told() -> bool:
         screen.refresh_from_db()
@@ -162,12 +172,14 @@ def test_black_survives_a_reload_counts_no_play_and_takes_down_beneath(
 
 
 def test_paused_screen_keeps_its_picture_until_a_recall(
-    campaign: Campaign, player: Page, ask: Ask, aside: Aside
+    campaign: Campaign, player: Page, ask: Ask, aside: Aside, screen: Screen
 ) -> None:
     on = hero(player)
     ask("pause")
     newest = aside(approved, campaign, plaque="NEW")
     player.wait_for_selector('html[data-items="3"]')
+    # Or whoever is there goes up in the empty place, for the first time and so for a whole slot.
+    keeps(screen, 3)
     assert hero(player) == on
     aside(recall, campaign.submissions.get(pk=on))
     player.wait_for_selector('html[data-hero=""]')
