@@ -12,9 +12,10 @@ class BillboardConfig(AppConfig):
             planning,
             plays,
             receivers,  # noqa: F401 - they connect themselves
+            upcoming,
         )
         from campaign import showings  # noqa: PLC0415
 
         showings.register(plays.showings)
         showings.register_dark(dark.remaining)
-        showings.register_plan(planning.upcoming, planning.outlooks)
+        showings.register_plan(upcoming.of, planning.outlooks)

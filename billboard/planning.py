@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,7 +37,6 @@ from billboard.slots import Screen as ScreenSlots
 from billboard.turns import FRESH_MS
 from campaign import queries, showings
 from campaign.enums import SubmissionState
-from campaign.showings import Planned
 
 REMAKE: Final = timedelta(seconds=20)
 """So often at least; the horizon is a multiple of it."""
@@ -70,6 +70,17 @@ class Made:
     slots: dict[int, tuple[Slot, ...]]
     outlook: Outlook
     booked: list[list[Any]]
+
+    @cached_property
+    def starts(self) -> dict[str, list[tuple[int, int]]]:
+        """By whom it shows: when and on which screen each slot of theirs begins, in that order."""
+        starts: dict[str, list[tuple[int, int]]] = {}
+        for screen, slots in self.slots.items():
+            for slot in slots:
+                starts.setdefault(slot.key, []).append((slot.at_ms, screen))
+        for each in starts.values():
+            each.sort()
+        return starts
 
 
 _read: dict[int, Made] = {}
@@ -145,35 +156,6 @@ def told(screen: Screen) -> PlanFrame | None:
     """What a screen is told by poll, which changes nothing."""
     made = current(screen.campaign_id)
     return frame(made, screen) if made and screen.pk in made.slots else None
-
-
-def upcoming(submission_id: UUID) -> Planned | None:
-    """The source that campaign.showings asks: the next showing of a submission.
-
-    A plan that is behind with others still stands. With them it is not: of whoever was recalled
-    and is up again it would tell what was planned before.
-    """
-    entry = FeedEntry.objects.filter(submission_id=submission_id).order_by("-id").first()
-    if entry is None or entry.kind == EntryKind.REMOVE:
-        return None
-    made = current(entry.campaign_id)
-    if made is None or made.place.epoch != feed.head(entry.campaign_id).epoch:
-        return None
-    if entry.epoch == made.place.epoch and entry.seq > made.place.seq:
-        return None
-    now_ms, key = _ms(timezone.now()), str(submission_id)
-    coming: dict[int, int] = {}
-    for screen, slots in made.slots.items():
-        starts = (slot.at_ms for slot in slots if slot.key == key and slot.at_ms > now_ms)
-        if first := min(starts, default=0):
-            coming[screen] = first
-    # The first on a screen that shows anything; a wall is there as long as one of its members is.
-    there = Screen.objects.filter(pk__in=coming, is_active=True).select_related("wall")
-    lit = [(coming[s.pk], s.pk, s.known_as) for s in there if s.is_online and not s.is_still]
-    if not lit:
-        return None
-    at_ms, _, known_as = min(lit)
-    return Planned(known_as, _moment(at_ms))
 
 
 def outlooks() -> list[showings.Outlook]:
@@ -398,7 +380,3 @@ def _row(slots: tuple[Slot, ...], now_ms: int) -> list[list[Any]]:
 
 def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

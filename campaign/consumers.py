@@ -1,7 +1,7 @@
 """The phone's socket: says "here is the truth" on connect and whenever something moved.
 
-Without a socket the phone polls, so whatever stands in the way here ends the socket and no more.
-Where a nudge got lost, the next beat sees that the submission has moved.
+Where a nudge got lost, the next beat sees that the submission has moved (phones.py). Without a
+socket the phone polls.
 """
 
 from __future__ import annotations
@@ -9,22 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, Final
+from uuid import UUID
 
-import redis
 import structlog
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
-from django.db.models import Max
 
-from campaign import progress, queries, showings
+from campaign import phones, queries
 from campaign.models import Submission
+from campaign.phones import Move, Phones
 from campaign.queries import Status
-from campaign.showings import Planned
 
 log = structlog.get_logger(__name__)
 
@@ -40,13 +35,6 @@ FRAMES_MAX: Final = 20
 FRAMES_WINDOW_S: Final = 5.0
 """A phone asks when it wakes up and after 25 s of silence."""
 
-READERS: Final = 4
-"""Phones are read for side by side, and not in the one thread that all sockets share."""
-
-Moved = tuple[datetime, datetime | None, Planned | None]
-
-_readers = ThreadPoolExecutor(READERS, thread_name_prefix="phone")
-
 
 def _find(token: str) -> Submission | None:
     if not re.fullmatch(TOKEN, token):
@@ -54,67 +42,59 @@ def _find(token: str) -> Submission | None:
     return Submission.objects.only("pk").filter(token=token).first()
 
 
-def _last_move(submission: Submission) -> Moved:
-    """When it moved last, when its last keepsake was made or given up, and what is planned."""
-    moved = Submission.objects.annotate(kept_at=Max("figurines__keepsakes__finished_at"))
-    since_at, kept_at = moved.values_list("state_since_at", "kept_at").get(pk=submission.pk)
-    return since_at, kept_at, showings.next_of(submission.pk)
+def _last_move(submission_id: UUID) -> Move:
+    return phones.moves([submission_id])[submission_id]
 
 
 class ParticipantConsumer(AsyncWebsocketConsumer):
     """Sends queries.Status as JSON. Whoever holds the token may listen; it says nothing else."""
 
-    beat_s: ClassVar[float] = 5.0
+    channel_layer_alias = ""
+    """None of its own: the phones of this process listen together."""
 
     submission: Submission | None = None
-    group: str | None = None
-    beating: asyncio.Task[None] | None = None
-    told_of: Moved | None = None
-    """The move that the phone heard of last."""
+    phones: Phones | None = None
+    """Those that it has joined."""
+
+    is_over: bool = False
+    told_of: Move | None = None
+    is_due: bool = False
+    """Whether it is to be read for, and that has not begun."""
 
     looked_at_s: float = float("-inf")
     window_from_s: float = float("-inf")
     frames: int = 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, *arguments: Any) -> None:
+        """Nothing of a socket goes on after it, also where the server ends it in the midst of a
+        word, without a disconnect."""
         try:
-            await super().__call__(scope, receive, send)
-        except (redis.RedisError, OSError) as error:  # no channel of its own: the phone polls
-            log.warning("no socket", error=type(error).__name__)
-            with suppress(Exception):  # it may be gone
-                await send({"type": "websocket.close", "code": TRY_LATER})
+            await super().__call__(*arguments)
         finally:
-            # Also where the server ends the socket in the midst of a word, without a disconnect.
             await self._end()
 
     async def connect(self) -> None:
         await self.accept()
+        self.looking = asyncio.Lock()
         try:
-            self.submission = await _read(_find, self.scope["url_route"]["kwargs"]["token"])
+            found = await phones.read(_find, self.scope["url_route"]["kwargs"]["token"])
         except DatabaseError as error:
             log.error("record out of reach", error=type(error).__name__)
             await self.close(code=TRY_LATER)
             return
-        if self.submission is None:
+        if found is None:
             await self.close(code=NOT_FOUND)
             return
+        self.submission = found
         # Subscribe first, then read: nothing falls between.
-        self.group = progress.group(self.submission.pk)
-        try:
-            await self.channel_layer.group_add(self.group, self.channel_name)
-        except Exception as error:  # whatever the layer's client raises
-            log.warning("not subscribed", error=type(error).__name__)
-            await self._hang_up(TRY_LATER)
-            return
-        await self.look_again({})
-        self.beating = asyncio.create_task(self._beat_until_closed())
+        self.phones = phones.here()
+        await self.phones.join(self, found.pk)
+        await self.look_again()
 
     async def _end(self) -> None:
-        if self.beating:
-            self.beating.cancel()
-        if self.group:
-            with suppress(Exception):  # a dead layer has forgotten the group anyway
-                await self.channel_layer.group_discard(self.group, self.channel_name)
+        self.is_over = True
+        if self.phones and self.submission:
+            await self.phones.leave(self, self.submission.pk)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As in channels, without its look after the database's connections before each message.
@@ -125,7 +105,7 @@ class ParticipantConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """The phone asks by saying anything at all; what it says is not read."""
-        if self.submission is None:
+        if self.submission is None or self.is_over:
             return
         now_s = asyncio.get_running_loop().time()
         if now_s - self.window_from_s > FRAMES_WINDOW_S:
@@ -138,36 +118,36 @@ class ParticipantConsumer(AsyncWebsocketConsumer):
             log.warning("too many frames")
             await self._hang_up(TOO_MANY)
         elif now_s - self.looked_at_s >= LOOK_EVERY_S:
-            await self.look_again({})
+            await self.look_again()
 
-    async def look_again(self, event: dict[str, Any]) -> None:
-        """Read and tell; also the answer to a nudge."""
-        if self.submission is None:
-            return
-        self.looked_at_s = asyncio.get_running_loop().time()
-        try:
-            # The move first: one that comes between is seen by the next beat.
-            self.told_of = await _read(_last_move, self.submission)
-            status: Status = await _read(queries.status, self.submission)
-        except DatabaseError as error:
-            log.error("record out of reach", error=type(error).__name__)
-            return
-        await self.send(text_data=json.dumps(status.as_json(), ensure_ascii=False))
-
-    async def _beat_until_closed(self) -> None:
-        while self.submission:
-            await asyncio.sleep(self.beat_s)
+    async def look_again(self, move: Move | None = None) -> None:
+        """Read and tell; also the answer to a nudge. `move` is the last one, where it is known."""
+        if self.is_due:
+            return  # what is read then is as new
+        self.is_due = True
+        async with self.looking:  # an older word never follows a newer one
+            self.is_due = False
+            if self.submission is None or self.is_over:
+                return
+            self.looked_at_s = asyncio.get_running_loop().time()
             try:
-                if self.submission and await _read(_last_move, self.submission) != self.told_of:
-                    await self.look_again({})
-            except Exception as error:  # whatever it was: the next beat tries again
-                log.warning("beat failed", error=type(error).__name__)
+                # The move first: one that comes between is seen by the next beat.
+                move = move or await phones.read(_last_move, self.submission.pk)
+                status: Status = await phones.read(queries.status, self.submission)
+            except DatabaseError as error:
+                log.error("record out of reach", error=type(error).__name__)
+                return
+            self.told_of = move
+            await self._tell(status)
+
+    async def _tell(self, status: Status) -> None:
+        if self.is_over:
+            return  # hung up on, while this was read
+        try:
+            await self.send(text_data=json.dumps(status.as_json(), ensure_ascii=False))
+        except Exception as error:  # whatever the server raises for a socket that is gone
+            log.debug("nobody there", error=type(error).__name__)
 
     async def _hang_up(self, code: int) -> None:
-        self.submission = None
+        self.is_over = True
         await self.close(code=code)
-
-
-async def _read(query: Any, about: Any) -> Any:
-    """Run a query in one of the readers; its connection is closed, or returned to the pool."""
-    return await database_sync_to_async(query, thread_sensitive=False, executor=_readers)(about)

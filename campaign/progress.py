@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -11,14 +12,13 @@ from django.dispatch import receiver
 from campaign import signals
 from campaign.bell import bell
 
-
-def group(submission_id: UUID) -> str:
-    return f"submission.{submission_id.hex}"
+GROUP: Final = "phones"
+"""One for all phones: a process hears it once, and knows which are its own."""
 
 
 def nudge(submission_id: UUID) -> None:
     """Best effort; never raises. The phone's consumer reads the record anew."""
-    bell.ring(group(submission_id), {"type": "look.again"})
+    bell.ring(GROUP, {"type": "look.again", "submission": submission_id.hex})
 
 
 @receiver(signals.shown, dispatch_uid="campaign.progress.tell_when_shown")

@@ -5,7 +5,7 @@ Told by whoever runs the screens; this app only asks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -56,7 +56,7 @@ class Outlook:
 
 
 OutlookSource = Callable[[], list[Outlook]]
-PlannedSource = Callable[[UUID], Planned | None]
+PlannedSource = Callable[[Collection[UUID]], dict[UUID, Planned]]
 
 _sources: list[Source] = []
 _remaining: list[RemainingSource] = []
@@ -90,8 +90,18 @@ def promises() -> list[Outlook]:
 
 def next_of(submission_id: UUID) -> Planned | None:
     """The next showing that is planned, or None."""
-    found = [planned for source in _planned if (planned := source(submission_id))]
-    return min(found, key=lambda planned: planned.at, default=None)
+    return next_of_each([submission_id]).get(submission_id)
+
+
+def next_of_each(submission_ids: Collection[UUID]) -> dict[UUID, Planned]:
+    """The next showing of each of these that has one."""
+    found: dict[UUID, Planned] = {}
+    for source in _planned:
+        for submission_id, planned in source(submission_ids).items():
+            other = found.get(submission_id)
+            if other is None or planned.at < other.at:
+                found[submission_id] = planned
+    return found
 
 
 def remaining(submission_id: UUID) -> list[Remaining]:

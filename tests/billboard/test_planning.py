@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from billboard import commands, feed, pairing, planning, playlist, plays
+from billboard import commands, feed, pairing, planning, playlist, plays, upcoming
 from billboard.feed import Place
 from billboard.models import CommandKind, Layout, Plan, Screen
 from billboard.protocol import Acks, Here, Shown, Vitals
@@ -225,7 +225,7 @@ def test_next_showing_is_told_of_a_screen_that_shows_anything(
             planned = showings.next_of(one.pk)
             assert planned is not None
             assert planned.screen == lit.name
-            starts = [planning._moment(s.at_ms) for s in slots[lit.pk] if s.key == str(one.pk)]
+            starts = [upcoming.moment(s.at_ms) for s in slots[lit.pk] if s.key == str(one.pk)]
             assert planned.at in starts
 
 
@@ -359,7 +359,7 @@ def test_plan_that_was_begun_before_a_change_is_not_taken(
 
 def test_moment_survives_the_way_through_the_row() -> None:
     at = datetime(2026, 11, 26, 14, 32, 5, tzinfo=UTC)
-    assert planning._moment(planning._ms(at)) == at
+    assert upcoming.moment(planning._ms(at)) == at
 
 
 def test_first_page_tells_the_crew_whether_the_promise_holds(

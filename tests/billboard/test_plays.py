@@ -253,13 +253,13 @@ async def test_participants_phone_is_rung_when_a_play_begins_and_ends(
     submission = await database_sync_to_async(approved)(campaign)
     layer: Any = get_channel_layer()
     channel = await layer.new_channel()
-    await layer.group_add(progress.group(submission.pk), channel)
+    await layer.group_add(progress.GROUP, channel)
     told = await database_sync_to_async(shown)(submission)
     for ack in (told, told, replace(told, duration_ms=8000)):
         await database_sync_to_async(record)(screen, ack)
     async with asyncio.timeout(NUDGED_WITHIN_S):
         heard = [await layer.receive(channel) for _ in range(2)]
-    assert heard == [{"type": "look.again"}] * 2
+    assert heard == [{"type": "look.again", "submission": submission.pk.hex}] * 2
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await layer.receive(channel)

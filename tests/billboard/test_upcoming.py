@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billboard import planning
 from billboard.models import Feed, Screen
@@ -48,3 +50,16 @@ def test_plan_of_a_past_epoch_promises_nobody(campaign: Campaign, online: Screen
     assert showings.next_of(mae.pk) is None
     planning.ensure(online)
     assert showings.next_of(mae.pk) is not None
+
+
+def test_many_are_asked_for_as_often_as_one(campaign: Campaign, online: Screen) -> None:
+    people = [approved(campaign, plaque=f"P{n}").pk for n in range(8)]
+    planning.ensure(online)
+    alone = {}
+    for pk in people:
+        with CaptureQueriesContext(connection) as of_one:
+            alone[pk] = showings.next_of(pk)
+    with CaptureQueriesContext(connection) as of_all:
+        assert showings.next_of_each(people) == alone
+    assert all(alone.values())
+    assert len(of_all) == len(of_one) == 4

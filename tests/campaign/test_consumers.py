@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
-from channels_redis.pubsub import RedisPubSubLoopLayer
 from django.db import close_old_connections
 from django.test import override_settings
 from django.utils import timezone
 
-from campaign import consumers, lifecycle, progress, queries
-from campaign.consumers import BAD_FRAME, FRAMES_MAX, NOT_FOUND, TOO_MANY, TRY_LATER
+from campaign import consumers, lifecycle, phones, progress, queries
+from campaign.consumers import BAD_FRAME, FRAMES_MAX, NOT_FOUND, TOO_MANY
 from campaign.enums import JobOutcome, KeepsakeKind, SubmissionState
 from campaign.models import Submission
 from deploy.asgi import application
@@ -115,7 +114,7 @@ async def test_phone_hears_a_move_whose_nudge_was_lost(
     bare: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "nudge", lambda submission_id: None)
-    monkeypatch.setattr(consumers.ParticipantConsumer, "beat_s", 0.05)
+    monkeypatch.setattr(phones, "BEAT_S", 0.05)
     async with listening(bare.token) as phone:
         assert (await phone.hear())["state"] == "received"
         await database_sync_to_async(screen)(bare)
@@ -133,7 +132,7 @@ def finish_clip(submission: Submission) -> None:
 async def test_keepsake_whose_nudge_got_lost_is_told_by_the_beat(
     bare: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers.ParticipantConsumer, "beat_s", 0.05)
+    monkeypatch.setattr(phones, "BEAT_S", 0.05)
     async with listening(bare.token) as phone:
         await phone.hear()
         await database_sync_to_async(finish_clip)(bare)
@@ -174,27 +173,19 @@ async def test_unknown_token_is_told_so(db: None, token: str) -> None:
         assert await phone.closed_with() == NOT_FOUND
 
 
-async def test_socket_without_a_channel_layer_is_left_to_the_poll(
-    bare: Submission, tmp_path: Path
+async def test_phone_hears_by_the_beat_without_a_channel_layer(
+    bare: Submission, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(phones, "BEAT_S", 0.05)
     dead = {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [f"unix://{tmp_path}/nobody.sock"]},
     }
     with override_settings(CHANNEL_LAYERS={"default": dead}):
-        phone = Phone(bare.token)
-        assert await phone.socket.connect(timeout=ANSWER_S) == (False, TRY_LATER)
-
-
-async def test_socket_that_cannot_subscribe_is_left_to_the_poll(
-    bare: Submission, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def refuse(*_: object) -> None:
-        raise OSError
-
-    monkeypatch.setattr(RedisPubSubLoopLayer, "group_add", refuse)
-    async with listening(bare.token) as phone:
-        assert await phone.closed_with() == TRY_LATER
+        async with listening(bare.token) as phone:
+            assert (await phone.hear())["state"] == "received"
+            await database_sync_to_async(screen)(bare)
+            assert (await phone.hear())["state"] == "screening"
 
 
 async def test_phones_are_read_for_side_by_side(
