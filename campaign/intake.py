@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -25,6 +27,9 @@ from figurine.errors import TooLarge
 from figurine.types import Recipe
 
 log = structlog.get_logger(__name__)
+
+KEY: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+"""A phone's own, a random UUID: 122 bits, as hard to guess as the page's address."""
 
 DEVICE_LIMIT: Final = 12
 DEVICE_WINDOW: Final = timedelta(minutes=10)
@@ -128,6 +133,16 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         height_px=upload.height_px,
     )
     return Received(submission, is_new=True)
+
+
+def sent(campaign: Campaign, keys: Sequence[str]) -> list[Submission]:
+    """What came of uploads with these keys, latest first; of DEVICE_LIMIT keys at most, and none
+    that could be guessed."""
+    secret = [key for key in keys[:DEVICE_LIMIT] if KEY.fullmatch(key)]
+    if not secret:
+        return []
+    found = Submission.objects.filter(campaign=campaign, idempotency_key__in=secret)
+    return list(found.order_by("-number"))
 
 
 def _known(campaign: Campaign, request: Request) -> Submission | None:

@@ -22,6 +22,7 @@ urlpatterns = [
     path("c/<slug:slug>/", views.enlist, name="intake"),
     path("c/<slug:slug>/theme.css", views.theme_css, name="theme"),
     path("c/<slug:slug>/submit/", views.submit, name="submit"),
+    path("c/<slug:slug>/mine/", views.mine, name="mine"),
     path("s/<token:token>/", views.status, name="status"),
     path("s/<token:token>/status.json", views.status_json, name="status-json"),
     path("s/<token:token>/erase/", views.erase, name="erase"),

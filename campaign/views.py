@@ -21,7 +21,7 @@ from django.utils.text import slugify
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control, never_cache
-from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 from django.views.decorators.http import (
     require_GET,
     require_http_methods,
@@ -92,6 +92,7 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
             lead=CampaignClosed.advice,
             way=_("Look again"),
             way_url=request.path,
+            template="campaign/closed.html",
         )
     try:
         offer = offers.of(campaign)
@@ -141,6 +142,27 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     if _wants_json(request):
         return JsonResponse({"status_url": url}, status=201 if received.is_new else 200)
     return redirect(url)
+
+
+@never_cache
+@csrf_exempt  # it changes nothing, and no other site may read the answer
+@require_POST
+def mine(request: HttpRequest, slug: str) -> JsonResponse:
+    """The pages of what a browser has sent, to whoever knows its keys; and which keys are over."""
+    campaign = get_object_or_404(Campaign, slug=slug)
+    found = intake.sent(campaign, request.POST.getlist("idempotency_key"))
+    over = {SubmissionState.EXPIRED, SubmissionState.ERASED}
+    figurines = [
+        {
+            "key": one.idempotency_key,
+            "status_url": reverse("campaign:status", args=[one.token]),
+            "name": one.plaque or _("No. %(number)s") % {"number": f"{one.number:06,d}"},
+        }
+        for one in found
+        if one.state not in over
+    ]
+    gone = [one.idempotency_key for one in found if one.state in over]
+    return JsonResponse({"figurines": figurines, "gone": gone})
 
 
 @dataclass(frozen=True)
@@ -196,9 +218,10 @@ def _message(
     way: str,
     way_url: str,
     status: int = 200,
+    template: str = "campaign/message.html",
 ) -> HttpResponse:
     context = {"campaign": campaign, "title": title, "lead": lead, "way": way, "way_url": way_url}
-    return render(request, "campaign/message.html", context, status=status)
+    return render(request, template, context, status=status)
 
 
 # --- wait, keep, leave ------------------------------------------------------------------------

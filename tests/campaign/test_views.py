@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django.asserts import assertRedirects
 from structlog.testing import capture_logs
 
-from campaign import errors, offers, views
+from campaign import errors, intake, offers, views
 from campaign.consent import SQUAD_TEXT, text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import SlowDown, StorageAway
@@ -130,6 +130,56 @@ def test_page_and_consent_are_in_the_language_of_their_words(
     )
     submission = Submission.objects.get()
     assert (submission.language, submission.consent.language) == ("en", "en")
+
+
+def mine(client: Client, *keys: str) -> Any:
+    return client.post(reverse("campaign:mine", args=["demo"]), {"idempotency_key": keys}).json()
+
+
+def test_key_tells_whose_page_came_of_it(client: Client, campaign: Campaign) -> None:
+    first, second, unknown = (str(uuid.uuid4()) for _ in range(3))
+    submit(client, campaign, idempotency_key=first, plaque="Mae")
+    submit(client, campaign, idempotency_key=second)
+    pages = [f"/s/{one.token}/" for one in Submission.objects.order_by("-number")]
+    assert mine(client, first, unknown, second) == {
+        "figurines": [
+            {"key": second, "status_url": pages[0], "name": "No. 00,002"},
+            {"key": first, "status_url": pages[1], "name": "MAE"},
+        ],
+        "gone": [],
+    }
+
+
+def test_key_of_another_campaign_or_one_to_guess_tells_nothing(
+    client: Client, campaign: Campaign, elsewhere: Campaign
+) -> None:
+    theirs = str(uuid.uuid4())
+    submit(client, elsewhere, idempotency_key=theirs)
+    submit(client, campaign, idempotency_key="1")
+    assert Submission.objects.count() == 2
+    assert mine(client, theirs, "1", "\0", "") == {"figurines": [], "gone": []}
+
+
+def test_no_more_keys_are_looked_up_than_a_phone_may_send(
+    client: Client, campaign: Campaign
+) -> None:
+    key = str(uuid.uuid4())
+    submit(client, campaign, idempotency_key=key)
+    others = [str(uuid.uuid4()) for _ in range(intake.DEVICE_LIMIT)]
+    assert mine(client, *others, key)["figurines"] == []
+    assert len(mine(client, *others[1:], key)["figurines"]) == 1
+
+
+@pytest.mark.parametrize("state", [S.ERASED, S.EXPIRED])
+def test_key_of_whoever_is_gone_says_so(client: Client, campaign: Campaign, state: S) -> None:
+    key = str(uuid.uuid4())
+    submit(client, campaign, idempotency_key=key)
+    Submission.objects.update(state=state)
+    assert mine(client, key) == {"figurines": [], "gone": [key]}
+
+
+def test_keys_are_never_in_an_address(client: Client, campaign: Campaign) -> None:
+    assert client.get(reverse("campaign:mine", args=["demo"])).status_code == 405
 
 
 def test_theme_is_a_stylesheet(client: Client, campaign: Campaign) -> None:

@@ -236,6 +236,7 @@ def test_next_selfie_after_a_lost_answer_is_a_submission_of_its_own(
     expect(page.get_by_text("Your photo is safe on this phone.")).to_be_visible(timeout=20_000)
     page.unroute("**/submit/")
     page.goto(intake_url)
+    expect(page.get_by_role("link", name="Your figurine MAE")).to_be_visible()
     agree(page)
     choose(page, me())
     page.get_by_label("Name on the box").fill("Sally")

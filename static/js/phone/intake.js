@@ -3,6 +3,7 @@
 import { keptId, randomId } from "../lib/identity.js";
 import { deliver, post, wayOn } from "../lib/upload.js";
 import { Camera } from "./camera.js";
+import { Mine } from "./mine.js";
 import { Picker } from "./picker.js";
 import { lightened, snapped } from "./picture.js";
 
@@ -49,6 +50,7 @@ const progress = one("#progress");
 const kitStep = document.querySelector("[data-step=kit]");
 const picker = kitStep && new Picker(kitStep);
 const camera = new Camera(one("#video"));
+const mine = new Mine(one("#mine"));
 
 /** @type {Blob | null} */
 let photo = null;
@@ -86,6 +88,7 @@ function begin() {
   look("check");
   history.replaceState({ step: "consent" }, "");
   show("consent");
+  void mine.ask();
 }
 
 /** @param {Look} now */
@@ -191,10 +194,21 @@ function enlistment() {
   return data;
 }
 
+/** Whether an upload whose answer was lost has arrived after all: then its page is gone to. */
+async function isSentAlready() {
+  const [arrived] = await mine.ask();
+  if (arrived) window.location.assign(arrived.status_url);
+  return Boolean(arrived);
+}
+
 async function send() {
   if (isBusy || !photo) return;
   isBusy = true;
   show("check");
+  look("sending");
+  onProgress(0);
+  if (await isSentAlready()) return;
+  mine.sent.add(idempotencyKey);
   const data = enlistment();
   const answer = await deliver({
     send: () => {
@@ -214,7 +228,18 @@ async function send() {
     return;
   }
   isBusy = false;
+  // What our server refuses it has not stored; of a gateway's word nobody knows.
+  if (answer.code && answer.code !== "unreachable") mine.sent.forget([idempotencyKey]);
   refuse(answer);
+}
+
+/** To the camera, unless the photo that is here went up although nobody said so. */
+async function retake() {
+  if (isBusy) return;
+  isBusy = true;
+  if (await isSentAlready()) return;
+  isBusy = false;
+  go("camera");
 }
 
 /** @param {number} done */
@@ -255,7 +280,7 @@ function goOn() {
       void send();
       break;
     default:
-      go("camera");
+      void retake();
   }
 }
 
@@ -273,7 +298,7 @@ take.addEventListener("click", () => {
 });
 flip.addEventListener("click", async () => report(await camera.flip()));
 document.querySelector("#go-kit")?.addEventListener("click", () => go("kit"));
-one("#retake").addEventListener("click", () => go("camera"));
+one("#retake").addEventListener("click", () => void retake());
 one("#way-on").addEventListener("click", goOn);
 one("#send-now").addEventListener("click", () => endPause?.());
 window.addEventListener("online", () => {
