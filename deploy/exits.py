@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     BROKER_FAILED = 7, "Valkey did not answer in time"
     MIGRATION_FAILED = 8, "the database could not be brought up to date"
     DEMO_FAILED = 9, "the demo campaign, account or screen could not be made"
-    WEB_FAILED = 10, "the web server did not become ready in time"
+    WEB_FAILED = 10, "the web server did not answer in time"
     MISCONFIGURED = 11, "the GPU, the hosted engine or the bucket lacks what it needs"
 
     def __new__(cls, value: int, meaning: str) -> ExitCode:

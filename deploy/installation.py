@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import re
 import shutil
 import signal
-import socket
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from deploy import address, kept, programs
 from deploy.broker import Broker
-from deploy.certificate import Certificate, endpoint, ensure_certificate
 from deploy.console import Console
 from deploy.exits import ExitCode, StartFailure
 from deploy.first_run import FirstRun
+from deploy.listening import PARTS, Listening
 from deploy.reaper import Reaper
 from deploy.summary import show_summary
 from deploy.supervisor import Child, Program, Supervisor
@@ -33,72 +28,12 @@ BROKER_PATIENCE_S: Final = 30.0
 WEB_PATIENCE_S: Final = 90.0
 DEATHS_BEFORE_GIVING_UP: Final = 3
 POLL_S: Final = 0.05
+DOORBELLS: Final[Mapping[str, Callable[[Broker], str]]] = {
+    "DIORAMA_BROKER_URL": lambda broker: broker.celery_url,
+    "DIORAMA_CHANNEL_URL": lambda broker: broker.channel_url,
+}
 KEY: Final = "DIORAMA_FAL_KEY"
 KEY_SETTINGS: Final = frozenset({KEY, f"{KEY}_FILE"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listening:
-    """Where the web server listens and what the world calls it."""
-
-    bind: str
-    port: int
-    public_url: str
-    certificate: Certificate | None
-
-    @classmethod
-    def plan(
-        cls, *, bind: str, port: int, https: bool, public_url: str, var: VarFolder
-    ) -> Listening:
-        """Checks the port, makes the certificate. Raises StartFailure."""
-        try:
-            address.check_port(port, bind=bind)
-        except address.PortUnavailable as error:
-            raise StartFailure(ExitCode.PORT_UNAVAILABLE, str(error)) from None
-        host = address.public_host(bind)
-        certificate = None
-        if https:
-            hosts = {host, *address.lan_addresses()}
-            certificate = ensure_certificate(var.path, hosts=hosts)
-        scheme = "https" if https else "http"
-        return cls(
-            bind=bind,
-            port=port,
-            public_url=public_url or address.url(scheme=scheme, host=host, port=port),
-            certificate=certificate,
-        )
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """daphne's."""
-        if self.certificate:
-            return ("-e", endpoint(self.certificate, bind=self.bind, port=self.port))
-        return ("-b", self.bind, "-p", str(self.port))
-
-    def allowed_hosts(self, told: str) -> str:
-        """Every name by which this machine may be called, for Django; where the operator has told
-        them, those and what it calls itself."""
-        machine = socket.gethostname().lower()
-        public = urlsplit(self.public_url).hostname or ""
-        named = told.split(",") if told else [public, machine, f"{machine}.local"]
-        local = ["localhost", address.LOOPBACK, "[::1]", address.local_host(self.bind)]
-        others = [] if told else address.lan_addresses()
-        return ",".join(dict.fromkeys((*named, *local, *others)))
-
-    def is_ready(self) -> bool:
-        """Whether the server says that everything a visitor needs is there. Blocks up to 2 s."""
-        host = address.local_host(self.bind)
-        connection = http.client.HTTPConnection(host, self.port, timeout=2)
-        if self.certificate:
-            trust = ssl.create_default_context(cafile=str(self.certificate.certificate))
-            connection = http.client.HTTPSConnection(host, self.port, timeout=2, context=trust)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
 
 
 async def serve(var: VarFolder, listening: Listening, *, console: Console) -> None:
@@ -109,7 +44,7 @@ async def serve(var: VarFolder, listening: Listening, *, console: Console) -> No
     asked_to_stop = asyncio.Event()
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
-    broker = Broker(var)
+    broker = Broker(var) if _own_doorbells(os.environ) else None
     reaper = Reaper(inherit=[var.lock])
     supervisor = Supervisor(console=console, reaper=reaper, log_folder=var.logs)
     starting = asyncio.create_task(_start(var, listening, broker, supervisor, console))
@@ -127,7 +62,8 @@ async def serve(var: VarFolder, listening: Listening, *, console: Console) -> No
         console.show_children = False
         await supervisor.stop()
         reaper.close()
-        broker.close()
+        if broker:
+            broker.close()
         if asked_to_stop.is_set():
             console.say()
             console.step(
@@ -148,7 +84,7 @@ def stop_signals() -> list[signal.Signals]:
 async def _start(
     var: VarFolder,
     listening: Listening,
-    broker: Broker,
+    broker: Broker | None,
     supervisor: Supervisor,
     console: Console,
 ) -> None:
@@ -168,18 +104,19 @@ async def _start(
         await _check(var, supervisor, environment)
         done("What was asked for can be used")
 
-    # 1. The doorbell
-    valkey = supervisor.start(broker.program(environment=environment))
-    await _until(
-        broker.answers,
-        child=valkey,
-        within_s=BROKER_PATIENCE_S,
-        failure=StartFailure(
-            ExitCode.BROKER_FAILED,
-            f"Valkey does not answer; its last words are in {var.logs / 'valkey.log'}.",
-        ),
-    )
-    done("Valkey answers")
+    # 1. The doorbells
+    if broker:
+        valkey = supervisor.start(broker.program(environment=environment))
+        await _until(
+            broker.answers,
+            child=valkey,
+            within_s=BROKER_PATIENCE_S,
+            failure=StartFailure(
+                ExitCode.BROKER_FAILED,
+                f"Valkey does not answer; its last words are in {var.logs / 'valkey.log'}.",
+            ),
+        )
+        done("Valkey answers")
 
     # 2. The tables
     migration = programs.manage("migrate", "--no-input", name="migrate", environment=environment)
@@ -210,19 +147,20 @@ async def _start(
         supervisor.start(painter)
     supervisor.start(programs.beat(environment=environment))
 
-    async def web_is_ready() -> bool:
-        return await asyncio.to_thread(listening.is_ready)
+    async def web_is_up() -> bool:
+        return await asyncio.to_thread(listening.is_up)
 
+    # Nor for the bucket: without it nobody's selfie is taken, and everybody can be recalled.
     await _until(
-        web_is_ready,
+        web_is_up,
         child=web,
         within_s=WEB_PATIENCE_S,
         failure=StartFailure(
             ExitCode.WEB_FAILED,
-            f"The web server does not become ready; its last words are in {var.logs / 'web.log'}.",
+            f"The web server does not answer; its last words are in {var.logs / 'web.log'}.",
         ),
     )
-    done("Web server ready, workers starting")
+    done("Web server up, workers starting")
     if painters:
         console.say(f"    Warming up: {', '.join(painter.name for painter in painters)}")
 
@@ -235,6 +173,8 @@ async def _start(
         took_s=time.monotonic() - started_at,
     )
     console.show_children = True
+    for part, word in (await asyncio.to_thread(listening.lacks)).items():
+        console.warn(PARTS[part].format(word))
 
 
 def _painters(environment: Mapping[str, str], var: VarFolder) -> list[Program]:
@@ -303,17 +243,22 @@ async def _check(var: VarFolder, supervisor: Supervisor, environment: Mapping[st
         raise StartFailure(ExitCode.MISCONFIGURED, " ".join([*errors, f"See {log}."]))
 
 
-def _environment(var: VarFolder, listening: Listening, broker: Broker) -> dict[str, str]:
+def _own_doorbells(environment: Mapping[str, str]) -> list[str]:
+    """Those that the operator has elsewhere are not ours to run."""
+    return [name for name in DOORBELLS if not _setting(name, environment)]
+
+
+def _environment(var: VarFolder, listening: Listening, broker: Broker | None) -> dict[str, str]:
     """What the children read. The secret key, where the operator has set none, lies in the
     folder."""
     told = os.environ.get("DIORAMA_ALLOWED_HOSTS", "")
+    own = {name: DOORBELLS[name](broker) for name in _own_doorbells(os.environ)} if broker else {}
     return {
         "DIORAMA_DEBUG": "0",
         **os.environ,
         "DIORAMA_ALLOWED_HOSTS": listening.allowed_hosts(told),
         "DIORAMA_VAR": str(var.path),
-        "DIORAMA_BROKER_URL": broker.celery_url,
-        "DIORAMA_CHANNEL_URL": broker.channel_url,
+        **own,
         "DIORAMA_PUBLIC_URL": listening.public_url,
         "PYTHONUNBUFFERED": "1",
     }

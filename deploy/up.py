@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from deploy.console import Console  # noqa: PLC0415 - only now known to be importable
-    from deploy.installation import Listening, serve  # noqa: PLC0415
+    from deploy.installation import serve  # noqa: PLC0415
+    from deploy.listening import Listening  # noqa: PLC0415
 
     os.umask(0o077)
     limits.raise_open_files()

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 from deploy import installation, programs, pulse
 from deploy.broker import Broker
 from deploy.exits import ExitCode, StartFailure
-from deploy.installation import Listening, _painters, stop_signals, without_cards, without_key
+from deploy.installation import _painters, stop_signals, without_cards, without_key
+from deploy.listening import Listening
 from deploy.pulse import Watch
 from deploy.supervisor import Program
 from deploy.var_folder import VarFolder, open_var
+from tests.deploy.test_summary import FIRST
 
 
 @pytest.fixture
@@ -31,43 +34,6 @@ def var(tmp_path: Path) -> Iterator[VarFolder]:
 def port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
-
-
-def test_listening_plainly_has_no_certificate(var: VarFolder, port: int) -> None:
-    plan = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
-    assert plan.public_url == f"http://127.0.0.1:{port}"
-    assert plan.options == ("-b", "127.0.0.1", "-p", str(port))
-    assert list(var.path.glob("certificate.*")) == []
-
-
-def test_listening_by_https_has_one(var: VarFolder, port: int) -> None:
-    plan = Listening.plan(bind="127.0.0.1", port=port, https=True, public_url="", var=var)
-    assert plan.public_url == f"https://127.0.0.1:{port}"
-    assert plan.options[0] == "-e"
-    assert plan.options[1].startswith(f"ssl:{port}:privateKey={var.path}/certificate.key:")
-
-
-def test_listening_behind_a_proxy_is_called_as_the_operator_says(var: VarFolder, port: int) -> None:
-    plan = Listening.plan(
-        bind="127.0.0.1", port=port, https=False, public_url="https://booth.example", var=var
-    )
-    assert plan.public_url == "https://booth.example"
-    hosts = plan.allowed_hosts("").split(",")
-    assert hosts[0] == "booth.example"
-    assert {"localhost", "127.0.0.1", "[::1]"} <= set(hosts)
-
-
-def test_listening_on_a_taken_port_fails_before_anything_starts(var: VarFolder) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        taken = sock.getsockname()[1]
-        with pytest.raises(StartFailure) as caught:
-            Listening.plan(bind="127.0.0.1", port=taken, https=False, public_url="", var=var)
-    assert caught.value.code is ExitCode.PORT_UNAVAILABLE
-
-
-def test_server_that_is_not_there_is_not_ready(var: VarFolder, port: int) -> None:
-    plan = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
-    assert plan.is_ready() is False
 
 
 @pytest.mark.parametrize(
@@ -183,14 +149,14 @@ class Listed(Exception):
 
 
 class Lister:
-    """A supervisor that notes whom it is asked to run, up to the doorbell."""
+    """A supervisor that notes whom it is asked to run, up to the first that stays."""
 
     def __init__(self) -> None:
         self.asked: list[Program] = []
 
     async def run_once(self, program: Program) -> Any:
         self.asked.append(program)
-        return type("Run", (), {"status": 0})
+        return type("Run", (), {"status": 0, "output": json.dumps(asdict(FIRST))})
 
     def start(self, program: Program) -> Any:
         self.asked.append(program)
@@ -205,8 +171,9 @@ def listed(var: VarFolder, port: int) -> list[Program]:
     listening = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
     lister: Any = Lister()
     console: Any = Silent()
+    broker = Broker(var) if installation._own_doorbells(os.environ) else None
     with pytest.raises(Listed):
-        asyncio.run(installation._start(var, listening, Broker(var), lister, console))
+        asyncio.run(installation._start(var, listening, broker, lister, console))
     return list(lister.asked)
 
 
@@ -222,6 +189,29 @@ def test_what_the_operator_has_set_stays(
     # And it must be able to ask itself whether it is ready.
     hosts = ["booth.example", "localhost", "127.0.0.1", "[::1]", "192.0.2.7"]
     assert told["DIORAMA_ALLOWED_HOSTS"].split(",") == hosts
+
+
+@pytest.fixture(autouse=True)
+def no_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the tests are not the operator's."""
+    for name in installation.DOORBELLS:
+        monkeypatch.delenv(name)
+
+
+def test_doorbells_that_are_elsewhere_are_kept_and_no_valkey_is_started(
+    var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DIORAMA_BROKER_URL", "amqp://rabbit.example")
+    first = listed(var, port)[-1]
+    assert first.name == "valkey", "for the channels alone"
+    assert first.environment["DIORAMA_BROKER_URL"] == "amqp://rabbit.example"
+    assert first.environment["DIORAMA_CHANNEL_URL"].startswith("unix:///")
+    (tmp_path / "channels").write_text("rediss://cloud.example\n")
+    monkeypatch.setenv("DIORAMA_CHANNEL_URL_FILE", str(tmp_path / "channels"))
+    started = listed(var, port)
+    assert [one.name for one in started] == ["migrate", "demo", "web"]
+    assert started[-1].environment["DIORAMA_BROKER_URL"] == "amqp://rabbit.example"
+    assert "DIORAMA_CHANNEL_URL" not in started[-1].environment
 
 
 @pytest.mark.parametrize(("workers", "card"), [("1", ""), ("0", "3")])

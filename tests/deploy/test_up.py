@@ -19,6 +19,7 @@ from threading import Thread
 
 import psutil
 import pytest
+from django.conf import settings
 
 from deploy.exits import ExitCode
 from deploy.up import main
@@ -57,11 +58,11 @@ shelf.put(Campaign.objects.get(), SubmissionState.SCREENING)
 class Up:
     """A supervisor and what it says."""
 
-    def __init__(self, var: Path, *options: str) -> None:
+    def __init__(self, var: Path, *options: str, **told: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "deploy.up", "--var", str(var), *options],
             cwd=ROOT,
-            env=environment(),
+            env=environment() | told,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -199,6 +200,27 @@ def test_everything_starts_serves_mends_itself_stops_and_resumes(up: Up, var: Pa
     finally:
         again.process.send_signal(signal.SIGTERM)
         assert again.process.wait(timeout=STOPPED_WITHIN_S) == ExitCode.STOPPED
+
+
+def test_bucket_that_is_away_stops_no_start_and_is_said(var: Path) -> None:
+    """Else nobody could be recalled. Nor is Valkey started where both doorbells are elsewhere."""
+    up = Up(
+        var,
+        *("--port", str(free_port())),
+        DIORAMA_S3_BUCKET="pics",
+        DIORAMA_S3_ENDPOINT="http://127.0.0.1:1",
+        AWS_ACCESS_KEY_ID="key",
+        AWS_SECRET_ACCESS_KEY="hush",
+        DIORAMA_BROKER_URL=settings.BROKER_URL,
+        DIORAMA_CHANNEL_URL=settings.CHANNEL_URL,
+    )
+    try:
+        up.until_said("! The pictures' storage is away (EndpointConnectionError): ")
+        assert status(up.after("Desk")) == 200
+        assert not [one for one in up.below() if "valkey" in one.name()]
+    finally:
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(timeout=STOPPED_WITHIN_S) == ExitCode.STOPPED
 
 
 def test_supervisor_killed_takes_everything_with_it(up: Up) -> None:
