@@ -129,11 +129,20 @@ def test_clip_that_failed_stands_behind_those_that_did_not(
 ) -> None:
     again = one(K.CLIP)
     other = shelf.put(campaign, S.APPROVED).figurines.get()
-    Keepsake.objects.filter(pk=again.pk).update(attempt=leases.MAX_ATTEMPTS - 1)
     fresh = Keepsake.objects.create(figurine=other, kind=K.CLIP)
+    Keepsake.objects.filter(pk=again.pk).update(
+        attempt=leases.MAX_ATTEMPTS - 1, ready_at=timezone.now()
+    )
     keepsakes.run_clip()
-    tried = Keepsake.objects.exclude(claimed_at=None).get()
-    assert (tried.pk, again.ready_at < fresh.ready_at) == (fresh.pk, True)
+    assert Keepsake.objects.exclude(claimed_at=None).get() == fresh
+
+
+def test_clip_of_the_latest_comes_first(up: Submission, campaign: Campaign) -> None:
+    earlier, other = one(K.CLIP), shelf.put(campaign, S.APPROVED).figurines.get()
+    fresh = Keepsake.objects.create(figurine=other, kind=K.CLIP)
+    assert earlier.ready_at < fresh.ready_at
+    keepsakes.run_clip()
+    assert Keepsake.objects.exclude(claimed_at=None).get() == fresh
 
 
 @pytest.mark.parametrize("lack", ["clips", "selfie", "approval", "motion"])
