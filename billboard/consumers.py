@@ -8,6 +8,7 @@ too, which heals whatever the channel layer lost within one beat.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from typing import Any, ClassVar, Final
@@ -57,10 +58,21 @@ PLAN_AFTER_S: Final = 0.1
 half: Python's threads take turns."""
 
 
-def _look_up(token: str) -> tuple[Screen | None, str]:
-    """pairing.find, and the fingerprint of the screen's page, for which a wall is read."""
-    screen = pairing.find(token)
-    return screen, page.of(screen).fingerprint if screen else ""
+BEATS_APART: Final = 50
+"""A heart beats at one of so many moments: those that fall together are looked after together, and
+are yet few, so that an approval waits for a few only."""
+
+
+def _fingerprint(screen: Screen) -> str:
+    """Of the screen's page, for which a wall is read."""
+    return page.of(screen).fingerprint
+
+
+def _next_beat_s(last_s: float, *, now_s: float, beat_s: float) -> float:
+    """A beat after the last or, where that took longer, after now; at the moment of others."""
+    due_s = last_s + beat_s if last_s + beat_s > now_s else now_s + beat_s
+    apart_s = beat_s / BEATS_APART
+    return math.ceil(due_s / apart_s - 1e-6) * apart_s
 
 
 class ScreenConsumer(AsyncWebsocketConsumer):
@@ -269,24 +281,26 @@ class ScreenConsumer(AsyncWebsocketConsumer):
 
     async def _beat_until_closed(self) -> None:
         """Sockets that came at once, after an outage, need not beat at once for ever."""
-        has_beaten = False
+        clock = asyncio.get_running_loop().time
+        at_s = clock() - self.beat_s * random.random()  # noqa: S311
         while self.screen is not None:
             try:
                 await self._beat()
             except Exception:  # whatever it was: without a heart the screen would go deaf
                 log.exception("beat failed")
-            await asyncio.sleep(self.beat_s * (1 if has_beaten else random.random()))  # noqa: S311
-            has_beaten = True
+            at_s = _next_beat_s(at_s, now_s=clock(), beat_s=self.beat_s)
+            await asyncio.sleep(at_s - clock())
 
     async def _beat(self) -> None:
         self.frames, self.is_here_noted = 0, False
         # 1. Still a screen of ours, and of this campaign?
         known = self.screen
-        found, fingerprint = await database_sync_to_async(_look_up)(self.token)
+        found = await reading.screen(self.token)
         if found is None:
             is_renewed = await database_sync_to_async(pairing.is_retired)(self.token)
             await self._hang_up(CloseCode.RENEWED if is_renewed else CloseCode.UNPAIRED)
             return
+        fingerprint = await database_sync_to_async(_fingerprint)(found)
         # A call that came meanwhile has said what is in its row, which may be the later one.
         if self.screen is known:
             self.screen = found

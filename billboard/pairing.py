@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -70,9 +71,17 @@ def _give(screen: Screen, token: str, *, at: datetime | None) -> None:
 
 def find(token: str) -> Screen | None:
     """The active screen that holds this token. A fast hash is enough for 256 random bits."""
-    if not token or len(token) > TOKEN_MAX_CHARS:
-        return None
-    return Screen.objects.select_related("campaign").filter(_holds(hashed(token))).first()
+    return find_all([token]).get(token)
+
+
+def find_all(tokens: Iterable[str]) -> dict[str, Screen]:
+    """As `find`, in one look for many: nine in ten parts of it are spent on the question."""
+    shown = {hashed(token): token for token in tokens if 0 < len(token) <= TOKEN_MAX_CHARS}
+    found: dict[str, Screen] = {}
+    for screen in Screen.objects.select_related("campaign").filter(_hold(shown)):
+        held = (screen.token_hash, "" if screen.is_settled else screen.previous_hash)
+        found |= {shown[one]: screen for one in held if one in shown}
+    return found
 
 
 def admit(token: str) -> Screen | None:
@@ -101,7 +110,7 @@ def renew(token: str) -> str | None:
         return None
     shown = hashed(token)
     with transaction.atomic():
-        screen = Screen.objects.select_for_update().filter(_holds(shown)).first()
+        screen = Screen.objects.select_for_update().filter(_hold([shown])).first()
         if screen is None:
             return None
         now = timezone.now()
@@ -124,8 +133,9 @@ def renew(token: str) -> str | None:
         return renewed
 
 
-def _holds(shown: str) -> Q:
-    current = Q(token_hash=shown) | Q(previous_hash=shown, is_settled=False)
+def _hold(shown: Iterable[str]) -> Q:
+    """Screens whose tokens have these hashes."""
+    current = Q(token_hash__in=shown) | Q(previous_hash__in=shown, is_settled=False)
     return current & Q(is_active=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -17,13 +17,14 @@ from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
 
-from billboard import commands, feed, planning, protocol
+from billboard import commands, feed, pairing, planning, protocol
 from billboard.commands import Orders
 from billboard.feed import Place
 from billboard.models import Screen
 from billboard.planning import Made
 
 A = TypeVar("A")
+K = TypeVar("K", bound=Hashable)
 
 _ahead = ThreadPoolExecutor(1, thread_name_prefix="reading")
 """Whom the log says to show or to take down does not wait behind plans, hearts and acks."""
@@ -79,6 +80,38 @@ class _Turns(Generic[A]):
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+class Gathered(Generic[K, A]):
+    """One read for all keys that are asked for while the one before is under way, or at once."""
+
+    def __init__(self, read: Callable[[Collection[K]], Mapping[K, A]]) -> None:
+        self._read = read
+        self._rounds: WeakKeyDictionary[asyncio.AbstractEventLoop, _Round[K, A]] = (
+            WeakKeyDictionary()
+        )
+
+    async def read(self, key: K) -> A | None:
+        """What the read found under the key, begun from now on; or what it raised."""
+        turn = self._rounds.setdefault(asyncio.get_running_loop(), _Round())
+        turn.keys.add(key)
+        if turn.next is None:
+            turn.next = asyncio.create_task(self._take_turn(turn))
+        return (await asyncio.shield(turn.next)).get(key)
+
+    async def _take_turn(self, turn: _Round[K, A]) -> Mapping[K, A]:
+        async with turn.one_at_a_time:
+            keys, turn.keys, turn.next = turn.keys, set(), None
+            found: Mapping[K, A] = await database_sync_to_async(self._read)(keys)
+            return found
+
+
+@dataclass
+class _Round(Generic[K, A]):
+    keys: set[K] = field(default_factory=set)
+    next: asyncio.Task[Mapping[K, A]] | None = None
+    """Not begun."""
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 @dataclass(frozen=True)
 class News:
     """What came after a place, as the frame that says it."""
@@ -93,6 +126,7 @@ _parts: Shared[str] = Shared(_whole)
 _heads: Shared[Place] = Shared(_ahead)
 _lost: Shared[bool] = Shared(_ahead)
 _plans: Shared[Made] = Shared()
+_screens: Gathered[str, Screen] = Gathered(pairing.find_all)
 _orders: Shared[dict[int, tuple[Screen, Orders]]] = Shared(_ahead)
 
 
@@ -131,6 +165,11 @@ async def is_lost(campaign_id: int, place: Place) -> bool:
 async def head(campaign_id: int) -> Place:
     """feed.head, for all sockets whose hearts beat at once."""
     return await _heads.read(campaign_id, lambda: feed.head(campaign_id))
+
+
+async def screen(token: str) -> Screen | None:
+    """pairing.find, for all sockets whose hearts beat at once."""
+    return await _screens.read(token)
 
 
 async def orders(screen: Screen) -> tuple[Screen, Orders] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
-from billboard import audience, pairing, reading
+from billboard import audience, consumers, pairing, reading
 from billboard.audience import Audience
 from billboard.consumers import ScreenConsumer
 from billboard.feed import Place
@@ -75,6 +76,29 @@ async def test_those_at_one_place_are_told_from_one_read(
         await approve(campaign)
         assert [(await player.hear("changes"))["seq"] for player in players] == [2] * 4
     assert len(read) == 1
+
+
+async def test_hearts_that_beat_at_once_look_at_their_rows_once(
+    campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScreenConsumer, "beat_s", 0.5)
+    monkeypatch.setattr(consumers, "BEATS_APART", 1)
+    tokens = [token, *[await another(campaign, f"Broadway {n}") for n in range(2, 9)]]
+    looked: list[int] = []
+
+    def counted(keys: Collection[str]) -> dict[str, Screen]:
+        looked.append(len(keys))
+        return pairing.find_all(keys)
+
+    monkeypatch.setattr(reading, "_screens", reading.Gathered(counted))
+    async with AsyncExitStack() as all_of_them:
+        players = [await all_of_them.enter_async_context(playing(each)) for each in tokens]
+        for _ in range(3):
+            for player in players:
+                await player.hear("beat")
+    # The first beat of each is its own, as it connects.
+    assert max(looked) == len(tokens)
+    assert sum(looked) > 2 * len(looked)
 
 
 async def test_first_screens_hear_before_the_last_are_told(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -252,10 +253,10 @@ async def test_beat_that_began_before_a_command_says_nothing_older_after_it(
     screen: Screen, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
-    find, has_read, goes_on = pairing.find, threading.Event(), threading.Event()
+    has_read, goes_on = threading.Event(), threading.Event()
 
-    def slow(token: str) -> Screen | None:
-        found = find(token)
+    def slow(tokens: Collection[str]) -> dict[str, Screen]:
+        found = pairing.find_all(tokens)
         has_read.set()
         assert goes_on.wait(HEARD_WITHIN_S)
         return found
@@ -263,7 +264,7 @@ async def test_beat_that_began_before_a_command_says_nothing_older_after_it(
     beside = database_sync_to_async(commands.ask, thread_sensitive=False)
     async with playing(token) as player:
         await player.hear("beat")
-        monkeypatch.setattr(pairing, "find", slow)
+        monkeypatch.setattr(reading, "_screens", reading.Gathered(slow))
         assert await asyncio.to_thread(has_read.wait, HEARD_WITHIN_S)
         await beside([screen], K.BLANK)
         await hear_commands(player)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from billboard import feed, reading
-from billboard.reading import Shared
+from billboard.reading import Gathered, Shared
 from campaign.models import Campaign
 from tests.billboard.test_consumers import approve, names, playing, take_down
 from tests.stack import begun
@@ -63,6 +63,39 @@ async def test_nobody_is_answered_from_a_read_that_began_before_they_asked() -> 
     assert await early == "before"
     assert await asyncio.gather(*late) == ["after"] * 50
     assert record.begun == ["before", "after"]
+
+
+class Register:
+    """What is asked for at once, and how often."""
+
+    def __init__(self) -> None:
+        self.asked: list[set[str]] = []
+        self.is_broken = False
+
+    def read(self, keys: Collection[str]) -> dict[str, str]:
+        self.asked.append(set(keys))
+        if self.is_broken:
+            raise OSError
+        return {key: key.upper() for key in keys if key != "z"}
+
+
+async def test_keys_that_are_asked_for_at_once_are_one_look() -> None:
+    register = Register()
+    gathered = Gathered(register.read)
+    assert await asyncio.gather(*map(gathered.read, "abaz")) == ["A", "B", "A", None]
+    assert register.asked == [{"a", "b", "z"}]
+    assert await gathered.read("a") == "A", "nothing is kept"
+    assert len(register.asked) == 2
+
+
+async def test_look_that_failed_is_no_answer_for_those_after() -> None:
+    register = Register()
+    gathered = Gathered(register.read)
+    register.is_broken = True
+    failed = await asyncio.gather(*map(gathered.read, "ab"), return_exceptions=True)
+    assert [type(each) for each in failed] == [OSError, OSError]
+    register.is_broken = False
+    assert await gathered.read("b") == "B"
 
 
 async def test_other_places_are_other_reads() -> None:
