@@ -30,6 +30,8 @@ const FULL_MS = 300_000;
 export class Shelf {
   /** @type {IDBDatabase | null} */
   #database = null;
+  /** Nothing that lies there is about to be cleared: files may be laid beside it. */
+  #isReady = false;
   #owed;
   /** @type {Map<string, Card>} by submission */
   #cards = new Map();
@@ -65,6 +67,7 @@ export class Shelf {
       this.#isEmpty = false;
       await this.#takeOver();
       await this.#askQuota();
+      this.#isReady = this.#database !== null;
       this.#quota?.persist?.().catch(() => {});
     } catch (error) {
       console.error("nothing is kept on this device", error);
@@ -78,6 +81,7 @@ export class Shelf {
     if (!this.#database) return;
     console.warn("the browser let go of the shelf");
     this.#database = null;
+    this.#isReady = false;
     this.#held.clear();
     setTimeout(async () => {
       const known = [...this.#cards.values()].map(({ item }) => item);
@@ -164,7 +168,7 @@ export class Shelf {
 
   /** Whether more may be loaded ahead. */
   get hasRoom() {
-    return this.#database !== null && !this.#isFull && this.#bytes() < this.#budgetBytes * NEARLY;
+    return this.#isReady && !this.#isFull && this.#bytes() < this.#budgetBytes * NEARLY;
   }
 
   get #isFull() {
@@ -205,6 +209,7 @@ export class Shelf {
       console.error("the shelf was not wiped", error);
       this.#database?.close();
       this.#database = null;
+      this.#isReady = false;
       this.#isEmpty = await wipe();
     }
   }
@@ -241,8 +246,13 @@ export class Shelf {
       if (this.#cards.has(submission) || this.#dropped.has(submission)) continue;
       this.#cards.set(submission, card);
     }
+    // Nobody would know when their day is over.
+    const strays = files.filter(({ submission }) => !this.#cards.has(submission));
+    if (strays.length > 0) {
+      await committed(deletion(database, strays.map(({ submission }) => submission)));
+    }
     for (const file of files) {
-      if (!this.#dropped.has(file.submission)) this.#held.set(file.key, heldOf(file));
+      if (this.#cards.has(file.submission)) this.#held.set(file.key, heldOf(file));
     }
   }
 
@@ -300,13 +310,16 @@ export class Shelf {
   }
 
   /** In place of what there is no room for beside it. Only of who is still wanted: a removal may have
-   * overtaken the download. @param {File} file */
+   * overtaken the download. With its row, which says until when: a disk that was full may lack that.
+   * @param {File} file */
   async #store(file) {
-    if (!this.#database || !this.#isWanted(file)) return;
+    if (!this.#isReady || !this.#isWanted(file)) return;
     const surplus = this.#leastMissed(this.#bytes() + file.blob.size - this.#budgetBytes);
-    const transaction = this.#write(["files"]);
+    const transaction = this.#write(["items", "files"]);
     const files = transaction.objectStore("files");
     files.put(file);
+    const { submission } = file;
+    transaction.objectStore("items").put({ submission, ...this.#cards.get(submission) });
     surplus.filter((key) => key !== file.key).forEach((key) => files.delete(key));
     await committed(transaction);
     surplus.forEach((key) => this.#held.delete(key));
