@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -33,6 +35,31 @@ def test_copy_has_everybody_and_nobodys_face(bare: Submission, tmp_path: Path) -
     with pytest.raises(CommandError, match="exists"):
         call_command("backup", str(target))
     assert target.read_bytes() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_copy_that_is_killed_at_any_step_has_nobodys_face(
+    bare: Submission, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL has pg_dump")
+    Submission.objects.update(face={"mesh": MARK})
+    looks: list[bool] = []
+
+    def look() -> int:
+        looks.append(any(MARK.encode() in path.read_bytes() for path in tmp_path.iterdir()))
+        return 0
+
+    class Watched(sqlite3.Connection):
+        """Looks at every few steps of its work at what a kill would leave behind."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.set_progress_handler(look, 20)
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Watched))
+    call_command("backup", str(tmp_path / "copy.sqlite3"))
+    assert set(looks) == {False}
 
 
 @pytest.mark.django_db(transaction=True)
