@@ -318,16 +318,17 @@ def _items(figurines: QuerySet[Any], epoch: UUID | None) -> Iterator[Item]:
         "submission__number",
         "submission__plaque",
         "submission__state_since_at",
+        "moves",
+        "submission__figurine_purge_at",
         "submission__created_at",
         "submission__campaign__figurine_retention_days",
-        "moves",
         # Not asked in the query: SQLite would look through all that is up for the few told of.
         "submission__state",
         "is_chosen",
         "cutout",
     )
-    for who, figurine, added, number, plaque, since_at, came_at, days, moves, *is_up in rows:
-        state, is_chosen, cutout = is_up
+    for who, figurine, added, number, plaque, since_at, moves, *rest in rows:
+        purge_at, came_at, days, state, is_chosen, cutout = rest
         if state != SubmissionState.APPROVED or not is_chosen or not cutout:
             continue
         yield Item(
@@ -337,7 +338,8 @@ def _items(figurines: QuerySet[Any], epoch: UUID | None) -> Iterator[Item]:
             number=number,
             plaque=plaque,
             approved_at=since_at,
-            until=came_at + timedelta(days=days),  # as Submission.expires_at
+            # Days that were lowered count at once: a screen asks before retention.py was there.
+            until=min(purge_at, came_at + timedelta(days=days)),
             picture=media.address_of(figurine, Picture.CUTOUT, audience=Audience.SCREEN),
             clip=media.film_of(figurine, audience=Audience.SCREEN) if moves else None,
         )

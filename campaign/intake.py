@@ -94,7 +94,8 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         language=request.language[:12],
         face=upload.faces[0].as_json(),
         other_faces=[face.as_json() for face in upload.faces[1:]],
-        selfie_purge_at=retention.purge_at(campaign, received_at=now),
+        selfie_purge_at=now + retention.selfie_kept_for(campaign),
+        figurine_purge_at=now + retention.figurine_kept_for(campaign),
         created_at=now,
     )
     volume.check()

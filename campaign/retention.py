@@ -78,13 +78,13 @@ class Receipt:
     files: int | None = None
 
 
-def purge_at(campaign: Campaign, *, received_at: datetime) -> datetime:
-    """When a selfie's deletion begins, so that it is over within the campaign's hours."""
-    return received_at + _kept_for(campaign)
-
-
-def _kept_for(campaign: Campaign) -> timedelta:
+def selfie_kept_for(campaign: Campaign) -> timedelta:
+    """After how long a selfie's deletion begins, so that it is over within the campaign's hours."""
     return timedelta(hours=campaign.selfie_retention_h) * PURGE_SHARE
+
+
+def figurine_kept_for(campaign: Campaign) -> timedelta:
+    return timedelta(days=campaign.figurine_retention_days)
 
 
 def erase(submission: Submission, *, actor: lifecycle.Actor, reason: str = "asked") -> Receipt:
@@ -120,12 +120,8 @@ def purge(*, now: datetime | None = None) -> int:
     touched = _each(due.values_list("pk", flat=True), partial(_purge_selfie, now=now))
     turned_down = _turned_down(now).values_list("pk", flat=True)
     touched += _each(turned_down, partial(_expire_turned_down, now=now))
-    for campaign in Campaign.objects.all():
-        over = now - timedelta(days=campaign.figurine_retention_days)
-        old = Submission.objects.filter(campaign=campaign, created_at__lte=over)
-        kept = old.exclude(state__in=(S.EXPIRED, S.ERASED)).values_list("pk", flat=True)
-        touched += _each(kept, _expire)
-    return touched
+    old = people().filter(figurine_purge_at__lte=now).values_list("pk", flat=True)
+    return touched + _each(old, _expire)
 
 
 def purge_early(*, now: datetime | None = None) -> int:
@@ -140,14 +136,23 @@ def selfies() -> QuerySet[Submission]:
     return Submission.objects.exclude(selfie="")
 
 
+def people() -> QuerySet[Submission]:
+    """Whoever is not deleted."""
+    return Submission.objects.exclude(state__in=(S.EXPIRED, S.ERASED))
+
+
 def _hasten(campaign: Campaign, *, now: datetime) -> None:
     """Bring forward what is kept longer than the campaign now says, or than it says from now on:
     the clock may have been ahead when it came. Nothing is put off."""
-    by_rule, from_now = F("created_at") + _kept_for(campaign), now + _kept_for(campaign)
-    kept = selfies().filter(campaign=campaign, selfie_purge_at__gt=now)
-    kept.filter(Q(selfie_purge_at__gt=by_rule) | Q(selfie_purge_at__gt=from_now)).update(
-        selfie_purge_at=Least("selfie_purge_at", by_rule, from_now)
-    )
+    for kept, field, kept_for in (
+        (selfies(), "selfie_purge_at", selfie_kept_for(campaign)),
+        (people(), "figurine_purge_at", figurine_kept_for(campaign)),
+    ):
+        by_rule, from_now = F("created_at") + kept_for, now + kept_for
+        too_long = Q(**{f"{field}__gt": by_rule}) | Q(**{f"{field}__gt": from_now})
+        kept.filter(too_long, **{"campaign": campaign, f"{field}__gt": now}).update(
+            **{field: Least(field, by_rule, from_now)}
+        )
 
 
 def _each(found: Iterable[UUID], work: Callable[[Submission], bool]) -> int:

@@ -72,6 +72,7 @@ def put(
         kit="soldier",
         finish="painted",
         selfie_purge_at=timezone.now() + timedelta(hours=20),
+        figurine_purge_at=timezone.now() + timedelta(days=30),
         nsfw_score=0.52 if state == S.HELD else 0.03,
         hold_reason=HoldReason.SAFETY_UNSURE if state == S.HELD else "",
         face=FACE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -45,6 +44,7 @@ class Submission(models.Model):
         storage=storage.private, upload_to=storage.selfie_name, max_length=200, blank=True
     )
     selfie_purge_at = models.DateTimeField()
+    figurine_purge_at = models.DateTimeField()
     face = models.JSONField(null=True, blank=True, editable=False)
     other_faces = models.JSONField(
         default=list,
@@ -79,17 +79,13 @@ class Submission(models.Model):
             models.Index(fields=("campaign", "state", "created_at"), name="submission_queue"),
             models.Index(fields=("state", "state_since_at"), name="submission_stuck"),
             models.Index(fields=("selfie_purge_at",), name="submission_purge"),
+            models.Index(fields=("figurine_purge_at",), name="submission_figurine_purge"),
             models.Index(fields=("campaign", "device_hash", "created_at"), name="submission_rate"),
             models.Index(fields=("state", "patience_ends_at"), name="submission_patience"),
         )
 
     def __str__(self) -> str:
         return f"No. {self.number:06,d} {self.plaque}".strip()
-
-    @property
-    def expires_at(self) -> datetime:
-        """When its figurine's day is over (see retention.purge)."""
-        return self.created_at + timedelta(days=self.campaign.figurine_retention_days)
 
     @property
     def is_turned_down(self) -> bool:

@@ -32,6 +32,7 @@ def in_review(campaign: Campaign, *, plaque: str = "MAE", colour: str = COLOUR) 
         kit="soldier",
         finish="painted",
         selfie_purge_at=timezone.now() + timedelta(hours=24),
+        figurine_purge_at=timezone.now() + timedelta(days=30),
     )
     Submission.objects.filter(pk=submission.pk).update(state=SubmissionState.REVIEW)
     figurine = Figurine(

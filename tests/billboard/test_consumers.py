@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -105,7 +105,7 @@ async def test_item_says_all_that_a_card_needs(campaign: Campaign, token: str) -
         "number": mae.number,
         "plaque": "MAE",
         "approved_at": mae.state_since_at.isoformat(),
-        "until": (mae.created_at + timedelta(days=campaign.figurine_retention_days)).isoformat(),
+        "until": mae.figurine_purge_at.isoformat(),
         "clip": None,
     }
     assert picture.startswith("/media/")

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -278,6 +279,19 @@ def test_snapshot_names_all_who_are_up_and_tells_of_them_part_by_part(
         told.append([item.figurine for item in part.items])
         more = part.more
     assert told == [[figurines[3], figurines[4]]], "not who is down, nor who came since"
+
+
+@pytest.mark.parametrize(("days", "kept"), [(365, 30), (7, 7)])
+def test_screens_keep_nobody_past_the_day_they_were_promised(
+    campaign: Campaign, days: int, kept: int
+) -> None:
+    """Days that were lowered count at once, those that were raised never."""
+    mae = approved(campaign)
+    came_at = mae.created_at
+    Submission.objects.update(figurine_purge_at=came_at + timedelta(days=30))
+    Campaign.objects.update(figurine_retention_days=days)
+    [item] = feed.snapshot(campaign.pk).items
+    assert item.until == came_at + timedelta(days=kept)
 
 
 def test_snapshot_that_is_all_goes_without_a_list(

@@ -32,6 +32,7 @@ def bare(campaign: Campaign) -> Submission:
         kit="soldier",
         finish="painted",
         selfie_purge_at=timezone.now() + timedelta(hours=24),
+        figurine_purge_at=timezone.now() + timedelta(days=30),
     )
 
 

@@ -55,6 +55,7 @@ def test_receive_portrait_stores_submission_consent_and_moves(
     moves = Transition.objects.filter(submission=submission).values_list("from_state", "to_state")
     assert list(moves) == [(S.RECEIVED, S.SCREENING)]
     assert submission.selfie_purge_at - submission.created_at == timedelta(hours=22)
+    assert submission.figurine_purge_at - submission.created_at == timedelta(days=30)
     assert ConsentText.objects.get(pk=consent.text_sha256).text == campaign.consent_text
 
 

@@ -64,7 +64,11 @@ def test_load_is_of_each_engine_alone(bare: Submission) -> None:
 
 def test_jobs_ahead_and_eta_are_of_the_same_engine(bare: Submission, campaign: Campaign) -> None:
     other = Submission.objects.create(
-        campaign=campaign, number=2, idempotency_key="other", selfie_purge_at=timezone.now()
+        campaign=campaign,
+        number=2,
+        idempotency_key="other",
+        selfie_purge_at=timezone.now(),
+        figurine_purge_at=timezone.now(),
     )
     workers.beat(KLEIN)
     for submission in (bare, other):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -61,6 +61,16 @@ def test_notes_on_who_is_deleted_already_are_forgotten(migrated: Callable[[str],
         ("approved", "crew"),
         ("approved", "system"),
     ]
+
+
+def test_whoever_is_there_keeps_the_days_that_were_promised(
+    migrated: Callable[[str], Apps],
+) -> None:
+    old = migrated("0012_forget_notes")
+    mae = submission(old, 1, "approved")
+    old.get_model("campaign", "Campaign").objects.update(figurine_retention_days=12)
+    new = migrated("0014_promised_days").get_model("campaign", "Submission").objects.get()
+    assert new.figurine_purge_at - mae.created_at == timedelta(days=12)
 
 
 def test_engines_are_named_and_unnamed_with_no_row_lost(

@@ -111,6 +111,6 @@ def test_purge_deals_with_who_came_back_without_pictures(campaign: Campaign) -> 
     retention.purge(now=submission.selfie_purge_at)
     submission.refresh_from_db()
     assert (bool(submission.selfie), submission.face) == (False, None)
-    retention.purge(now=submission.expires_at)
+    retention.purge(now=submission.figurine_purge_at)
     submission.refresh_from_db()
     assert (submission.state, submission.plaque) == (S.EXPIRED, "")

@@ -81,7 +81,7 @@ def test_what_the_crew_wrote_of_somebody_goes_with_them(
     if state == S.ERASED:
         retention.erase(reviewed, actor=lifecycle.PARTICIPANT)
     else:
-        retention.purge(now=reviewed.expires_at)
+        retention.purge(now=reviewed.figurine_purge_at)
         other.refresh_from_db()
     notes = Transition.objects.filter(submission=reviewed).exclude(note="")
     assert list(notes.filter(actor_kind="crew")) == []
@@ -227,6 +227,41 @@ def test_purge_puts_nothing_off(receive: Callable[..., Submission], campaign: Ca
     assert Submission.objects.get().selfie_purge_at == submission.selfie_purge_at
 
 
+def test_days_that_are_raised_are_for_who_comes_later(
+    reviewed: Submission, receive: Callable[..., Submission], campaign: Campaign
+) -> None:
+    promised = reviewed.figurine_purge_at
+    Campaign.objects.update(figurine_retention_days=365)
+    campaign.refresh_from_db()
+    later = receive()
+    retention.purge(now=promised - timedelta(seconds=1))
+    reviewed.refresh_from_db()
+    assert (reviewed.state, reviewed.figurine_purge_at) == (S.REVIEW, promised)
+    assert later.figurine_purge_at - later.created_at == timedelta(days=365)
+    retention.purge(now=promised)
+    reviewed.refresh_from_db()
+    assert reviewed.state == S.EXPIRED
+
+
+def test_days_that_are_lowered_are_for_who_is_there_too(
+    reviewed: Submission,
+    receive: Callable[..., Submission],
+    campaign: Campaign,
+    elsewhere: Campaign,
+) -> None:
+    there = receive(campaign=elsewhere)
+    Campaign.objects.filter(pk=campaign.pk).update(figurine_retention_days=7)
+    in_time = reviewed.created_at + timedelta(days=7)
+    retention.purge(now=in_time - timedelta(seconds=1))
+    reviewed.refresh_from_db()
+    assert (reviewed.state, reviewed.figurine_purge_at) == (S.REVIEW, in_time)
+    retention.purge(now=in_time)
+    reviewed.refresh_from_db()
+    assert reviewed.state == S.EXPIRED
+    promised = Submission.objects.get(pk=there.pk).figurine_purge_at
+    assert promised == there.figurine_purge_at
+
+
 def test_purge_keeps_no_selfie_longer_since_a_clock_was_ahead(
     receive: Callable[..., Submission],
 ) -> None:
@@ -261,9 +296,9 @@ def test_purge_after_the_campaigns_days_takes_the_figurine_too(reviewed: Submiss
 
 
 def test_submission_tells_screens_the_moment_its_purge_waits_for(reviewed: Submission) -> None:
-    retention.purge(now=reviewed.expires_at - timedelta(seconds=1))
+    retention.purge(now=reviewed.figurine_purge_at - timedelta(seconds=1))
     assert Submission.objects.get().state == S.REVIEW
-    retention.purge(now=reviewed.expires_at)
+    retention.purge(now=reviewed.figurine_purge_at)
     assert Submission.objects.get().state == S.EXPIRED
 
 

@@ -26,6 +26,7 @@ def job_of(campaign: Campaign, number: int = 1) -> GenerationJob:
         kit="soldier",
         finish="painted",
         selfie_purge_at=timezone.now() + timedelta(hours=24),
+        figurine_purge_at=timezone.now() + timedelta(days=30),
     )
     return GenerationJob.objects.create(submission=submission, recipe={}, seed=1)
 

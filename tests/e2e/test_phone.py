@@ -385,6 +385,7 @@ def submission(demo: Campaign) -> Submission:
         kit="soldier",
         finish="painted",
         selfie_purge_at=timezone.now() + timedelta(hours=24),
+        figurine_purge_at=timezone.now() + timedelta(days=30),
     )
     lifecycle.transition(made, S.SCREENING, actor=lifecycle.SYSTEM)
     return made
