@@ -149,7 +149,9 @@ else:
         "keepalives_count": 3,
         "tcp_user_timeout": 15_000,
         **DATABASES["default"].get("OPTIONS", {}),
-        "pool": {"min_size": 0, "max_size": 8},
+        # psycopg_pool tries less and less often, by its own account for five minutes: after an
+        # outage a process would stay cut off as long again. Source: psycopg.org/psycopg3, pool
+        "pool": {"min_size": 0, "max_size": 8, "timeout": 5, "reconnect_timeout": 1},
     }
 
 # --- the doorbells ----------------------------------------------------------------------------

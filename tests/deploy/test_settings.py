@@ -194,7 +194,7 @@ def test_postgres_that_vanishes_is_given_up_unless_the_address_says_otherwise(
     tmp_path: Path,
 ) -> None:
     done = load(
-        "{**settings.DATABASES['default']['OPTIONS'], 'pool': 0}",
+        "settings.DATABASES['default']['OPTIONS']",
         DIORAMA_VAR=str(tmp_path),
         DIORAMA_SECRET_KEY="k",
         DIORAMA_DATABASE_URL="postgresql://u@db.example/d?sslmode=require&tcp_user_timeout=60000",
@@ -204,6 +204,8 @@ def test_postgres_that_vanishes_is_given_up_unless_the_address_says_otherwise(
     assert int(told["tcp_user_timeout"]) == 60000
     idle_s = told["keepalives_idle"] + told["keepalives_interval"] * told["keepalives_count"]
     assert idle_s == 25
+    # Nobody waits longer for a connection, nor between two tries once it is back.
+    assert (told["pool"]["timeout"], told["pool"]["reconnect_timeout"]) == (5, 1)
 
 
 def test_postgres_by_address(tmp_path: Path) -> None:
