@@ -26,6 +26,12 @@ def hung(campaign: Campaign, name: str, *, seen_s_ago: float = 1) -> Screen:
     return screen
 
 
+def up_an_hour(campaign: Campaign) -> Submission:
+    submission = approved(campaign)
+    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    return submission
+
+
 def went_dark(screen: Screen, submission: Submission) -> None:
     place = feed.head(screen.campaign_id)
     plays.record(screen, Acks(1, (Done(True, submission.pk, place),)))
@@ -75,8 +81,7 @@ def test_screens_that_have_not_said_that_they_are_dark_are_named(
 
 def test_screen_that_is_away_is_named_if_it_may_hold_them(desk: Client, campaign: Campaign) -> None:
     hung(campaign, "Long gone", seen_s_ago=7200)
-    mae = approved(campaign)
-    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    mae = up_an_hour(campaign)
     hung(campaign, "Alley", seen_s_ago=60)
     recall(mae)
     assert whereabouts(desk, mae) == ([], ["Alley"])
@@ -88,8 +93,7 @@ def test_screen_that_was_away_when_it_left_is_named_until_it_is_heard(
     desk: Client, campaign: Campaign, other_campaign: Campaign, how: str, is_away: bool
 ) -> None:
     """It plays its shelf on; one that was there was told to go dark."""
-    mae = approved(campaign)
-    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    mae = up_an_hour(campaign)
     alley = hung(campaign, "Alley", seen_s_ago=60 if is_away else 1)
     leave(desk, alley, how, other_campaign)
     leave(desk, hung(other_campaign, "Rival", seen_s_ago=60), how, campaign)
@@ -110,8 +114,7 @@ def test_screen_that_was_away_when_it_left_is_named_until_it_is_heard(
 def test_browser_that_was_away_when_another_took_its_place_is_named_until_it_is_refused(
     desk: Client, campaign: Campaign, other_campaign: Campaign, how: str, is_away: bool
 ) -> None:
-    mae = approved(campaign)
-    FeedEntry.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    mae = up_an_hour(campaign)
     alley = hung(campaign, "Alley", seen_s_ago=60 if is_away else 1)
     first, _, then = how.partition(", then ")
     if then:

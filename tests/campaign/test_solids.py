@@ -53,6 +53,14 @@ def test_solid_of_a_squad_is_made_of_all_its_faces(
     assert Stand.READY in standing(waiting)
 
 
+def queued(receive: Callable[..., Submission]) -> Submission:
+    """Somebody whose figurine is to be made next."""
+    submission = receive()
+    lifecycle.transition(submission, S.QUEUED, actor=lifecycle.SYSTEM)
+    submission.jobs.create(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    return submission
+
+
 def test_figurines_come_before_solids(
     up: Submission,
     receive: Callable[..., Submission],
@@ -62,9 +70,7 @@ def test_figurines_come_before_solids(
     rung: list[str] = []
     monkeypatch.setattr(tasks.cast, "delay", lambda: rung.append("cast"))
     keepsakes.ask(up, kind=K.STL)
-    other = receive()
-    lifecycle.transition(other, S.QUEUED, actor=lifecycle.SYSTEM)
-    other.jobs.create(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    other = queued(receive)
     tasks.cast()
     assert (moving_engine.made, rung) == ([], [])
     tasks.generate()
@@ -85,9 +91,7 @@ def test_solid_has_its_turn_though_the_queue_stands(
     monkeypatch.setattr(tasks, "ring_film", lambda: None)
     keepsakes.ask(up, kind=K.STL)
     keepsakes.ask(up, kind=K.GLB)
-    other = receive()
-    lifecycle.transition(other, S.QUEUED, actor=lifecycle.SYSTEM)
-    other.jobs.create(recipe={"engine": "sculpt", "kit": "soldier", "finish": "painted"})
+    other = queued(receive)
     tasks.sweep()
     assert rung == ["generate", "cast"]
     Keepsake.objects.filter(kind=K.STL).update(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -106,6 +106,14 @@ def open_desk(crew_browser: Browser, live_server: LiveServer, moderator: User) -
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def ana(transactional_db: None) -> User:
+    """Another moderator."""
+    user = User.objects.create_user("ana", password="ana", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="review_submission"))
+    return user
 
 
 @pytest.fixture

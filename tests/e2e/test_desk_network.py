@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Route, expect
 from pytest_django.live_server_helper import LiveServer
@@ -94,14 +94,12 @@ def test_signed_out_moderator_is_told_and_nothing_is_lost(
 
 
 def test_decision_waits_for_its_moderator_while_another_is_signed_in(
-    open_desk: Open, queue: list[Submission], moderator: User, live_server: LiveServer
+    open_desk: Open, queue: list[Submission], moderator: User, live_server: LiveServer, ana: User
 ) -> None:
     mae, *_ = queue
     page = open_desk()
     on_desk(page, "MAE")
     (mine,) = (one["value"] for one in page.context.cookies() if one["name"] == "sessionid")
-    ana = User.objects.create_user("ana", password="ana", is_staff=True)
-    ana.user_permissions.add(Permission.objects.get(codename="review_submission"))
     client = Client()
     client.force_login(ana)
 

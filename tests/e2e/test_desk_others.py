@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Route, expect
 
@@ -52,11 +52,12 @@ def test_answer_about_the_one_before_does_not_bring_it_back(
     on_desk(page, "ELLEN")
 
 
-def test_somebody_else_was_first(open_desk: Open, queue: list[Submission], moderator: User) -> None:
+def test_somebody_else_was_first(
+    open_desk: Open, queue: list[Submission], moderator: User, ana: User
+) -> None:
     mae, *_ = queue
     page = open_desk()
     on_desk(page, "MAE")
-    ana = User.objects.create_user("ana", password="ana", is_staff=True)
     approval.reject(mae, actor=lifecycle.crew(ana), reason=RejectReason.OTHER)
     page.keyboard.press("a")
     expect(page.locator("[data-line]")).to_have_text("ana rejected No. 00,001.")
@@ -73,11 +74,11 @@ def test_one_deleted_by_its_owner_leaves_the_desk(open_desk: Open, queue: list[S
     expect(page.locator("[data-strip] li")).to_have_count(3)
 
 
-def test_two_moderators_get_different_ones(open_desk: Open, queue: list[Submission]) -> None:
+def test_two_moderators_get_different_ones(
+    open_desk: Open, queue: list[Submission], ana: User
+) -> None:
     mine = open_desk()
     on_desk(mine, "MAE")
-    ana = User.objects.create_user("ana", password="ana", is_staff=True)
-    ana.user_permissions.add(Permission.objects.get(codename="review_submission"))
     wait_until(
         lambda: Submission.objects.filter(claim__isnull=False).exists(),
         within_s=5,
@@ -90,11 +91,10 @@ def test_two_moderators_get_different_ones(open_desk: Open, queue: list[Submissi
 
 
 def test_one_that_another_has_claimed_meanwhile_is_passed_over(
-    open_desk: Open, queue: list[Submission]
+    open_desk: Open, queue: list[Submission], ana: User
 ) -> None:
     page = open_desk()
     on_desk(page, "MAE")
-    ana = User.objects.create_user("ana", password="ana", is_staff=True)
     decisions.claim(queue[1].pk, user=ana)
     page.keyboard.press("j")
     expect(page.locator("[data-line]")).to_contain_text("ana looks at No. 00,002")
