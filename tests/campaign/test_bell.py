@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings
 from django.test import override_settings
 from structlog.testing import capture_logs
@@ -56,3 +58,29 @@ def test_dead_layer_is_asked_again_at_once(tmp_path: Path) -> None:
         nudge_timed()
         nudge_timed()
     assert [line["event"] for line in lines] == ["nudge lost"] * 2
+
+
+def test_rings_of_a_process_share_a_connection_and_a_forked_one_has_its_own() -> None:
+    """A connection costs several times as much as a ring."""
+    bell.bell.ring("group", {"type": "look.again"})
+    with redis.Redis.from_url(settings.CHANNEL_URL) as valkey:
+
+        def connections() -> int:
+            return int(valkey.info("stats")["total_connections_received"])
+
+        before = connections()
+        for _ in range(5):
+            bell.bell.ring("group", {"type": "look.again"})
+        assert connections() == before
+        with valkey.pubsub() as ear:
+            ear.psubscribe("*")
+            ear.get_message(timeout=5)
+            child = os.fork()
+            if child == 0:
+                bell.bell.ring("forked", {"type": "look.again"})
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            told = ear.get_message(timeout=5)
+            assert told
+            assert b"forked" in told["channel"]
+        assert connections() > before
