@@ -17,6 +17,7 @@ class FirstRun:
     password: str | None
     """Only on the run that made the account."""
     password_file: str
+    """Empty where that account is no more."""
 
     @classmethod
     def from_json(cls, text: str) -> FirstRun:

@@ -67,7 +67,8 @@ def _text_lines(console: Console | None, first_run: FirstRun, *, took_s: float) 
     def paint(text: str, *codes: str) -> str:
         return console.paint(text, *codes) if console else text
 
-    password = first_run.password or f"in {first_run.password_file}"
+    kept = f"in {first_run.password_file}" if first_run.password_file else "yours"
+    password = first_run.password or kept
     lines = [
         f"{paint('DIORAMA', BOLD, SIGNAL)}  {paint(f'up in {took_s:.1f} s', FAINT)}",
         "",

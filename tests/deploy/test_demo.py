@@ -13,6 +13,7 @@ from django.test import Client
 
 from billboard import pairing
 from billboard.models import Screen
+from campaign.models import Campaign
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +39,33 @@ def test_demo_again_says_the_same_but_the_password() -> None:
     first, again = demo(), demo()
     assert again == {**first, "password": None}
     assert Screen.objects.count() == 1
+
+
+def test_names_that_the_crew_changed_make_no_second_of_anything() -> None:
+    first = demo()
+    Campaign.objects.update(slug="pier", name="Pier 17")
+    User.objects.update(username="jo")
+    said = demo()
+    assert (Campaign.objects.count(), User.objects.count(), Screen.objects.count()) == (1, 1, 1)
+    assert said["phone_url"] == first["phone_url"].replace("demo", "pier")
+    assert (said["username"], said["password"], said["password_file"]) == ("jo", None, "")
+
+
+def test_crew_of_its_own_is_given_neither_demo_nor_account() -> None:
+    Campaign.objects.create(slug="pier", name="Pier 17")
+    User.objects.create_user("jo", is_staff=True)
+    demo()
+    assert list(Campaign.objects.values_list("slug", flat=True)) == ["pier"]
+    assert list(User.objects.values_list("username", flat=True)) == ["jo"]
+    assert Screen.objects.get().campaign.slug == "pier"
+
+
+def test_summary_leads_to_the_newest_campaign_that_is_open() -> None:
+    for slug, is_paused in (("first", False), ("second", False), ("third", True)):
+        Campaign.objects.create(slug=slug, name=slug, is_paused=is_paused)
+    assert demo()["phone_url"].endswith("/second/")
+    Campaign.objects.update(is_paused=True)
+    assert demo()["phone_url"].endswith("/third/")
 
 
 def test_link_that_ended_is_not_said_again() -> None:
