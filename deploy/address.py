@@ -22,16 +22,26 @@ class PortUnavailable(Exception):
 
 def lan_addresses() -> tuple[str, ...]:
     """IPv4 addresses of this machine that its neighbours can reach, likeliest first."""
-    found: dict[str, None] = {}
-    for probe in PROBES:
-        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.connect((probe, 9))
-            found[sock.getsockname()[0]] = None
+    found = dict.fromkeys(_sent_from())
     if not found:  # only then, because a name that nobody knows takes its time
         with suppress(OSError):
             for *_, address in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET):
                 found[str(address[0])] = None
     return tuple(address for address in found if is_reachable(address))
+
+
+def routed_addresses() -> tuple[str, ...]:
+    """The same as far as the kernel knows them, at once: none while there is no network."""
+    return tuple(address for address in _sent_from() if is_reachable(address))
+
+
+def _sent_from() -> list[str]:
+    found: dict[str, None] = {}
+    for probe in PROBES:
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((probe, 9))
+            found[sock.getsockname()[0]] = None
+    return list(found)
 
 
 def is_reachable(address: str) -> bool:

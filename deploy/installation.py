@@ -28,6 +28,8 @@ BROKER_PATIENCE_S: Final = 30.0
 WEB_PATIENCE_S: Final = 90.0
 DEATHS_BEFORE_GIVING_UP: Final = 3
 POLL_S: Final = 0.05
+ADDRESS_EVERY_S: Final = 5.0
+"""A laptop changes networks without a word."""
 DOORBELLS: Final[Mapping[str, Callable[[Broker], str]]] = {
     "DIORAMA_BROKER_URL": lambda broker: broker.celery_url,
     "DIORAMA_CHANNEL_URL": lambda broker: broker.channel_url,
@@ -175,6 +177,21 @@ async def _start(
     console.show_children = True
     for part, word in (await asyncio.to_thread(listening.lacks)).items():
         console.warn(PARTS[part].format(word))
+    await _watch_address(listening, console)
+
+
+async def _watch_address(listening: Listening, console: Console) -> None:
+    """Says each time this machine has another address than the one in its codes. Never returns."""
+    said = ""
+    while True:
+        moved_to = listening.moved_to()
+        if moved_to and moved_to != said:
+            console.warn(
+                f"This machine is at {moved_to} now, and its codes still lead to {listening.host}:"
+                " phones find nothing. Ctrl-C, then make run again, prints new ones."
+            )
+        said = moved_to
+        await asyncio.sleep(ADDRESS_EVERY_S)
 
 
 def _painters(environment: Mapping[str, str], var: VarFolder) -> list[Program]:

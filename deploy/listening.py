@@ -39,6 +39,8 @@ class Listening:
     port: int
     public_url: str
     certificate: Certificate | None
+    host: str = ""
+    """Where phones find this machine, as far as it knows; empty where the operator has said."""
 
     @classmethod
     def plan(
@@ -60,6 +62,7 @@ class Listening:
             port=port,
             public_url=public_url or address.url(scheme=scheme, host=host, port=port),
             certificate=certificate,
+            host="" if public_url or bind not in address.ANY else host,
         )
 
     @property
@@ -78,6 +81,12 @@ class Listening:
         local = ["localhost", address.LOOPBACK, "[::1]", address.local_host(self.bind)]
         others = [] if told else address.lan_addresses()
         return ",".join(dict.fromkeys((*named, *local, *others)))
+
+    def moved_to(self) -> str:
+        """The address that this machine has instead of the one in its links; empty while that is
+        its own, or it has none."""
+        now = address.routed_addresses()
+        return "" if not self.host or not now or self.host in now else now[0]
 
     def is_up(self) -> bool:
         """Whether the server answers. Blocks up to 2 s."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 import segno
 
@@ -16,6 +17,8 @@ BLACK_ON_WHITE: Final = "\x1b[38;5;16;48;5;231m"
 BLACK_CELL: Final = "\x1b[48;5;16m \x1b[48;5;231m"
 
 GAP: Final = "   "
+THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+"""Nobody else reads what is sent there."""
 
 
 def show_summary(console: Console, first_run: FirstRun, *, width: int, took_s: float) -> None:
@@ -81,7 +84,15 @@ def _text_lines(console: Console | None, first_run: FirstRun, *, took_s: float) 
     ]
     if first_run.password:
         lines.append(paint(f"         shown this once, kept in {first_run.password_file}", FAINT))
-    if first_run.phone_url.startswith("http://"):
+    address = urlsplit(first_run.phone_url)
+    if address.scheme == "http" and address.hostname not in THIS_MACHINE:
+        lines += [
+            "",
+            paint("In the clear: whoever is in this network can read", BOLD, SIGNAL),
+            paint("selfies and the password.  make run HTTPS=1", BOLD, SIGNAL),
+            paint("Phones need that for the live camera, too.", FAINT),
+        ]
+    elif address.scheme == "http":
         lines += ["", paint("Live camera on phones needs https:  make run HTTPS=1", FAINT)]
     else:
         lines += ["", paint("Self-made certificate: browsers ask once whether to go on.", FAINT)]

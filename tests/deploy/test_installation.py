@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from deploy import installation, programs, pulse
+from deploy import address, installation, programs, pulse
 from deploy.broker import Broker
+from deploy.console import Console
 from deploy.exits import ExitCode, StartFailure
 from deploy.installation import _painters, stop_signals, without_cards, without_key
 from deploy.listening import Listening
@@ -231,3 +232,32 @@ def test_bucket_is_looked_at_before_anything_runs(
     check, valkey = listed(var, port)
     assert (check.name, valkey.name) == ("check", "valkey")
     assert check.command[-2:] == ("--database", "default")
+
+
+def test_machine_whose_address_changes_says_so_once(
+    var: VarFolder,
+    port: int,
+    console: Console,
+    terminal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home, away = "192.168.1.5", "10.0.0.7"
+    seen: list[tuple[str, ...]] = [(home,), (), (away,), (away,), (home, away), (away,)]
+    monkeypatch.setattr(address, "lan_addresses", lambda: (home,))
+    monkeypatch.setattr(address, "routed_addresses", lambda: seen.pop(0))
+    monkeypatch.setattr(installation, "ADDRESS_EVERY_S", 0)
+    listening = Listening.plan(bind="0.0.0.0", port=port, https=False, public_url="", var=var)
+    with pytest.raises(IndexError):
+        asyncio.run(installation._watch_address(listening, console))
+    console.close()
+    said = terminal.read_text()
+    assert said.count(f"at {away} now, and its codes still lead to {home}") == 2
+
+
+def test_address_that_the_operator_has_said_is_not_watched(
+    var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(address, "routed_addresses", lambda: ("10.0.0.7",))
+    for bind, public_url in (("0.0.0.0", "https://booth.example"), ("127.0.0.1", "")):
+        plan = Listening.plan(bind=bind, port=port, https=False, public_url=public_url, var=var)
+        assert plan.moved_to() == ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -68,3 +69,22 @@ def test_summary_of_a_later_start_names_the_file_alone(console: Console, termina
     console.close()
     assert "correct-horse" not in terminal.read_text()
     assert "var/moderator.txt" in terminal.read_text()
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_said"),
+    [
+        ("http://192.168.178.123:8000", True),
+        ("https://192.168.178.123:8000", False),
+        ("http://127.0.0.1:8000", False),
+    ],
+)
+def test_summary_says_whether_others_in_the_network_can_read_along(
+    console: Console, terminal: Path, origin: str, is_said: bool
+) -> None:
+    first = replace(FIRST, phone_url=f"{origin}/c/demo/")
+    show_summary(console, first, width=60, took_s=6.1)
+    console.close()
+    shown = terminal.read_text()
+    assert ("whoever is in this network can read" in shown) is is_said
+    assert ("make run HTTPS=1" in shown) is origin.startswith("http://")
