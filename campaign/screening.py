@@ -15,7 +15,7 @@ from campaign import dispatch, lifecycle, storage
 from campaign.enums import HoldReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone, SelfieUnreadable, StorageAway
 from campaign.models import Campaign, Figurine, Submission
-from figurine import decode, safety
+from figurine import decode, safety, sandbox
 from figurine.types import Face, Recipe, SafetyScores, Selfie
 
 log = structlog.get_logger(__name__)
@@ -74,9 +74,9 @@ def _move(submission: Submission, to: SubmissionState, *, reason: str) -> None:
 
 def load_selfie(submission: Submission) -> Selfie:
     """Read the stored photo and what intake measured of it. Raises SelfieGone,
-    SelfieUnreadable, StorageAway.
+    SelfieUnreadable, StorageAway; where it must be measured once more, as sandbox.inspect_upload.
     """
-    if not submission.selfie or submission.face is None:
+    if not submission.selfie:
         raise SelfieGone
     try:
         photo = storage.read(submission.selfie)
@@ -88,9 +88,23 @@ def load_selfie(submission: Submission) -> Selfie:
         if storage.is_read(_neighbours(submission)):
             raise SelfieUnreadable(str(error)) from error
         raise
+    if submission.face is None:
+        _measure_again(submission, photo)
     pixels = decode.decode(photo)
     found = (submission.face, *submission.other_faces)
     return Selfie(pixels, tuple(Face.from_json(face) for face in found))
+
+
+def _measure_again(submission: Submission, photo: bytes) -> None:
+    """A backup has nobody's measurements in it, and whoever was in work goes on once it is put
+    back. Raises SelfieGone where it was purged meanwhile, as sandbox.inspect_upload does else."""
+    upload = sandbox.inspect_upload(photo, most_faces=submission.campaign.most_faces)
+    face, *others = (face.as_json() for face in upload.faces)
+    # Only beside its selfie: with that, the measurements go.
+    there = Submission.objects.filter(pk=submission.pk, selfie=submission.selfie.name)
+    if not there.update(face=face, other_faces=others):
+        raise SelfieGone
+    submission.face, submission.other_faces = face, others
 
 
 def _is_everybodys_gone(submission: Submission) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -11,10 +12,13 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 
 from billboard import feed
-from campaign import approval, cards, lifecycle, queries, retention
+from campaign import approval, cards, generation, lifecycle, queries, retention, screening
 from campaign.enums import RecallReason, SubmissionState
+from campaign.errors import SelfieGone
 from campaign.models import Campaign, Figurine, Submission
+from figurine import sandbox
 from tests import shelf
+from tests.campaign.workshop import FrameEngine
 
 S = SubmissionState
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,6 +105,43 @@ def test_restored_deletes_nobody_where_no_picture_is_there(campaign: Campaign) -
     assert shelf.state_of(submission) == S.REVIEW
     assert "gone: 1" in restored("--pictures-lost")
     assert shelf.state_of(submission) == S.EXPIRED
+
+
+@pytest.mark.parametrize("state", [S.SCREENING, S.QUEUED])
+def test_who_was_in_work_is_measured_anew(
+    state: S, receive: Callable[..., Submission], engine: FrameEngine
+) -> None:
+    """Their selfie is there, but no backup has their measurements in it."""
+    submission = receive()
+    measured = submission.face
+    if state == S.QUEUED:
+        screening.screen(submission.pk)
+    Submission.objects.update(face=None, other_faces=[])
+    if state == S.SCREENING:
+        screening.screen(submission.pk)
+    generation.run_ready()
+    submission.refresh_from_db()
+    assert (submission.state, submission.reason) == (S.REVIEW, "")
+    assert measured is not None and submission.face is not None
+    assert submission.face["width_px"] == pytest.approx(measured["width_px"], rel=0.02)
+
+
+def test_who_is_purged_while_measured_anew_keeps_no_face(
+    receive: Callable[..., Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = receive()
+    Submission.objects.update(face=None)
+    submission.refresh_from_db()
+    measure = sandbox.inspect_upload
+
+    def late(photo: bytes, *, most_faces: int) -> sandbox.Upload:
+        retention.purge(now=submission.selfie_purge_at)
+        return measure(photo, most_faces=most_faces)
+
+    monkeypatch.setattr(sandbox, "inspect_upload", late)
+    with pytest.raises(SelfieGone):
+        screening.load_selfie(submission)
+    assert Submission.objects.get().face is None
 
 
 def test_purge_deals_with_who_came_back_without_pictures(campaign: Campaign) -> None:
