@@ -461,6 +461,27 @@ def test_scene_that_did_not_come_is_fetched_again(
     assert (lost, problems) == ([page.url], [])
 
 
+def test_scene_that_never_comes_is_given_up_and_fetched_again(
+    page: Page, live_server: LiveServer, submission: Submission
+) -> None:
+    page.add_init_script(
+        "AbortSignal.timeout = () => {"
+        "const giving = new AbortController(); setTimeout(() => giving.abort(), 500);"
+        "return giving.signal; }"
+    )
+    page.goto(f"{live_server.url}/s/{submission.token}/")
+    asked: list[Route] = []
+
+    def hang_at_first(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    page.route(page.url, hang_at_first)
+    approval.reject(submission, actor=lifecycle.SYSTEM, reason=RejectReason.MINOR)
+    expect(page.get_by_role("link", name="Take another")).to_be_visible(timeout=20_000)
+
+
 def test_rejected_page_says_why_and_leads_back(
     page: Page, live_server: LiveServer, submission: Submission
 ) -> None:

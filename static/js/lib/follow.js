@@ -3,6 +3,10 @@
 import { backoffMs } from "./backoff.js";
 
 export const POLL_MS = 2500;
+/** Polls that hear nothing new come further and further apart, up to this. */
+export const MOST_POLL_MS = 15_000;
+/** A poll that has no answer after this long is given up. */
+export const POLL_LIMIT_MS = 10_000;
 /** After this long without a word an open socket is asked. */
 export const SILENCE_MS = 25_000;
 /** One that says nothing when asked, for this long, is dead (a phone that slept). */
@@ -12,7 +16,7 @@ export const ANSWER_MS = 8_000;
  * @template T
  * @typedef {{
  *   openSocket: () => WebSocket,
- *   poll: () => Promise<T>,
+ *   poll: (signal: AbortSignal) => Promise<T>,
  *   onStatus: (status: T) => void,
  *   setTimer?: (run: () => void, ms: number) => number,
  *   clearTimer?: (timer: number) => void,
@@ -39,29 +43,47 @@ export function follow({
   let tries = 0;
   /** @type {WebSocket | null} */
   let socket = null;
-  let isOpen = false;
+  /** From its first word on: some gateways open sockets that lead nowhere. */
+  let isHeard = false;
   /** @type {number | undefined} */
   let silence;
   /** @type {number | undefined} */
   let reconnect;
+  /** @type {AbortController | null} the one poll on its way */
+  let polling = null;
+  /** @type {number | undefined} */
+  let nextPoll;
+  /** Polls in a row that heard nothing new. */
+  let quiet = 0;
+  let latest = "";
+
+  /** @param {T} status @returns {boolean}  whether it is another than the latest */
+  function hear(status) {
+    const said = JSON.stringify(status);
+    const hasMoved = said !== latest;
+    latest = said;
+    onStatus(status);
+    return hasMoved;
+  }
+
+  // --- socket ---------------------------------------------------------------------------------
 
   function connect() {
     if (stopped || socket) return;
     const mine = (socket = openSocket());
     mine.onopen = () => {
-      isOpen = true;
-      tries = 0;
-      listen();
+      if (socket === mine) listen();
     };
     mine.onmessage = (event) => {
       if (socket !== mine) return;
-      onStatus(JSON.parse(event.data));
+      isHeard = true;
+      tries = 0;
+      clearTimer(/** @type {number} */ (nextPoll));
       listen();
+      hear(JSON.parse(event.data));
     };
     mine.onclose = () => {
-      if (socket !== mine) return;
-      lose();
-      void pollOnce();
+      if (socket === mine) lose();
     };
   }
 
@@ -82,48 +104,69 @@ export function follow({
 
   function lose() {
     clearTimer(/** @type {number} */ (silence));
+    const wasHeard = isHeard;
     socket = null;
-    isOpen = false;
+    isHeard = false;
     if (stopped) return;
     clearTimer(/** @type {number} */ (reconnect));
     reconnect = setTimer(connect, backoffMs(tries, { random }));
     tries += 1;
+    if (wasHeard) pollAnew();
   }
 
+  // --- poll -----------------------------------------------------------------------------------
+
+  /** At once, and often again: something may have happened. */
+  function pollAnew() {
+    quiet = 0;
+    void pollOnce();
+  }
+
+  /** One that is on its way gives way: it may hang since the phone slept. */
   async function pollOnce() {
-    if (stopped) return;
+    clearTimer(/** @type {number} */ (nextPoll));
+    polling?.abort();
+    const mine = (polling = new AbortController());
+    const limit = setTimer(() => mine.abort(), POLL_LIMIT_MS);
+    let hasMoved = false;
     try {
-      const status = await poll();
-      if (!stopped) onStatus(status);
+      const status = await poll(mine.signal);
+      if (polling === mine) hasMoved = hear(status);
     } catch {
       // no network: the next round asks again
     }
+    clearTimer(limit);
+    if (polling !== mine) return;
+    polling = null;
+    quiet = hasMoved ? 0 : quiet + 1;
+    if (!isHeard) pollLater();
   }
 
-  function round() {
-    if (stopped) return;
-    if (!isOpen) void pollOnce();
-    setTimer(round, Math.round(POLL_MS * (0.8 + 0.4 * random())));
+  function pollLater() {
+    const ms = Math.min(MOST_POLL_MS, POLL_MS * 2 ** quiet);
+    nextPoll = setTimer(() => void pollOnce(), Math.round(ms * (0.8 + 0.4 * random())));
   }
 
   connect();
-  setTimer(round, POLL_MS);
+  pollLater();
 
   return {
     ask() {
+      if (stopped) return;
       // A socket that is open may be so on this side only: the poll does not wait for it.
-      if (isOpen) {
+      if (isHeard) {
         askSocket();
       } else {
         tries = 0;
         connect();
       }
-      void pollOnce();
+      pollAnew();
     },
     stop() {
       stopped = true;
-      clearTimer(/** @type {number} */ (silence));
-      clearTimer(/** @type {number} */ (reconnect));
+      for (const timer of [silence, reconnect, nextPoll]) clearTimer(/** @type {number} */ (timer));
+      polling?.abort();
+      polling = null;
       socket?.close();
     },
   };

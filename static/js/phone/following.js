@@ -13,8 +13,8 @@ export function followPage({ main, onStatus }) {
   const scheme = window.location.protocol === "https:" ? "wss:" : "ws:";
   const following = follow({
     openSocket: () => new WebSocket(`${scheme}//${window.location.host}${socket}`),
-    poll: async () => {
-      const answer = await fetch(String(poll), { headers: { Accept: "application/json" } });
+    poll: async (signal) => {
+      const answer = await fetch(String(poll), { headers: { Accept: "application/json" }, signal });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       return /** @type {Status} */ (await answer.json());
     },

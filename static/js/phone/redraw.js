@@ -2,6 +2,9 @@
 
 import { backoffMs } from "../lib/backoff.js";
 
+/** A page that has not come after this long is asked for again. */
+const ANSWER_MS = 10_000;
+
 /**
  * What a page does around it: `keep` may carry parts of the old page over into the new one before it
  * is swapped in; `arrived` looks after the new one and asks for what came meanwhile; `again` is for
@@ -31,7 +34,10 @@ export function redrawing(hooks) {
 /** Fetch this page as it is now and swap its main part, by a view transition where there is one. */
 async function redraw(/** @type {Hooks} */ { arrived, keep }) {
   const old = main();
-  const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(window.location.href, {
+    headers: { Accept: "text/html" },
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
   if (!answer.ok) throw new Error(`page ${answer.status}`);
   if (answer.redirected) {
     // It is not for this visitor any more, or not yet; where it leads to tells.
