@@ -241,6 +241,24 @@ def test_part_that_is_not_the_next_of_this_snapshot_brings_nobody(
     assert feed_after(page, FIRST, late)["held"] == "DC"
 
 
+def test_part_is_told_of_whom_it_knows_already_and_of_nobody_it_leaves_out(page: Page) -> None:
+    """A new day of theirs is to lie on the device, too."""
+    sooner = {**B, "until": "2099-01-01T00:00:00Z"}
+    body = """
+        const feed = new m.Feed();
+        const news = g.map((frame) => feed.apply(frame));
+        return news.map(({told, added}) =>
+            [told.map((i) => [i.submission, i.until ?? null]), added.length]);
+    """
+    left_out = {**item("X", 1), "figurine": 5}
+    told = run(page, "feed", body, snapshot(3, B), FIRST, rest(30, sooner, left_out))
+    assert told == [
+        [[["B", None]], 1],
+        [[["D", None], ["C", None]], 2],
+        [[["B", "2099-01-01T00:00:00Z"]], 0],
+    ]
+
+
 def test_parts_of_an_older_snapshot_bring_nobody_back(page: Page) -> None:
     newer = first_part(6, [40, 30, 10], D, C)
     assert feed_after(page, FIRST, newer, rest(30, B, A))["held"] == "DCA"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ import psutil
 import pytest
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, Page, Playwright, WebSocketRoute, expect
 
 from billboard import pairing
 from billboard.models import Ack, EntryKind, Play, Screen
 from campaign.models import Campaign, Submission
 from tests.billboard import films
+from tests.billboard.player import first_part, item, rest, snapshot
 from tests.billboard.rows import approved, recall
 from tests.browser import chromium_path, playwrights
 from tests.e2e.conftest import Aside
@@ -67,6 +69,17 @@ NOTED = """async () => {
     return acks[0];
 }"""
 """The play that is on, as the device would tell it after a power cut."""
+
+DAY_ON_DISK = """async () => {
+    const answered = (request) => new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+    });
+    const database = await answered(indexedDB.open('diorama-shelf'));
+    const kept = await answered(database.transaction('items').objectStore('items').get('A'));
+    database.close();
+    return kept?.item.until;
+}"""
 
 HELD = "async () => (await caches.match('/screen/'))?.headers.get('Diorama-Shell') ?? null"
 
@@ -305,6 +318,27 @@ def test_screen_without_a_network_lets_nobody_stay_past_their_day(
     wait_until(lambda: page.evaluate(ON_DISK) == [], within_s=5, what="it is off the disk")
     assert red(page) == 0
     expect(page.locator(".hero .card.is-idle .name")).to_have_text("You?")
+
+
+def test_day_that_a_later_part_of_a_snapshot_tells_lies_on_the_device_too(
+    campaign: Campaign, key: str, kiosk: Kiosk
+) -> None:
+    later, sooner = "2099-01-01T00:00:00Z", "2098-01-01T00:00:00Z"
+    old, new = {**item("A", 1), "figurine": 10}, {**item("D", 2), "figurine": 40}
+    sockets: list[WebSocketRoute] = []
+    with web() as address:
+        page = kiosk.start(f"{address}/livez")
+        page.route_web_socket("**/ws/screen/", lambda socket: sockets.append(socket))
+        page.goto(f"{address}/screen/#key={key}")
+        page.wait_for_selector('html[data-socket="open"]')
+
+        def says(*frames: dict[str, object], day: str) -> None:
+            for frame in frames:
+                sockets[-1].send(json.dumps(frame))
+            wait_until(lambda: page.evaluate(DAY_ON_DISK) == day, within_s=10, what=day)
+
+        says(snapshot(1, {**old, "until": later}), day=later)
+        says(first_part(2, [40, 10], new), rest(40, {**old, "until": sooner}), day=sooner)
 
 
 def test_screen_switched_off_keeps_nothing(

@@ -12,10 +12,12 @@
  * @typedef {{type: "rest", epoch: string | null, after: number, items: Item[], more: number | null}} Rest
  * @typedef {Place & {type: "changes", after: number,
  *   changes: {seq: number, submission: string, item: Item | null}[]}} Changes
- * @typedef {{removed: string[], added: Item[], moving: Item[], isBehind: boolean}} News
+ * @typedef {{removed: string[], told: Item[], added: Item[], moving: Item[],
+ *   isBehind: boolean}} News
  *   `removed` come before `added`: take them off before anything else is drawn. Who was withdrawn
  *   and came again, perhaps as another figurine, is in both. `moving` are held already, unchanged,
- *   and have a clip from now on.
+ *   and have a clip from now on. `told` are all of whom something was taken in: of those held, too,
+ *   the day or the addresses may be others now.
  */
 
 /** The screen's copy of its campaign's feed. See billboard/feed.py for the server's side. */
@@ -171,7 +173,7 @@ export class Feed {
     const held = items.filter((item) => this.#isHeld(item));
     const moving = held.filter(({ submission, clip }) => clip && !this.items.get(submission)?.clip);
     items.forEach((item) => this.items.set(item.submission, item));
-    return { added, moving };
+    return { told: items, added, moving };
   }
 
   /** @param {Place} place */
@@ -196,5 +198,5 @@ export class Feed {
 
 /** @param {boolean} isBehind @returns {News} */
 function nothing(isBehind) {
-  return { removed: [], added: [], moving: [], isBehind };
+  return { removed: [], told: [], added: [], moving: [], isBehind };
 }

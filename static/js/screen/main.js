@@ -169,7 +169,7 @@ function onFrame(frame) {
     glances.removed(news.removed);
     // After the removals, which the player has the shelf forget: the place never tells of more.
     const isWhole = frame.type === "snapshot";
-    shelf.follow(feed.place, isWhole ? [...feed.items.values()] : [...news.added, ...news.moving]);
+    shelf.follow(feed.place, isWhole ? [...feed.items.values()] : news.told);
     if (news.isBehind) link.pull();
     fillShelf();
   } else if (frame.type === "orders") {
