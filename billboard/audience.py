@@ -8,29 +8,20 @@ the record is read once for each place that sockets are at, and its frame goes o
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
-
-import structlog
-from channels.layers import get_channel_layer
-from django.db import DatabaseError
 
 from billboard import nudges, reading
 from billboard.feed import Place
 from billboard.models import Screen
 from billboard.reading import News
-
-log = structlog.get_logger(__name__)
+from campaign.ear import Ear
 
 AT_A_GO: Final = 20
 """So many frames, then the event loop puts them on the wire, while whoever is told next waits. In
 one go the first screen would hear only after the last was told."""
-AGAIN_S: Final = 5.0
-"""A layer that refused is not asked again by each socket that comes; a screen's beat is as long."""
 
 
 class Listener(Protocol):
@@ -61,50 +52,18 @@ class Audience:
     def __init__(self, campaign_id: int) -> None:
         self.campaign_id = campaign_id
         self.listeners: set[Listener] = set()
-        self._door = asyncio.Lock()
-        self._ear: asyncio.Task[None] | None = None
-        self._shut_until_s = float("-inf")
+        self._ear = Ear(nudges.group(campaign_id), self._hear)
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def join(self, listener: Listener) -> None:
         """Never raises: without a layer a screen is late by a beat, and no more."""
         self.listeners.add(listener)
-        async with self._door:
-            if (self._ear is None or self._ear.done()) and time.monotonic() >= self._shut_until_s:
-                try:
-                    await self._open()
-                except Exception as error:  # whatever the layer's client raises
-                    self._shut_until_s = time.monotonic() + AGAIN_S
-                    log.warning("not subscribed", error=type(error).__name__)
+        await self._ear.open()
 
     async def leave(self, listener: Listener) -> None:
         self.listeners.discard(listener)
-        async with self._door:
-            if self._ear and not self.listeners:
-                ear, self._ear = self._ear, None
-                ear.cancel()
-                with suppress(asyncio.CancelledError):
-                    await ear
-
-    async def _open(self) -> None:
-        layer: Any = get_channel_layer()
-        channel = await layer.new_channel()
-        await layer.group_add(nudges.group(self.campaign_id), channel)
-        self._ear = asyncio.create_task(self._listen(layer, channel))
-
-    async def _listen(self, layer: Any, channel: str) -> None:
-        try:
-            while True:
-                message = await layer.receive(channel)
-                try:
-                    await self._hear(message)
-                except DatabaseError as error:
-                    log.error("record out of reach", error=type(error).__name__)
-                except Exception:  # whatever it was: all these screens would go deaf
-                    log.exception("nudge not passed on")
-        finally:
-            with suppress(Exception):  # a dead layer has forgotten the group anyway
-                await layer.group_discard(nudges.group(self.campaign_id), channel)
+        if not self.listeners:
+            await self._ear.close()
 
     async def _hear(self, message: dict[str, Any]) -> None:
         match message["type"]:

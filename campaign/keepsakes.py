@@ -225,8 +225,8 @@ def run_solid() -> bool:
 
 
 def run_clip() -> bool:
-    """Make one clip, of those that were tried least the newest: whoever has just been approved still
-    stands there, and in a crowd clips take longer than people stay. Returns whether there was one,
+    """Make one clip, of those that were tried least the newest: whoever has just been approved is
+    still there, and in a crowd clips take longer than people stay. Returns whether there was one,
     and the storage to keep it in."""
     waiting = ready({K.CLIP}).order_by("attempt", "-ready_at")
     return _run(waiting, alone_s=CLIP_LIMIT_S, friend_s=CLIP_FRIEND_LIMIT_S)

@@ -24,7 +24,7 @@ PIXEL_STAGES = {
     *("dispatch", "load", "upgrades"),
 }
 OPEN_TO_CAMPAIGN = {"bounds", "errors"}
-OPEN_TO_BILLBOARD = {"bell", "queries", "signals", "enums", "media", "showings"}
+OPEN_TO_BILLBOARD = {"bell", "ear", "queries", "signals", "enums", "media", "showings"}
 
 
 def modules(*packages: str) -> list[Path]:

@@ -18,6 +18,7 @@ from billboard.consumers import ScreenConsumer
 from billboard.feed import Place
 from billboard.models import Screen
 from billboard.reading import News
+from campaign import ear
 from campaign.models import Campaign
 from tests.billboard.test_consumers import approve, names, playing
 
@@ -144,7 +145,7 @@ async def test_layer_that_refused_is_asked_again_by_the_beat(
     campaign: Campaign, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScreenConsumer, "beat_s", 0.1)
-    monkeypatch.setattr(audience, "AGAIN_S", 0.2)
+    monkeypatch.setattr(ear, "AGAIN_S", 0.2)
     refusals = iter([OSError(), OSError()])
 
     def layer() -> Any:
@@ -152,7 +153,7 @@ async def test_layer_that_refused_is_asked_again_by_the_beat(
             raise refusal
         return get_channel_layer()
 
-    monkeypatch.setattr(audience, "get_channel_layer", layer)
+    monkeypatch.setattr(ear, "get_channel_layer", layer)
     async with playing(token) as player:
         await player.pull()
         async with asyncio.timeout(5):
