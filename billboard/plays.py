@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from billboard import commands, proof
 from billboard.models import Ack, EntryKind, FeedEntry, Play, Screen, Stint, Tally
-from billboard.protocol import Acks, Done, Here, Obeyed, Shown
+from billboard.protocol import INT_MAX, Acks, Done, Here, Obeyed, Shown
 from campaign import signals
 from campaign.showings import Showing
 
@@ -272,7 +272,9 @@ def _end_open_plays(dark: Sequence[tuple[Screen, UUID]], now: datetime) -> list[
         if play.started_at <= since[play.screen_id]:
             continue
         # Another's clock, or this one before it was set back, may have been ahead.
-        play.duration_ms = max(0, int((now - play.started_at) / timedelta(milliseconds=1)))
+        lasted_ms = int((now - play.started_at) / timedelta(milliseconds=1))
+        # Who was on when a screen was paused stays on, for longer than the column has numbers.
+        play.duration_ms = min(max(0, lasted_ms), INT_MAX)
         play.save(update_fields=["duration_ms"])
         signals.shown.send(sender=Play, submission_id=play.submission_id)
         over.append(play)

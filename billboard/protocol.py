@@ -305,7 +305,7 @@ def _ack(ack: Any) -> Done | Shown | Obeyed:
             figurine=_int(ack, "figurine"),
             seq=_int(ack, "seq", highest=SEQ_MAX),
             started_at=_moment(ack, "started_at"),
-            duration_ms=None if ack.get("duration_ms") is None else _int(ack, "duration_ms"),
+            duration_ms=None if ack.get("duration_ms") is None else _lasted_ms(ack),
             layout="" if ack.get("layout") is None else _text(ack, "layout", longest=10),
         )
     if kind == "command":
@@ -362,6 +362,11 @@ def _int(data: Mapping[str, Any], key: str, *, lowest: int = 0, highest: int = I
     if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
         raise BadFrame(key)
     return value
+
+
+def _lasted_ms(ack: Mapping[str, Any]) -> int:
+    """Who was on when a screen was paused stays on: longer is told as the longest there is."""
+    return min(_int(ack, "duration_ms", highest=TICKS_MAX), INT_MAX)
 
 
 def _moment(data: Mapping[str, Any], key: str) -> datetime:

@@ -17,7 +17,7 @@ from billboard import dark, feed, plays, proof
 from billboard.feed import Place
 from billboard.models import Ack, Play, Screen, Tally, Wall
 from billboard.models.hours import PlayHour
-from billboard.protocol import Acks, Done, Here, Shown, Vitals
+from billboard.protocol import INT_MAX, Acks, Done, Here, Shown, Vitals
 from campaign import approval, lifecycle, progress, queries, showings
 from campaign.models import Campaign, Submission
 from campaign.signals import tidying
@@ -168,6 +168,19 @@ def test_going_dark_ends_the_play_of_a_screen_that_is_paused(
     recall(submission)
     record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
     assert Play.objects.get().duration_ms is not None
+
+
+def test_going_dark_after_weeks_of_a_pause_is_told(campaign: Campaign, screen: Screen) -> None:
+    """PostgreSQL has no number for so many milliseconds; with the end, `dark` was refused."""
+    submission, now = approved(campaign), timezone.now()
+    began_at = now - timedelta(milliseconds=INT_MAX, days=1)
+    Screen.objects.update(paused_at=began_at, last_seen_at=now)
+    screen = Screen.objects.select_related("campaign").get()
+    record(screen, shown(submission, started_at=began_at))
+    recall(submission)
+    record(screen, Done(True, submission.pk, feed.head(campaign.pk)))
+    assert Play.objects.get().duration_ms == INT_MAX
+    assert Ack.objects.get().entry.seq == feed.head(campaign.pk).seq
 
 
 def test_switched_off_screen_shows_nobody(campaign: Campaign, screen: Screen) -> None:

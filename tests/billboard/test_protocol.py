@@ -149,6 +149,15 @@ def test_anything_else_is_a_bad_frame(frame: str) -> None:
     assert refusal.value.code == CloseCode.BAD_FRAME
 
 
+def test_play_of_weeks_lasted_as_long_as_there_are_numbers() -> None:
+    """On a screen that was paused: a refused frame would keep its line for good."""
+    told = protocol.parse(acks(duration_ms=protocol.INT_MAX + 1))
+    assert isinstance(told, Acks)
+    assert told.acks == (
+        Shown(ONE, TWO, 3, 7, datetime(2026, 11, 22, 12, 0, 0, 250_000, UTC), protocol.INT_MAX),
+    )
+
+
 def test_oversized_frame_is_refused_unread() -> None:
     with pytest.raises(BadFrame) as refusal:
         protocol.parse(json.dumps({**HERE, "version": "v" * protocol.FRAME_MAX_CHARS}))
