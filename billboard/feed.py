@@ -213,7 +213,8 @@ def since(campaign_id: int, place: Place) -> Changes | Snapshot:
 
 
 def changes_since(campaign_id: int, place: Place) -> Changes | None:
-    """What a screen at `place` has missed; None where that is told by a snapshot only.
+    """What a screen at `place` has missed; None where that is told by a snapshot only, or where so
+    many went up that they come in its parts. Removals are short: however many, they are told.
 
     One look where its place has a line, as nearly all have, and another for those who go up: a
     hundred screens wait for it.
@@ -238,7 +239,10 @@ def changes_since(campaign_id: int, place: Place) -> Changes | None:
         last[entry.submission_id] = entry
     now = Place(place.epoch, entries[-1].seq if entries else place.seq)
     items: dict[int, Item] = {}
-    if any(entry.kind != EntryKind.REMOVE for entry in last.values()):
+    shown = sum(entry.kind != EntryKind.REMOVE for entry in last.values())
+    if shown > PART_ITEMS:
+        return None
+    if shown:
         told = queries.figurines(lines.values("figurine"))
         items = {item.figurine: item for item in _items(told, place.epoch)}
     changes = tuple(Change(e.seq, e.submission_id, _item_of(e, items)) for e in last.values())

@@ -294,6 +294,22 @@ def test_screens_keep_nobody_past_the_day_they_were_promised(
     assert item.until == came_at + timedelta(days=kept)
 
 
+def test_screen_that_missed_more_than_a_part_is_told_in_parts_and_of_removals_at_once(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "PART_ITEMS", 2)
+    approved(campaign)
+    before = feed.head(campaign.pk)
+    people = [approved(campaign) for _ in range(3)]
+    told = feed.since(campaign.pk, before)
+    assert isinstance(told, Snapshot)
+    assert (len(told.items), len(told.up)) == (2, 4)
+    at = feed.head(campaign.pk)
+    for one in people:
+        recall(one)
+    assert [is_up for _, _, is_up in changes(campaign, at)] == [False, False, False]
+
+
 def test_snapshot_that_is_all_goes_without_a_list(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
