@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
+from zlib import crc32
 
 from django.core import signing
 from django.db.models.fields.files import FieldFile
@@ -30,7 +31,8 @@ S = SubmissionState
 CREW_PERMISSION: Final = "campaign.review_submission"
 
 TTL_S: Final = 3600
-"""Addresses live one to two hours: the expiry is rounded up, so that a cache sees one address."""
+"""Addresses live one to two hours: the expiry is rounded up, so that a cache sees one address. To a
+moment of the hour that is each owner's own: else all would run out at once, and all screens ask."""
 
 
 class Audience(StrEnum):
@@ -93,7 +95,8 @@ def address(owner: Figurine | Submission, picture: Picture, *, audience: Audienc
 
 def address_of(owner_pk: int | UUID, picture: Picture, *, audience: Audience) -> str:
     """`address` of what is known by its number alone."""
-    expires = (int(time.time()) // TTL_S + 2) * TTL_S
+    early_s = crc32(str(owner_pk).encode()) % TTL_S
+    expires = ((int(time.time()) + early_s) // TTL_S + 2) * TTL_S - early_s
     return _folder() + _signer.sign_object([picture, str(owner_pk), audience, expires])
 
 

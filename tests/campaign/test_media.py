@@ -110,6 +110,24 @@ def test_players_are_given_the_part_they_ask_for(
     assert answer["Accept-Ranges"] == "bytes"
 
 
+def test_each_address_changes_once_an_hour_and_not_all_at_one_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Screens ask for everybody anew when one has run out."""
+
+    def addresses(minute: int) -> list[str]:
+        monkeypatch.setattr(time, "time", lambda: 1_800_000_000 + 60 * minute)
+        return [media.address_of(pk, Picture.CUTOUT, audience=Audience.SCREEN) for pk in range(100)]
+
+    by_minute = [addresses(minute) for minute in range(121)]
+    changed = [
+        [minute for minute in range(1, 121) if of[minute] != of[minute - 1]]
+        for of in zip(*by_minute, strict=True)
+    ]
+    assert {second - first for first, second in changed} == {60}
+    assert len({first for first, _ in changed}) > 30
+
+
 def test_recalled_address_stops_at_once(client: Client, figurine: Figurine) -> None:
     put(figurine, S.APPROVED)
     address = media.address(figurine, Picture.CUTOUT, audience=Audience.SCREEN)
@@ -164,16 +182,6 @@ def test_address_forged_is_not_found(client: Client, figurine: Figurine) -> None
     address = media.address(figurine, Picture.STILL, audience=Audience.SCREEN)
     forged = address[:-3] + ("AAA" if not address.endswith("AAA") else "BBB")
     assert client.get(forged).status_code == 404
-
-
-def test_address_stays_the_same_within_the_hour(
-    figurine: Figurine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hour = 3600 * (int(time.time()) // 3600)
-    monkeypatch.setattr(time, "time", lambda: hour + 1)
-    first = media.address(figurine, Picture.STILL, audience=Audience.SCREEN)
-    monkeypatch.setattr(time, "time", lambda: hour + 3599)
-    assert media.address(figurine, Picture.STILL, audience=Audience.SCREEN) == first
 
 
 def test_routes_are_not_asked_for_each_address(
