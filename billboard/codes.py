@@ -19,9 +19,10 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from billboard import pairing, purses
-from billboard.models import PairingCode, PairingState, PairingTry, Screen
-from billboard.purses import Purse
+from billboard import pairing
+from billboard.models import PairingCode, PairingState, Screen
+from campaign import purses
+from campaign.purses import Purse
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -202,11 +203,8 @@ def _decide(
 
 
 def sweep() -> int:
-    """Delete codes and counts of an hour ago. Returns how many."""
-    long_ago = timezone.now() - KEEP
-    codes, _ = PairingCode.objects.filter(expires_at__lt=long_ago).delete()
-    tries, _ = PairingTry.objects.filter(since__lt=long_ago).delete()
-    return codes + tries
+    """Delete codes of an hour ago. Returns how many."""
+    return PairingCode.objects.filter(expires_at__lt=timezone.now() - KEEP).delete()[0]
 
 
 def _token_of(row: PairingCode) -> str:

@@ -22,8 +22,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from billboard import callers, codes
+from billboard import codes
 from billboard.models import PairingCode, Screen
+from campaign import callers
 
 CODE_MOST_CHARS = 40
 """Typed with spaces, or whatever a phone puts in."""

@@ -26,7 +26,6 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from billboard import (
-    callers,
     captures,
     codes,
     commands,
@@ -40,6 +39,7 @@ from billboard import (
 )
 from billboard.models import Screen
 from billboard.protocol import Acked, Acks, BadFrame, Here
+from campaign import callers
 
 DEVICE_COOKIE: Final = "diorama_pairing"
 PIXELS_MOST: Final = 100_000

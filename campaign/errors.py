@@ -49,6 +49,17 @@ class SlowDown(IntakeError):
     advice = "Take a breath and try again in a few minutes."
 
 
+class Crowded(IntakeError):
+    """Too many at once, which is nobody's fault: the phone sends the same selfie again by itself,
+    `retry_after_s` later."""
+
+    code = "crowded"
+    status = 503
+    sentence = "A lot of people want in right now."
+    advice = "Hold on to your selfie and try again in a moment."
+    retry_after_s: ClassVar[int] = 10
+
+
 class SelfieGone(IntakeError):
     """The photo was purged or erased before the work on it was done."""
 

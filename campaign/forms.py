@@ -8,6 +8,7 @@ from django import forms
 
 from campaign import intake, rerolls
 from campaign.enums import SOLID, KeepsakeKind
+from campaign.purses import Purse
 
 
 class EnlistForm(forms.Form):
@@ -26,7 +27,7 @@ class EnlistForm(forms.Form):
         photo = self.cleaned_data["photo"]
         return photo.read() if photo else b""
 
-    def intake_request(self, *, language: str) -> intake.Request:
+    def intake_request(self, *, language: str, paid_from: tuple[Purse, ...]) -> intake.Request:
         words = self.cleaned_data
         return intake.Request(
             idempotency_key=words["idempotency_key"] or str(uuid.uuid4()),
@@ -37,6 +38,7 @@ class EnlistForm(forms.Form):
             device=words["device"],
             kit=words["kit"],
             finish=words["finish"],
+            paid_from=paid_from,
         )
 
 

@@ -16,11 +16,12 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle, offers, retention, storage, volume
+from campaign import lifecycle, offers, retention, storage, tries, volume
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
 from campaign.models import Campaign, Consent, ConsentText, EntryPoint, Submission
+from campaign.purses import Purse
 from figurine import plaque, recipes, sandbox
 from figurine.bounds import MAX_BYTES
 from figurine.errors import TooLarge
@@ -33,7 +34,7 @@ KEY: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 DEVICE_LIMIT: Final = 12
 DEVICE_WINDOW: Final = timedelta(minutes=10)
-"""Tight per device, none per address: a crowd shares its carrier's few."""
+"""Of those that were taken in; what is tried is counted by tries.py."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Request:
     device: str = ""
     kit: str = ""
     finish: str = ""
+    paid_from: tuple[Purse, ...] = ()
+    """What this try is counted in (tries.py)."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     recipes.check(Recipe(campaign.engine, kit, finish, words))
     device_hash = hashlib.sha256(request.device.encode()).hexdigest() if request.device else ""
     _check_rate(campaign, device_hash)
+    tries.pay(request.paid_from)
 
     # 3. Decode and judge the photo in a process that may die of it; nobody else should wait for a
     # database connection meanwhile

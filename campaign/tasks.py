@@ -24,6 +24,7 @@ from campaign import (
     keepsakes,
     leases,
     progress,
+    purses,
     queries,
     retention,
     screening,
@@ -164,6 +165,7 @@ def tidy() -> None:
     for step in (
         partial(call_command, "clearsessions"),
         partial(signals.tidying.send_robust, sender=None),
+        purses.sweep,
         retention.purge_orphans,
     ):
         try:

@@ -40,10 +40,11 @@ from campaign import (
     retention,
     scenes,
     theme,
+    tries,
 )
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
-from campaign.errors import CampaignClosed, IllegalTransition, IntakeError, StorageAway
+from campaign.errors import CampaignClosed, Crowded, IllegalTransition, IntakeError, StorageAway
 from campaign.forms import EnlistForm, KeepsakeForm, RerollForm
 from campaign.models import Campaign, Submission
 from campaign.retention import Receipt
@@ -99,7 +100,7 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
     except MissingModel as missing:
         way = Way(_("Look again"), request.path)
         return refused(request, campaign, missing, way=way)
-    return render(
+    page = render(
         request,
         "campaign/intake.html",
         {
@@ -113,6 +114,8 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
             "lost": IntakeError,
         },
     )
+    tries.know(request, page)
+    return page
 
 
 @require_GET
@@ -134,7 +137,9 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         received = intake.receive(
             form.photo_bytes(),
             campaign=campaign,
-            request=form.intake_request(language=get_language() or ""),
+            request=form.intake_request(
+                language=get_language() or "", paid_from=tries.purses_of(request)
+            ),
         )
     except (IntakeError, FigurineError) as refusal:
         return refused(request, campaign, refusal)
@@ -183,18 +188,23 @@ def refused(
     if isinstance(refusal, MissingModel | StorageAway):
         tell = log.error
     tell("refused", code=refusal.code, detail=str(refusal), campaign=campaign.slug, status=status)
+    answer: HttpResponse
     if _wants_json(request):
         said = {"code": refusal.code, "sentence": refusal.sentence, "advice": refusal.advice}
-        return JsonResponse(said, status=status)
-    return _message(
-        request,
-        campaign,
-        title=refusal.sentence,
-        lead=refusal.advice,
-        way=way.words if way else _("Take another") if status < 500 else _("Try again"),
-        way_url=way.url if way else reverse("campaign:intake", args=[campaign.slug]),
-        status=status,
-    )
+        answer = JsonResponse(said, status=status)
+    else:
+        answer = _message(
+            request,
+            campaign,
+            title=refusal.sentence,
+            lead=refusal.advice,
+            way=way.words if way else _("Take another") if status < 500 else _("Try again"),
+            way_url=way.url if way else reverse("campaign:intake", args=[campaign.slug]),
+            status=status,
+        )
+    if isinstance(refusal, Crowded):
+        answer["Retry-After"] = str(refusal.retry_after_s)
+    return answer
 
 
 def _refusal_status(refusal: Refusal) -> int:

@@ -13,8 +13,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from unfold.forms import AuthenticationForm
 
-from billboard import callers, purses
-from billboard.purses import Purse
+from campaign import callers, purses
+from campaign.purses import Purse
 
 log = structlog.get_logger(__name__)
 

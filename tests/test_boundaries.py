@@ -24,7 +24,10 @@ PIXEL_STAGES = {
     *("dispatch", "load", "upgrades"),
 }
 OPEN_TO_CAMPAIGN = {"bounds", "errors"}
-OPEN_TO_BILLBOARD = {"bell", "ear", "queries", "signals", "enums", "media", "showings"}
+OPEN_TO_BILLBOARD = {
+    *("bell", "queries", "signals", "enums", "media", "showings"),
+    *("callers", "ear", "purses"),
+}
 
 
 def modules(*packages: str) -> list[Path]:

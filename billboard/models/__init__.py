@@ -5,7 +5,7 @@ from billboard.models.captures import CAPTURES, Capture, CaptureKind, CaptureOn,
 from billboard.models.commands import CommandKind, CommandOutcome, CommandState, ScreenCommand
 from billboard.models.feeds import Ack, EntryKind, Feed, FeedEntry
 from billboard.models.hours import PlayHour, StaleHour
-from billboard.models.pairings import PairingCode, PairingState, PairingTry
+from billboard.models.pairings import PairingCode, PairingState
 from billboard.models.plays import Plan, Play, Tally
 from billboard.models.screens import (
     ONLINE_WITHIN,
@@ -38,7 +38,6 @@ __all__ = [
     "Layout",
     "PairingCode",
     "PairingState",
-    "PairingTry",
     "Plan",
     "Play",
     "PlayHour",

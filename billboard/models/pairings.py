@@ -42,14 +42,3 @@ class PairingCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state} since {self.created_at:%H:%M:%S}"
-
-
-class PairingTry(models.Model):
-    """How often somebody did within ten minutes what must not be done often (purses.py)."""
-
-    key = models.CharField(max_length=64, unique=True)
-    since = models.DateTimeField(db_index=True)
-    count = models.PositiveIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return f"{self.count} since {self.since:%H:%M:%S}"

@@ -5,6 +5,7 @@ from campaign.models.consents import Consent, ConsentText
 from campaign.models.installation import Installation
 from campaign.models.jobs import GenerationJob, HostedRequest, LeasedJob
 from campaign.models.keepsakes import Keepsake
+from campaign.models.purses import PurseCount
 from campaign.models.submissions import Figurine, Submission, new_token
 from campaign.models.transitions import AppendOnlyError, AppendOnlyQuerySet, ReviewClaim, Transition
 from campaign.models.workers import EngineWorker
@@ -23,6 +24,7 @@ __all__ = [
     "Installation",
     "Keepsake",
     "LeasedJob",
+    "PurseCount",
     "ReviewClaim",
     "Submission",
     "Transition",

@@ -14,10 +14,10 @@ from django.test import Client
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from billboard import callers, codes, pairing, purses
-from billboard.models import PairingCode, PairingState, PairingTry, Screen
-from campaign import tasks
-from campaign.models import Campaign
+from billboard import codes, pairing
+from billboard.models import PairingCode, PairingState, Screen
+from campaign import callers, purses, tasks
+from campaign.models import Campaign, PurseCount
 from tests.billboard.test_views import post
 
 ASK, POLL = "/screen/pair/", "/screen/pair/poll/"
@@ -201,7 +201,7 @@ def test_five_wrong_tries_of_a_producer_are_enough(client: Client, moderator: Us
         look(said["user_code"], moderator)
     colleague = User.objects.create_user("colleague")
     assert look(said["user_code"], colleague) == PairingCode.objects.get()
-    PairingTry.objects.update(since=timezone.now() - purses.WINDOW - timedelta(seconds=1))
+    PurseCount.objects.update(since=timezone.now() - purses.WINDOW - timedelta(seconds=1))
     assert look(said["user_code"], moderator) == PairingCode.objects.get()
 
 
@@ -223,9 +223,9 @@ def test_right_codes_cost_nothing(client: Client, moderator: User) -> None:
 
 
 def test_codes_of_one_address_are_limited(client: Client, db: None) -> None:
-    PairingTry.objects.all().delete()
+    PurseCount.objects.all().delete()
     ask(client)
-    PairingTry.objects.update(count=codes.CODES_OF_ADDRESS)
+    PurseCount.objects.update(count=codes.CODES_OF_ADDRESS)
     answer = post(client, ASK, SIZE)
     assert (answer.status_code, answer.json()) == (429, {"code": "too_many"})
     assert PairingCode.objects.count() == 1
@@ -288,10 +288,10 @@ def test_old_codes_and_counts_are_swept(client: Client, moderator: User) -> None
     ask(client)
     long_ago = timezone.now() - codes.KEEP - timedelta(seconds=1)
     PairingCode.objects.update(expires_at=long_ago)
-    PairingTry.objects.update(since=long_ago)
+    PurseCount.objects.update(since=long_ago)
     ask(Client(REMOTE_ADDR="198.51.100.7"))
     tasks.tidy()
-    assert (PairingCode.objects.count(), PairingTry.objects.count()) == (1, 1)
+    assert (PairingCode.objects.count(), PurseCount.objects.count()) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import io
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.storage import storages
@@ -139,7 +140,7 @@ def test_receive_other_campaign_has_its_own_series(receive: Callable[..., Submis
     ],
 )
 def test_receive_refused_leaves_nothing(
-    campaign: Campaign, words: dict[str, str], photo: bytes | None, refusal: type[Exception]
+    campaign: Campaign, words: dict[str, Any], photo: bytes | None, refusal: type[Exception]
 ) -> None:
     before = stored_files()
     request = intake.Request(

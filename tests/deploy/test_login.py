@@ -9,8 +9,8 @@ from django.contrib.auth import hashers
 from django.contrib.auth.models import User
 from django.test import Client
 
-from billboard import purses
-from billboard.models import PairingTry
+from campaign import purses
+from campaign.models import PurseCount
 from deploy import login
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def test_whoever_is_right_pays_nothing_and_time_heals(crew: User, client: Client
     for _ in range(login.TRIES_OF_NAME + 1):
         enter(client, "wrong")
     assert enter(client, PASSWORD)[0] == 200
-    for each in PairingTry.objects.all():
+    for each in PurseCount.objects.all():
         each.since -= purses.WINDOW
         each.save()
     assert enter(client, PASSWORD)[0] == 302

@@ -15,9 +15,10 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from billboard.models import PairingTry
+from campaign.models import PurseCount
 
 WINDOW: Final = timedelta(minutes=10)
+KEEP: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ class Purse:
     @property
     def key(self) -> str:
         """Nobody's name or address lies in the database for it."""
-        return salted_hmac(
-            f"billboard.purses.{self.what}", self.who, algorithm="sha256"
-        ).hexdigest()
+        return salted_hmac(f"campaign.purses.{self.what}", self.who, algorithm="sha256").hexdigest()
 
 
 def spend(purses: Sequence[Purse]) -> Purse | None:
@@ -47,13 +46,18 @@ def spend(purses: Sequence[Purse]) -> Purse | None:
 
 def give_back(purses: Sequence[Purse]) -> None:
     for purse in purses:
-        PairingTry.objects.filter(key=purse.key, count__gt=0).update(count=F("count") - 1)
+        PurseCount.objects.filter(key=purse.key, count__gt=0).update(count=F("count") - 1)
+
+
+def sweep() -> int:
+    """Delete counts of an hour ago. Returns how many."""
+    return PurseCount.objects.filter(since__lt=timezone.now() - KEEP).delete()[0]
 
 
 def _take(purse: Purse) -> bool:
     now = timezone.now()
-    PairingTry.objects.get_or_create(key=purse.key, defaults={"since": now})
+    PurseCount.objects.get_or_create(key=purse.key, defaults={"since": now})
     # One that counts from a time to come did so before the clock was set back.
-    mine = PairingTry.objects.filter(key=purse.key)
+    mine = PurseCount.objects.filter(key=purse.key)
     mine.exclude(since__range=(now - WINDOW, now)).update(since=now, count=0)
     return bool(mine.filter(count__lt=purse.most).update(count=F("count") + 1))
