@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from campaign import errors
 from tests.js.conftest import Ask
 
-LOST = {"kind": "lost", "sentence": "", "advice": ""}
-REFUSED = '{"code": "too_dark", "sentence": "Too dark.", "advice": "Turn."}'
+LOST = {"kind": "lost", "sentence": "", "advice": "", "waitMs": 0}
+TOO_DARK = {"code": "too_dark", "sentence": "Too dark.", "advice": "Turn."}
+REFUSED = json.dumps(TOO_DARK)
 
 
 @pytest.mark.parametrize(
@@ -20,10 +22,14 @@ REFUSED = '{"code": "too_dark", "sentence": "Too dark.", "advice": "Turn."}'
         (
             422,
             REFUSED,
-            {"kind": "refused", "code": "too_dark", "sentence": "Too dark.", "advice": "Turn."},
+            {**TOO_DARK, "kind": "refused"},
         ),
         (403, "<html>", {"kind": "refused", "code": "", "sentence": "", "advice": ""}),
-        (503, REFUSED, {"kind": "lost", "sentence": "Too dark.", "advice": "Turn."}),
+        (503, REFUSED, {**LOST, "sentence": "Too dark.", "advice": "Turn."}),
+        (429, REFUSED, {**TOO_DARK, "kind": "refused"}),
+        (429, "<html>", LOST),
+        (425, "", LOST),
+        (408, "{}", LOST),
         (502, "<html>", LOST),
         (0, "", LOST),
     ],
@@ -36,7 +42,8 @@ def test_outcome_of_an_answer(ask: Ask, status: int, body: str, outcome: dict[st
 
 def test_delivery_goes_on_until_somebody_answers(ask: Ask) -> None:
     script = """async (m) => {
-        const answers = [{kind: "lost"}, {kind: "lost"}, {kind: "accepted", statusUrl: "/s/a/"}];
+        const lately = {kind: "lost", waitMs: 0};
+        const answers = [lately, lately, {kind: "accepted", statusUrl: "/s/a/"}];
         const waits = [], lost = [];
         const answer = await m.deliver({
             send: async () => answers.shift(),
@@ -51,6 +58,53 @@ def test_delivery_goes_on_until_somebody_answers(ask: Ask) -> None:
         "waits": [1000, 2000],
         "lost": [0, 1],
     }
+
+
+@pytest.mark.parametrize(
+    ("told", "wait_ms"),
+    [("30", 30_000), ("0", 0), ("86400", 120_000), ("-1", 0), ("soon", 0), (None, 0)],
+)
+def test_answer_says_how_long_to_wait(ask: Ask, told: str | None, wait_ms: int) -> None:
+    script = "(m, told) => m.outcome(503, '', told).waitMs"
+    assert ask("upload", script, told) == wait_ms
+
+
+def test_answer_says_until_when_to_wait(ask: Ask) -> None:
+    script = """(m) => {
+        const later = (ms) => new Date(Date.now() + ms).toUTCString();
+        const wait = m.outcome(429, "", later(60_000)).waitMs;
+        return [wait > 30_000 && wait <= 60_000, m.outcome(429, "", later(-60_000)).waitMs];
+    }"""
+    assert ask("upload", script) == [True, 0]
+
+
+@pytest.mark.parametrize(("random", "waits"), [(0, [20_000, 1_000]), (1, [25_000, 2_000])])
+def test_delivery_waits_as_long_as_it_is_told_or_a_little_longer(
+    ask: Ask, random: int, waits: list[int]
+) -> None:
+    script = """async (m, random) => {
+        const answers = [20_000, 500].map((waitMs) => ({kind: "lost", waitMs}));
+        const waits = [];
+        await m.deliver({
+            send: async () => answers.shift() ?? {kind: "accepted", statusUrl: "/s/a/"},
+            pause: async (ms) => waits.push(ms),
+            onLost: () => {},
+            random: () => random,
+        });
+        return waits;
+    }"""
+    assert ask("upload", script, random) == waits
+
+
+def test_header_of_an_answer_is_heeded(ask: Ask) -> None:
+    steps = """
+        request.status = 429;
+        request.headers = {"Retry-After": "7"};
+        request.onloadend();
+        await pass(0);
+        return answer;
+    """
+    assert ask("upload", on_slow_network(steps)) == {**LOST, "waitMs": 7_000}
 
 
 def test_delivery_ends_at_a_refusal(ask: Ask) -> None:
@@ -90,6 +144,7 @@ class Request {
   open() {}
   setRequestHeader() {}
   send() {}
+  getResponseHeader(name) { return this.headers?.[name] ?? null; }
   abort() { this.onloadend(); }
 }
 window.XMLHttpRequest = Request;

@@ -8,11 +8,16 @@ export const MOST_TRIES = 4;
 export const STALL_MS = 30_000;
 /** How long the server may look at a photo that has arrived. */
 export const ANSWER_MS = 60_000;
+/** Whoever asks for a longer pause is asked again sooner: nobody stands with a phone for an hour. */
+export const MOST_WAIT_MS = 120_000;
+/** Words of a gateway's that say "later". Ours has a code, and is a refusal like any other. */
+const LATER = [408, 425, 429];
 
 /**
  * @typedef {{kind: "accepted", statusUrl: string}} Accepted
  * @typedef {{kind: "refused", code: string, sentence: string, advice: string}} Refused
- * @typedef {{kind: "lost", sentence: string, advice: string}} Lost  no answer, or one that says "later"
+ * @typedef {{kind: "lost", sentence: string, advice: string, waitMs: number}} Lost  no answer, or one
+ *   that says "later", and when
  * @typedef {Accepted | Refused | Lost} Outcome
  */
 
@@ -21,16 +26,29 @@ export const ANSWER_MS = 60_000;
  * where they are ours and not a gateway's, are for when that goes on.
  * @param {number} status  0 when there was no answer
  * @param {string} body
+ * @param {string | null} [retryAfter]  the header: seconds, or a date
  * @returns {Outcome}
  */
-export function outcome(status, body) {
+export function outcome(status, body, retryAfter = null) {
   const said = parsed(body);
   if (status >= 200 && status < 300 && typeof said.status_url === "string") {
     return { kind: "accepted", statusUrl: said.status_url };
   }
   const { code = "", sentence = "", advice = "" } = said;
-  if (status >= 400 && status < 500) return { kind: "refused", code, sentence, advice };
-  return { kind: "lost", sentence, advice };
+  const isRefused = status >= 400 && status < 500 && (code || !LATER.includes(status));
+  if (isRefused) return { kind: "refused", code, sentence, advice };
+  return { kind: "lost", sentence, advice, waitMs: waitMs(retryAfter) };
+}
+
+/**
+ * How long an answer asks to wait, MOST_WAIT_MS at most. Source: RFC 9110, section 10.2.3.
+ * @param {string | null} retryAfter
+ * @returns {number}
+ */
+function waitMs(retryAfter) {
+  if (!retryAfter) return 0;
+  const ms = /^\d+$/.test(retryAfter) ? 1000 * Number(retryAfter) : Date.parse(retryAfter) - Date.now();
+  return Math.min(MOST_WAIT_MS, Math.max(0, ms || 0));
 }
 
 /** @param {string} body @returns {Record<string, any>} */
@@ -58,9 +76,12 @@ export async function deliver({ send, pause, onLost, random = Math.random }) {
   for (let attempt = 0; ; attempt += 1) {
     const answer = await send();
     if (answer.kind !== "lost") return answer;
-    if (attempt + 1 === MOST_TRIES) return { ...answer, kind: "refused", code: "unreachable" };
+    const { sentence, advice } = answer;
+    if (attempt + 1 === MOST_TRIES) return { kind: "refused", code: "unreachable", sentence, advice };
     onLost(attempt);
-    await pause(backoffMs(attempt, { random }));
+    // Never sooner than asked, and not all at once.
+    const asked = Math.round(answer.waitMs * (1 + random() / 4));
+    await pause(Math.max(asked, backoffMs(attempt, { random })));
   }
 }
 
@@ -103,7 +124,8 @@ export function post(
     // An aborted or failed request has status 0 and no text.
     request.onloadend = () => {
       clearTimer(/** @type {number} */ (patience));
-      resolve(outcome(request.status, request.responseText));
+      const retryAfter = request.getResponseHeader("Retry-After");
+      resolve(outcome(request.status, request.responseText, retryAfter));
     };
     giveItMs(STALL_MS);
     request.send(form);

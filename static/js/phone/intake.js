@@ -1,6 +1,7 @@
 // The enlisting page: consent, camera, check, send. All words are in the template.
 
 import { keptId, randomId } from "../lib/identity.js";
+import { filled, span } from "../lib/status.js";
 import { deliver, post, wayOn } from "../lib/upload.js";
 import { Camera } from "./camera.js";
 import { Mine } from "./mine.js";
@@ -11,6 +12,8 @@ import { lightened, snapped } from "./picture.js";
 /** @typedef {"check" | "sending" | "waiting" | "refused"} Look */
 
 const DEVICE = "diorama.device";
+/** A pause that is shorter is over before anybody has read how long. */
+const TOLD_FROM_MS = 8000;
 
 const local = () => window.localStorage;
 
@@ -216,11 +219,7 @@ async function send() {
       onProgress(0);
       return post(form.action, data, { onProgress });
     },
-    pause: (ms) =>
-      new Promise((resolve) => {
-        endPause = () => resolve();
-        setTimeout(resolve, ms);
-      }),
+    pause,
     onLost: () => look("waiting"),
   });
   if (answer.kind === "accepted") {
@@ -231,6 +230,25 @@ async function send() {
   // What our server refuses it has not stored; of a gateway's word nobody knows.
   if (answer.code && answer.code !== "unreachable") mine.sent.forget([idempotencyKey]);
   refuse(answer);
+}
+
+/** Until it is time, or somebody says so; a long one counts down. @param {number} ms */
+async function pause(ms) {
+  const endsAt = Date.now() + ms;
+  const line = one("#wait");
+  const count = () => {
+    const { unit, n } = span(Math.max(1, Math.round((endsAt - Date.now()) / 1000)));
+    line.textContent = filled(String(line.dataset[unit]), { n });
+  };
+  line.hidden = ms < TOLD_FROM_MS;
+  count();
+  const counting = setInterval(count, 1000);
+  await new Promise((resolve) => {
+    endPause = () => resolve(undefined);
+    setTimeout(resolve, ms);
+  });
+  clearInterval(counting);
+  line.hidden = true;
 }
 
 /** To the camera, unless the photo that is here went up although nobody said so. */
