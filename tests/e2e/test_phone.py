@@ -263,16 +263,16 @@ def test_server_that_goes_on_failing_is_told_with_two_ways_on(page: Page, intake
     assert Submission.objects.count() == 1
 
 
-def test_gateway_that_is_busy_is_waited_for_as_long_as_it_says(
-    page: Page, intake_url: str
-) -> None:
+def test_gateway_that_is_busy_is_waited_for_as_long_as_it_says(page: Page, intake_url: str) -> None:
     busy = {"status": 429, "body": "<html>Too many requests", "headers": {"Retry-After": "30"}}
     page.route("**/submit/", lambda route: route.fulfill(**busy))
     page.goto(intake_url)
     agree(page)
     choose(page, me())
     send(page)
-    expect(page.locator("#wait")).to_have_text(re.compile(r"^It is busy here: again in about \d+ s\.$"))
+    expect(page.locator("#wait")).to_have_text(
+        re.compile(r"^It is busy here: again in about \d+ s\.$")
+    )
     expect(page.get_by_text("Your photo is safe on this phone.")).to_be_visible()
     page.unroute("**/submit/")
     page.get_by_role("button", name="Try now").click()
