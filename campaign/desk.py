@@ -32,7 +32,7 @@ from PIL import Image
 from campaign import approval, cards, desk_verdicts, lifecycle, media, retention, showings
 from campaign.cards import Card
 from campaign.decisions import Verdict
-from campaign.desk_guard import CrewRequest, guarded
+from campaign.desk_guard import CrewRequest, guarded, stay_signed_in
 from campaign.desk_words import REVIEW_WORDS, WALL_WORDS
 from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition
@@ -132,6 +132,7 @@ def live(request: CrewRequest) -> HttpResponse:
 def _page(
     request: CrewRequest, room: str, campaign: Campaign | None, **context: Any
 ) -> HttpResponse:
+    stay_signed_in(request)
     return render(
         request,
         f"admin/campaign/submission/{room}.html",

@@ -48,6 +48,8 @@ REVIEW_WORDS: Final = {
 WALL_WORDS: Final = {
     **_SHARED,
     "recalling": _("Going dark …"),
+    "not_sent": _("Not sent: no connection."),
+    "not_sent_sign_in": _("Not sent: sign in."),
     "recalled_in": _("Recalled in {seconds} s. Screens are going dark …"),
     "dark_in": _("Dark on every screen after {seconds} s."),
     "dark_but_away": _(

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from campaign import lifecycle, retention
+from campaign import desk_guard, lifecycle, retention
 from campaign.enums import FigurineMark, SubmissionState
 from campaign.models import Campaign, Submission
 from figurine import marks
@@ -78,6 +79,24 @@ def test_desk_keeps_the_strict_policy(crew: Client, campaign: Campaign) -> None:
         assert b" style=" not in answer.content
 
 
+@pytest.mark.parametrize("hours", [1, 0])
+def test_shift_begins_anew_with_what_is_done_at_the_desk_once_an_hour(
+    crew: Client, campaign: Campaign, hours: int
+) -> None:
+    submission = shelf.put(campaign)
+    crew.get(REVIEW)
+    session = crew.session
+    session[desk_guard.AT_WORK] -= hours * 3600
+    session.save()
+    Session.objects.update(expire_date=timezone.now() + timedelta(minutes=1))
+    for address in (QUEUE, WALL):
+        assert "sessionid" not in crew.get(address).cookies, "nobody did that"
+    renewed = "sessionid" in decide(crew, submission, "approve").cookies
+    left = Session.objects.get().expire_date - timezone.now()
+    assert (renewed, left > timedelta(hours=11)) == (bool(hours), bool(hours))
+    assert shelf.state_of(submission) == S.APPROVED
+
+
 # --- what waits ---------------------------------------------------------------------------------
 def test_queue_holds_what_waits_longest_first(crew: Client, campaign: Campaign) -> None:
     for state in S:
@@ -105,6 +124,7 @@ def test_queue_of_one_campaign_shows_no_other(
 def test_desk_asks_as_much_for_three_as_for_one(
     crew: Client, campaign: Campaign, page: str
 ) -> None:
+    crew.get(REVIEW)  # The first of an hour writes down that somebody is at work.
     counted = []
     for more in (1, 2):
         for _ in range(more):

@@ -45,6 +45,27 @@ def test_wall_recall_takes_two_presses_and_tells_how_fast(
     expect(down.locator("[data-part=fate]")).to_have_text("Back in review.")
 
 
+def test_recall_that_waits_for_a_login_or_a_network_says_so_and_goes_out(
+    open_desk: Open, campaign: Campaign
+) -> None:
+    mae = shelf.put(campaign, S.APPROVED, plaque=NAMES[0])
+    page = open_desk("/live/")
+    page.wait_for_selector("body[data-ready]")
+    fate = page.locator(f"[data-id='{mae.pk}'] [data-part=fate]")
+    kept = page.context.cookies()
+    page.context.clear_cookies()
+    for key in ("ArrowRight", "r", "1"):
+        page.keyboard.press(key)
+    expect(fate).to_have_text("Not sent: sign in.")
+    page.context.set_offline(True)
+    expect(fate).to_have_text("Not sent: no connection.", timeout=10_000)
+    assert shelf.state_of(mae) == S.APPROVED
+    page.context.add_cookies(kept)  # type: ignore[arg-type]
+    page.context.set_offline(False)
+    shelf.becomes(mae, S.RECALLED)
+    expect(fate).to_contain_text("Dark on every screen after")
+
+
 def test_every_reason_for_a_recall_has_a_key_and_room(open_desk: Open, campaign: Campaign) -> None:
     child = shelf.put(campaign, S.APPROVED, plaque=NAMES[0])
     page = open_desk("/live/")

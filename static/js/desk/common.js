@@ -81,8 +81,9 @@ const make = (tag, fields) => Object.assign(document.createElement(tag), fields)
 /**
  * @param {(decision: import("../lib/decision_outbox.js").Decision,
  *   answer: import("../lib/decision_outbox.js").Answer) => void} onAnswer
+ * @param {(trouble: Trouble) => void} [onTrouble] nothing of it was sent
  */
-export function makeOutbox(onAnswer) {
+export function makeOutbox(onAnswer, onTrouble = () => {}) {
   const outbox = new DecisionOutbox({
     storage: localStorage,
     prefix: `desk.decision.${document.body.dataset.user}.`,
@@ -91,7 +92,10 @@ export function makeOutbox(onAnswer) {
       showTrouble(null);
       onAnswer(decision, answer);
     },
-    onTrouble: (trouble) => showTrouble(trouble, outbox.length),
+    onTrouble(trouble) {
+      showTrouble(trouble, outbox.length);
+      onTrouble(trouble);
+    },
     pause: (ms) =>
       new Promise((resolve) => {
         setTimeout(resolve, ms);

@@ -46,7 +46,7 @@ const outbox = common.makeOutbox((decision, answer) => {
     else watchDark(decision.id, spot);
   }
   refresh();
-});
+}, showUnsent);
 
 const refresh = common.poll(
   () => `${base}live/wall/?${document.body.dataset.query}`,
@@ -173,6 +173,17 @@ function settle(spot, text, canUndo) {
   one("details", spot).open = false;
   part(spot, "fate").textContent = text;
   one("[data-undo]", spot).hidden = !canUndo;
+}
+
+/** A card that says it goes dark must not wait here for a login or a network.
+ * @param {import("../lib/decision_outbox.js").Trouble} trouble */
+function showUnsent({ kind }) {
+  const waiting = new Map(outbox.entries.map(({ id, verdict }) => [id, verdict]));
+  for (const [id, last] of waiting) {
+    const spot = place(id);
+    if (!spot?.classList.contains("is-down") || last === "undo") continue;
+    part(spot, "fate").textContent = kind === "away" ? words.not_sent : words.not_sent_sign_in;
+  }
 }
 
 /** Say how long it took until no screen showed it any more. */
