@@ -88,6 +88,15 @@ class StorageAway(IntakeError):
     advice = "Try again in a moment."
 
 
+class TooManyAtOnce(IntakeError):
+    """More photos are on their way than the disk has room for (deploy/body_spool.py)."""
+
+    code = "too_many_at_once"
+    status = 503
+    sentence = "A lot of photos are on their way just now."
+    advice = "Try again in a moment."
+
+
 class TooLate(IntakeError):
     code = "too_late"
     status = 409

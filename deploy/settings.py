@@ -259,6 +259,7 @@ STORAGES = {
 # Uploads stay in memory: Django never writes one to a folder.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 UPLOAD_BODY_MAX_BYTES = 13_000_000
+BODIES_MAX_BYTES = env.int("DIORAMA_BODIES_MAX_BYTES", default=500_000_000)
 FILE_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_BODY_MAX_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
 
