@@ -28,6 +28,7 @@ SYMBOLS = {
     "Submission": "face",
     "Transition": "timeline",
     "Consent": "handshake",
+    "ConsentText": "description",
     "GenerationJob": "precision_manufacturing",
     "Keepsake": "redeem",
     "HostedRequest": "cloud_upload",

@@ -65,6 +65,8 @@ class Status:
     advice: str
     still_url: str
     cutout_url: str
+    kept_until: str
+    """The day when what is theirs to keep is deleted, as an ISO moment; empty while nothing is."""
     is_preview: bool
     """That picture is sculpt's, and a slower engine is still at work on a better one."""
     keepsakes: Keepsakes
@@ -98,6 +100,7 @@ def status(submission: Submission) -> Status:
     preview = upgrades.preview(submission) if state in IN_WORK else None
     chosen = submission.figurine if media.may_see(submission, Audience.PARTICIPANT) else None
     figurine = preview or chosen
+    is_theirs = chosen is not None and state in {S.APPROVED, S.RECALLED}
     seen = showings.of(submission.pk) if state == S.APPROVED else []
     on_now = tuple(dict.fromkeys(s.screen for s in seen if s.is_on_now))
     planned = showings.next_of(submission.pk) if state == S.APPROVED and not on_now else None
@@ -118,6 +121,7 @@ def status(submission: Submission) -> Status:
         advice=advice,
         still_url=_url(figurine, Picture.STILL),
         cutout_url=_url(figurine, Picture.CUTOUT),
+        kept_until=submission.figurine_purge_at.isoformat() if is_theirs else "",
         is_preview=work.main is not None and figurine is not None and _is_stand_in(figurine),
         keepsakes=keepsake_status.of(submission),
         screens=on_now,

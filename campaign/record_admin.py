@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import formats
+from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +19,7 @@ from unfold.decorators import display
 
 from campaign import media
 from campaign.enums import JobOutcome, SubmissionState
-from campaign.models import Consent, GenerationJob, Keepsake, LeasedJob, Transition
+from campaign.models import Consent, ConsentText, GenerationJob, Keepsake, LeasedJob, Transition
 
 S = SubmissionState
 
@@ -85,6 +86,25 @@ class ConsentAdmin(RecordAdmin):
     @display(description=_("Agreed at"), ordering="agreed_at")
     def given_at(self, obj: Consent) -> str:
         return to_the_second(obj.agreed_at)
+
+
+@admin.register(ConsentText)
+class ConsentTextAdmin(RecordAdmin):
+    list_display = ("short", "used_at", "words")
+    search_fields = ("sha256", "text")
+    ordering = ("-first_used_at",)
+
+    @display(description=_("Hash"), ordering="sha256")
+    def short(self, obj: ConsentText) -> str:
+        return str(obj)
+
+    @display(description=_("First used at"), ordering="first_used_at")
+    def used_at(self, obj: ConsentText) -> str:
+        return to_the_second(obj.first_used_at)
+
+    @display(description=_("Words"))
+    def words(self, obj: ConsentText) -> str:
+        return Truncator(obj.text).words(20)
 
 
 class LeasedJobAdmin(RecordAdmin):

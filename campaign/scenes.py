@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -113,6 +116,7 @@ class Scene:
     title: str
     lead: str
     note: str
+    kept: str
     lines: tuple[Line, ...]
 
 
@@ -136,8 +140,16 @@ def of(status: Status) -> Scene:
         title=str(_TITLES[name]),
         lead=str(_LEADS.get(name, "")) or status.sentence,
         note=str(_NOTES.get(name, "")),
+        kept=_kept(status),
         lines=_lines(name, status),
     )
+
+
+def _kept(status: Status) -> str:
+    if not status.kept_until:
+        return ""
+    day = localtime(datetime.fromisoformat(status.kept_until))
+    return _("Kept until %s.") % date_format(day, "j F Y")
 
 
 def _lines(name: str, status: Status) -> tuple[Line, ...]:

@@ -10,8 +10,9 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaign.consent import CONSENT_TEXT, CONSENT_VERSION, HOSTED_TEXT, SQUAD_TEXT
-from campaign.router import SCULPT
+from campaign import consent
+from campaign.consent import CONSENT_TEXT, CONSENT_VERSION
+from campaign.router import HOSTED, SCULPT
 from campaign.theme import validate_theme
 
 UNIT = [MinValueValidator(0.0), MaxValueValidator(1.0)]
@@ -156,14 +157,28 @@ class Campaign(models.Model):
             raise ValidationError({"nsfw_hold": _("Must not be above the reject score.")})
 
     @property
+    def consent_lines(self) -> tuple[str, ...]:
+        """What stands beside the box that people tick."""
+        return consent.lines(self._parts)
+
+    @property
+    def small_print(self) -> str:
+        """Every word of it."""
+        return consent.small_print(self._parts)
+
+    @property
     def terms(self) -> str:
-        """Every word that people agree to."""
-        told = [self.consent_text]
-        if self.most_faces > 1:
-            told.append(SQUAD_TEXT)
-        if "hosted" in self.engines:
-            told.append(HOSTED_TEXT)
-        return "\n\n".join(told)
+        """All that people agree to, as it is shown."""
+        return "\n".join(self.consent_lines) + "\n\n" + self.small_print
+
+    @property
+    def _parts(self) -> tuple[consent.Part, ...]:
+        return consent.parts(
+            self.consent_text,
+            is_squad=self.most_faces > 1,
+            is_hosted=HOSTED in self.engines,
+            days=self.figurine_retention_days,
+        )
 
     @property
     def engines(self) -> tuple[str, ...]:

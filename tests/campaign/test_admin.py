@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from campaign.enums import SubmissionState
 from campaign.models import (
     Campaign,
     Consent,
+    ConsentText,
     EngineWorker,
     Figurine,
     GenerationJob,
@@ -87,7 +89,17 @@ def test_record_is_shown_to_the_last_page(chief: Client, campaign: Campaign, mod
         assert chief.get(change(row)).status_code == 200
 
 
-@pytest.mark.parametrize("model", RECORD)
+def test_words_that_people_agreed_to_are_shown_to_the_last(
+    chief: Client, campaign: Campaign
+) -> None:
+    shelf.put(campaign, S.APPROVED)
+    text = ConsentText.objects.get()
+    assert campaign.consent_lines[0] in chief.get(changelist(ConsentText)).content.decode()
+    page = unescape(chief.get(change(text)).content.decode())
+    assert all(word in page for word in campaign.terms.splitlines())
+
+
+@pytest.mark.parametrize("model", [*RECORD, ConsentText])
 def test_record_is_never_added_changed_or_deleted_even_by_a_superuser(
     chief: Client, campaign: Campaign, model: Any
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from campaign import hosted
-from campaign.consent import HOSTED_TEXT, SQUAD_TEXT
+from campaign.consent import HOSTED_LINE, HOSTED_TEXT, KEPT_TEXT, SQUAD_TEXT
 from campaign.hosted import JobLedger, Ticket
 from campaign.models import Campaign, GenerationJob, HostedRequest, Submission
 from figurine.engines.hosted import endpoints
@@ -150,9 +150,12 @@ def test_people_agree_to_the_provider_where_it_may_be_used(
     campaign: Campaign, engine: str, second: str, is_told: bool
 ) -> None:
     campaign.engine, campaign.second_engine, campaign.consent_text = engine, second, "Yes."
-    assert campaign.terms == (f"Yes.\n\n{HOSTED_TEXT}" if is_told else "Yes.")
+    told = [HOSTED_TEXT] if is_told else []
+    kept = KEPT_TEXT.format(kept_for="30 days")
+    assert campaign.terms.split("\n\n")[1:] == ["Yes.", kept, *told]
+    assert (HOSTED_LINE in campaign.consent_lines) is is_told
     campaign.most_faces = 2
-    assert campaign.terms.split("\n\n")[1:] == [SQUAD_TEXT, *([HOSTED_TEXT] if is_told else [])]
+    assert campaign.terms.split("\n\n")[1:] == ["Yes.", kept, SQUAD_TEXT, *told]
 
 
 # -- with the engine's own desk, over HTTP

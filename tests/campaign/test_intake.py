@@ -51,13 +51,13 @@ def test_receive_portrait_stores_submission_consent_and_moves(
     consent = Consent.objects.get(submission=submission)
     assert (consent.version, consent.text_sha256) == (
         campaign.consent_version,
-        text_sha256(campaign.consent_text),
+        text_sha256(campaign.terms),
     )
     moves = Transition.objects.filter(submission=submission).values_list("from_state", "to_state")
     assert list(moves) == [(S.RECEIVED, S.SCREENING)]
     assert submission.selfie_purge_at - submission.created_at == timedelta(hours=22)
     assert submission.figurine_purge_at - submission.created_at == timedelta(days=30)
-    assert ConsentText.objects.get(pk=consent.text_sha256).text == campaign.consent_text
+    assert ConsentText.objects.get(pk=consent.text_sha256).text == campaign.terms
 
 
 def test_receive_keeps_a_clean_copy_and_never_the_upload(
@@ -144,7 +144,7 @@ def test_receive_refused_leaves_nothing(
 ) -> None:
     before = stored_files()
     request = intake.Request(
-        **{"idempotency_key": "k", "consent_sha256": text_sha256(campaign.consent_text), **words}
+        **{"idempotency_key": "k", "consent_sha256": text_sha256(campaign.terms), **words}
     )
     with pytest.raises(refusal):
         intake.receive(
@@ -218,15 +218,14 @@ def test_receive_squad_where_none_is_made_is_refused(receive: Callable[..., Subm
 def test_receive_squad_with_a_yes_for_one_is_asked_again(
     receive: Callable[..., Submission], campaign: Campaign
 ) -> None:
+    for_one = text_sha256(campaign.terms)
     campaign.most_faces = 2
     campaign.save(update_fields=["most_faces"])
     with pytest.raises(ConsentOutdated):
         intake.receive(
             photo_of_two(),
             campaign=campaign,
-            request=intake.Request(
-                idempotency_key="k", consent_sha256=text_sha256(campaign.consent_text)
-            ),
+            request=intake.Request(idempotency_key="k", consent_sha256=for_one),
         )
 
 

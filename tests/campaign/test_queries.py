@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,6 +77,23 @@ def test_status_shows_the_figurine_only_where_it_may(
     figurine.still.save("still.jpg", ContentFile(b"still"), save=False)
     figurine.save()
     assert bool(put(bare, state).still_url) is sees
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "kept"),
+    [
+        (S.REVIEW, "", ""),
+        (S.APPROVED, "", "Kept until 5 March 2031."),
+        (S.RECALLED, RecallReason.PRODUCER, "Kept until 5 March 2031."),
+        (S.RECALLED, RecallReason.MINOR, ""),
+    ],
+)
+def test_page_says_until_when_what_is_theirs_is_kept(
+    bare: Submission, state: S, reason: str, kept: str
+) -> None:
+    Figurine.objects.create(submission=bare, recipe={}, seed=1, engine_version="1", is_chosen=True)
+    Submission.objects.update(figurine_purge_at=datetime(2031, 3, 5, 12, tzinfo=UTC))
+    assert scenes.of(put(bare, state, reason)).kept == kept
 
 
 def test_status_counts_who_is_ahead(receive: Callable[..., Submission]) -> None:

@@ -41,7 +41,7 @@ def heading(answer: Any) -> str:
 def enlistment(campaign: Campaign, **fields: Any) -> dict[str, Any]:
     return {
         "photo": SimpleUploadedFile("me.jpg", portrait().read_bytes(), "image/jpeg"),
-        "consent_sha256": text_sha256(campaign.consent_text),
+        "consent_sha256": text_sha256(campaign.terms),
         "idempotency_key": str(uuid.uuid4()),
         **fields,
     }
@@ -96,11 +96,33 @@ def test_intake_page_invites_squads_and_asks_for_everyone_s_yes(
 def test_intake_page_carries_consent_and_entry_point(client: Client, campaign: Campaign) -> None:
     answer = client.get("/c/demo/?e=square")
     page = answer.content.decode()
-    assert f'value="{text_sha256(campaign.consent_text)}"' in page
+    assert f'value="{text_sha256(campaign.terms)}"' in page
     assert campaign.consent_text in unescape(page)
     assert 'name="entry_code" value="square"' in page
     assert "csrftoken" in answer.cookies
     assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize("engine", ["sculpt", "hosted"])
+@pytest.mark.parametrize("most_faces", [1, 3])
+@pytest.mark.parametrize("days", [1, 30])
+def test_whatever_stands_by_the_box_is_what_is_recorded(
+    client: Client, campaign: Campaign, engine: str, most_faces: int, days: int
+) -> None:
+    campaign.engine, campaign.most_faces = engine, most_faces
+    campaign.figurine_retention_days = days
+    campaign.save()
+    page = client.get("/c/demo/").content.decode()
+    [label] = re.findall(r'<label class="consent">.*?</label>', page, re.DOTALL)
+    [small] = re.findall(r'<details class="small-print".*?<p>(.*?)</p>', page, re.DOTALL)
+    lines = re.findall(r"<span>([^<]+)</span>", label)
+    shown = "\n".join(lines) + "\n\n" + small.replace("<br>", "\n")
+    assert unescape(shown) == campaign.terms
+    assert re.sub(r"<[^>]*>|\s", "", label) == re.sub(r"\s", "", "".join(lines)), "nothing else"
+    assert sum("easure" in line for line in lines) == 1
+    assert sum("fal, a company" in line for line in lines) == (engine == "hosted")
+    kept_for = "1 day." if days == 1 else "30 days."
+    assert sum(line.endswith(kept_for) for line in lines) == 1
 
 
 def test_intake_page_of_a_closed_campaign_takes_nothing(client: Client, campaign: Campaign) -> None:
@@ -199,7 +221,7 @@ def test_submit_accepts_a_portrait(client: Client, campaign: Campaign) -> None:
     assert answer.json() == {"status_url": f"/s/{submission.token}/"}
     assert (submission.plaque, submission.finish) == ("MAE", "army-green")
     assert submission.entry_point == square
-    assert submission.consent.text_sha256 == text_sha256(campaign.consent_text)
+    assert submission.consent.text_sha256 == text_sha256(campaign.terms)
 
 
 def test_intake_page_shows_what_is_on_offer(

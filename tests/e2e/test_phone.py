@@ -66,7 +66,7 @@ def test_live_camera_makes_a_submission(page: Page, intake_url: str, demo: Campa
     submission = Submission.objects.get()
     assert (submission.plaque, submission.finish) == ("MAE", "army-green")
     assert submission.entry_point == square
-    assert submission.consent.text_sha256 == text_sha256(demo.consent_text)
+    assert submission.consent.text_sha256 == text_sha256(demo.terms)
     assert len(submission.device_hash) == 64
 
 

@@ -11,7 +11,7 @@
  * @typedef {{
  *   state: string, since: string, number: number, plaque: string, stage: string, percent: number,
  *   eta_s: number | null, ahead: number, sentence: string, advice: string,
- *   still_url: string, cutout_url: string, screens: string[], was_shown: boolean,
+ *   still_url: string, cutout_url: string, kept_until: string, screens: string[], was_shown: boolean,
  *   next_screen: string, next_at: string,
  *   keepsakes: {clip: {mp4: string, webm: string} | null, glb: Solid, stl: Solid},
  *   is_preview: boolean, can_retry: boolean, rerolls_left: number, is_on_desk: boolean, is_over: boolean,
