@@ -1,4 +1,7 @@
-"""The player's modules in the engine that runs them, and what a server would say to them."""
+"""The player's modules in the engine that runs them, and what a server would say to them.
+
+The feed and the pictures are real ones; the stage only notes.
+"""
 
 from __future__ import annotations
 
@@ -87,3 +90,40 @@ def now_moving(seq: int, of: dict[str, Any]) -> dict[str, Any]:
     frame = changes(seq - 1, seq, moving(of))
     frame["changes"][0]["seq"] = seq
     return frame
+
+
+PLAYER = """
+    const {Feed} = await import('/js/lib/feed.js');
+    const {Pictures} = await import('/js/lib/pictures.js');
+    const asked = [], acks = [], shown = [];
+    let missing = 0;
+    const answers = {hangs: (_, {signal}) => new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason)))};
+    const fetch = async (address, how) => {
+        asked.push(address.replace('/media/', ''));
+        const answer = answers[address.replace('/media/', '')];
+        if (answer === 'gone') return new Response('', {status: 404});
+        return answer ? answers[answer](address, how) : new Response('bytes');
+    };
+    const measure = async () => ({aspect: 1, solid: {left: 0, top: 0, width: 1, height: 1}});
+    const stage = {
+        layout: {name: 'hero', kind: 'hero', places: 1, small: {columns: 3, rows: 1}, steps: false},
+        tally: () => {}, divide: () => {}, prepare: async (item) => item.submission,
+        show: (name) => shown.push(name),
+        discard: () => {}, remove: (name) => shown.push(`-${name}`), lay: async () => () => {},
+        animate: async (name, url) => shown.push(`${name} moves ${url.slice(0, 4)}`),
+    };
+    const clips = new Pictures({fetch, measure: async () => ({}), address: ({clip}) => clip.mp4});
+    const feed = new Feed();
+    let player = new m.Player({feed, pictures: new Pictures({fetch, measure}), clips, stage,
+        slotMs: 60_000, now: () => Date.now(), ack: (ack) => acks.push(ack),
+        onMissing: () => missing++});
+    const take = (frame) => player.take(feed.apply(frame));
+    const until = async (isTrue) => {
+        while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+"""
+
+
+def play(page: Page, body: str, *given: Any) -> Any:
+    return run(page, "../screen/player", PLAYER + body, *given)
