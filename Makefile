@@ -23,7 +23,7 @@ alone = tests/chaos tests/deploy/test_up.py tests/deploy/test_supervisor.py \
         tests/billboard/test_nudges.py tests/campaign/test_bell.py tests/bench/test_step.py \
         tests/bench/test_screens.py
 casts = $(addprefix tests/figurine/test_,squad.py geometry.py squad_geometry.py patterns.py motion.py \
-        bad_input.py sculpt.py kits.py klein.py klein_gate.py klein_pipeline.py klein_likeness.py)
+        bad_input.py sculpt.py kits.py) tests/figurine/klein
 in_front = $(together) $(alone:%=--ignore %) $(casts:%=--ignore %) --ignore tests/e2e
 browsers = $(together) tests/e2e
 on_postgres = tests/campaign tests/billboard --ignore-glob '*/test_player*.py'
