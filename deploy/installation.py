@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy import address, kept, programs
+from deploy import address, kept, programs, zone
 from deploy.broker import Broker
 from deploy.console import Console
 from deploy.exits import ExitCode, StartFailure
@@ -173,6 +173,7 @@ async def _start(
         first_run,
         width=shutil.get_terminal_size().columns,
         took_s=time.monotonic() - started_at,
+        zone=_zone(),
     )
     console.show_children = True
     for part, word in (await asyncio.to_thread(listening.lacks)).items():
@@ -277,8 +278,14 @@ def _environment(var: VarFolder, listening: Listening, broker: Broker | None) ->
         "DIORAMA_VAR": str(var.path),
         **own,
         "DIORAMA_PUBLIC_URL": listening.public_url,
+        "DIORAMA_TIME_ZONE": _zone(),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _zone() -> str:
+    """That of the desk: the machine's own, unless the operator has set another."""
+    return _setting("DIORAMA_TIME_ZONE", os.environ) or zone.own_zone()
 
 
 async def _until(

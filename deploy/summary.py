@@ -21,12 +21,14 @@ THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 """Nobody else reads what is sent there."""
 
 
-def show_summary(console: Console, first_run: FirstRun, *, width: int, took_s: float) -> None:
+def show_summary(
+    console: Console, first_run: FirstRun, *, width: int, took_s: float, zone: str
+) -> None:
     """Prints the links beside the phone's code, or below it where the terminal is narrow."""
     code = qr_lines(first_run.phone_url, colour=console.colour)
     code_width = len(qr_lines(first_run.phone_url, colour=False)[0])
-    text = _text_lines(console, first_run, took_s=took_s)
-    longest = max(map(len, _text_lines(None, first_run, took_s=took_s)))
+    text = _text_lines(console, first_run, took_s=took_s, zone=zone)
+    longest = max(map(len, _text_lines(None, first_run, took_s=took_s, zone=zone)))
     console.say()
     if code_width + longest + 2 * len(GAP) <= width:
         above = max((len(code) - len(text)) // 2, 0)
@@ -64,7 +66,9 @@ def qr_lines(text: str, *, colour: bool) -> list[str]:
     return [f"{BLACK_ON_WHITE}{line.replace('█', BLACK_CELL)}\x1b[0m" for line in lines]
 
 
-def _text_lines(console: Console | None, first_run: FirstRun, *, took_s: float) -> list[str]:
+def _text_lines(
+    console: Console | None, first_run: FirstRun, *, took_s: float, zone: str
+) -> list[str]:
     """The words, painted if there is a console."""
 
     def paint(text: str, *codes: str) -> str:
@@ -84,6 +88,7 @@ def _text_lines(console: Console | None, first_run: FirstRun, *, took_s: float) 
     ]
     if first_run.password:
         lines.append(paint(f"         shown this once, kept in {first_run.password_file}", FAINT))
+    lines.append(f"{paint('Times', FAINT)}    {zone}")
     address = urlsplit(first_run.phone_url)
     if address.scheme == "http" and address.hostname not in THIS_MACHINE:
         lines += [

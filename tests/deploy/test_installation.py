@@ -215,6 +215,17 @@ def test_doorbells_that_are_elsewhere_are_kept_and_no_valkey_is_started(
     assert "DIORAMA_CHANNEL_URL" not in started[-1].environment
 
 
+def test_desk_has_the_machine_s_time_unless_it_is_told_another(
+    var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = Listening.plan(bind="127.0.0.1", port=port, https=False, public_url="", var=var)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    for told, zone in (("", "Asia/Tokyo"), ("Europe/Berlin", "Europe/Berlin")):
+        monkeypatch.setenv("DIORAMA_TIME_ZONE", told)
+        told_to_all = installation._environment(var, listening, None)
+        assert told_to_all["DIORAMA_TIME_ZONE"] == zone
+
+
 @pytest.mark.parametrize(("workers", "card"), [("1", ""), ("0", "3")])
 def test_whoever_paints_nothing_sees_no_painters_card(
     var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch, workers: str, card: str
