@@ -271,6 +271,12 @@ def heed(screen: Screen, place: Place) -> None:
     log.warning("feed put back, new epoch", screen=screen.pk, place=place.seq)
 
 
+def begin_anew() -> None:
+    """Begin a new epoch of every campaign: a place of before is then an old one, and not lost."""
+    for pk in Feed.objects.order_by("pk").values_list("pk", flat=True):
+        Feed.objects.filter(pk=pk).update(epoch=uuid4(), head=0)
+
+
 def snapshot(campaign_id: int, *, asked_at: Place | None = None) -> Snapshot:
     """What is approved now, for a screen that is at `asked_at`."""
     now = head(campaign_id)

@@ -13,7 +13,7 @@ from django.dispatch import receiver
 from billboard import bookings, captures, codes, commands, feed, nudges, plays, proof
 from billboard.models import EntryKind, Screen, Wall
 from campaign.enums import KeepsakeKind, SubmissionState
-from campaign.signals import keepsake_made, on_show, tidying, transitioned
+from campaign.signals import keepsake_made, looked_again, on_show, tidying, transitioned
 
 ROLL_UP_S: Final = 30
 """Others wait for the same worker; what is left is counted next time, and by whoever reads it."""
@@ -43,6 +43,12 @@ def move(submission: Any, keepsake: Any, **_: object) -> None:
     """The clip of a figurine that is up is there; both are campaign's rows of those names."""
     if keepsake.kind == KeepsakeKind.CLIP and submission.state == SubmissionState.APPROVED:
         _write(submission, kind=EntryKind.MOVE, figurine_id=keepsake.figurine_id)
+
+
+@receiver(looked_again, dispatch_uid="billboard.receivers.begin_anew")
+def begin_anew(**_: object) -> None:
+    """Screens that know more than the backup are told all there is, and the crew was told."""
+    feed.begin_anew()
 
 
 # Each by itself: whoever fails stops none of the others.

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from django.db import transaction
 
-from campaign import lifecycle, queries, screening
+from campaign import lifecycle, queries, screening, signals
 from campaign.enums import RecallReason, RejectReason, SubmissionState
 from campaign.errors import IllegalTransition
 from campaign.models import Submission, Transition
@@ -84,4 +84,5 @@ def look_again() -> int:
                 reason="restored",
             )
             moved += 1
+    signals.looked_again.send(sender=Submission)
     return moved

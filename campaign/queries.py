@@ -42,8 +42,6 @@ S = SubmissionState
 
 RESTORED: Final = "restored"
 """The reason of moves by `manage.py restored`."""
-RESTORED_BEFORE: Final = timedelta(days=1)
-"""It runs before the server starts again, so before a screen notices."""
 STUCK_SCREENING_S: Final = 10
 TRIES_MAX: Final = 3
 
@@ -215,14 +213,10 @@ def may_retry(submission: Submission) -> bool:
 
 def unlooked(campaign_id: int, *, noticed_at: datetime) -> int:
     """How many are approved as a backup says, which a screen noticed at that moment: whoever was
-    recalled since is among them. None once `manage.py restored` has run."""
-    there = Submission.objects.filter(campaign=campaign_id)
-    looks = Transition.objects.filter(
-        submission__in=there, reason=RESTORED, at__gte=noticed_at - RESTORED_BEFORE
-    )
-    if looks.exists():
-        return 0
-    return there.filter(state=S.APPROVED, state_since_at__lt=noticed_at).count()
+    recalled since is among them. None once `manage.py restored` has moved them; where it ran
+    before a screen came, none notices (campaign.signals.looked_again)."""
+    live = Submission.objects.filter(campaign=campaign_id, state=S.APPROVED)
+    return live.filter(state_since_at__lt=noticed_at).count()
 
 
 def review_queue(campaign: Campaign | None = None) -> QuerySet[Submission]:

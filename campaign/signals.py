@@ -22,6 +22,9 @@ rings a bell goes into `transaction.on_commit`. An exception undoes the move.
 shown = Signal()
 """Sent when a showing began or ended, by whoever runs the screens: submission_id."""
 
+looked_again = Signal()
+"""Sent once nobody is approved any more whom a backup that was put back says is."""
+
 keepsake_wanted = Signal()
 """Sent inside the transaction in which one is put to work: keepsake."""
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import threading
 import uuid
+from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
-from billboard import feed
+from billboard import feed, planning
 from billboard.feed import Place, Snapshot
 from billboard.models import Feed, Screen
 from campaign.models import Campaign
@@ -180,3 +184,52 @@ def test_epoch_that_another_screen_began_meanwhile_stands(
     feed.heed(screen, place)
     screen.refresh_from_db()
     assert (feed.head(campaign.pk).epoch, screen.ahead_at) == (begun, None)
+
+
+@pytest.fixture
+def heard(screen: Screen) -> Screen:
+    Screen.objects.update(last_seen_at=timezone.now())
+    return Screen.objects.select_related("campaign").get()
+
+
+def test_first_page_tells_the_crew_that_a_backup_was_put_back(
+    campaign: Campaign, heard: Screen, admin_client: Client
+) -> None:
+    """Until each that is live in it was looked at again, and not of anybody approved since."""
+    approved(campaign)
+    planning.ensure(heard)
+    assert told_of_a_backup(admin_client) == []
+    there = feed.head(campaign.pk)
+    feed.heed(heard, Place(there.epoch, there.seq + 1))
+    approved(campaign)
+    [words] = told_of_a_backup(admin_client)
+    assert "among the 1 that are live. Run manage.py restored" in words
+    call_command("restored", stdout=StringIO())
+    approved(campaign)
+    assert told_of_a_backup(admin_client) == []
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_first_page_is_quiet_where_restored_had_run_before_a_screen_came(
+    campaign: Campaign, heard: Screen, admin_client: Client, live: bool
+) -> None:
+    """However long before, and whether or not anybody was live in the backup."""
+    up = approved(campaign)
+    if not live:
+        recall(up)
+    planning.ensure(heard)
+    there = feed.head(campaign.pk)
+    call_command("restored", stdout=StringIO())
+    approved(campaign, plaque="MAE")
+    ahead = Place(there.epoch, there.seq + 1)
+    feed.heed(heard, ahead)
+    Screen.objects.exclude(ahead_at=None).update(ahead_at=timezone.now() + timedelta(days=3))
+    assert told_of_a_backup(admin_client) == []
+    news = feed.since(campaign.pk, ahead)
+    assert isinstance(news, Snapshot)
+    assert [item.plaque for item in news.items] == ["MAE"]
+
+
+def told_of_a_backup(admin: Client) -> list[str]:
+    [line] = admin.get("/admin/").context["promises"]
+    return [words for words in line.troubles if "backup" in words]

@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from billboard import commands, feed, pairing, planning, playlist, plays, upcoming
+from billboard import commands, pairing, planning, playlist, plays, upcoming
 from billboard.feed import Place
 from billboard.models import CommandKind, Layout, Plan, Screen
 from billboard.protocol import Acks, Here, Shown, Vitals
@@ -398,27 +396,3 @@ def test_plan_from_before_the_clock_was_set_back_is_made_anew(
     planning._read.clear()
     first = planning.frame(planning.ensure(online), online).slots[0]
     assert first.at_ms <= 1000 * timezone.now().timestamp()
-
-
-def test_first_page_tells_the_crew_that_a_backup_was_put_back(
-    campaign: Campaign, online: Screen, admin_client: Client
-) -> None:
-    """Until each that is live in it was looked at again, and not of anybody approved since."""
-
-    def told() -> list[str]:
-        [line] = admin_client.get("/admin/").context["promises"]
-        return [words for words in line.troubles if "backup" in words]
-
-    approved(campaign)
-    planning.ensure(online)
-    assert told() == []
-    there = feed.head(campaign.pk)
-    feed.heed(online, feed.Place(there.epoch, there.seq + 1))
-    approved(campaign)
-    [words] = told()
-    assert "among the 1 that are live. Run manage.py restored" in words
-    call_command("restored", stdout=StringIO())
-    approved(campaign)
-    assert told() == []
-    Screen.objects.update(ahead_at=timezone.now())  # it ran before a screen noticed
-    assert told() == []
