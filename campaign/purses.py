@@ -36,7 +36,13 @@ class Purse:
 
 
 def spend(purses: Sequence[Purse]) -> Purse | None:
-    """Take one out of each. From an empty one, and then out of none: that one."""
+    """Take one out of each. From an empty one, and then out of none: that one.
+
+    Looked at before any is paid: whoever is refused again and again writes nothing.
+    """
+    for purse in purses:
+        if _is_empty(purse):
+            return purse
     for place, purse in enumerate(purses):
         if not _take(purse):
             give_back(purses[:place])
@@ -52,6 +58,13 @@ def give_back(purses: Sequence[Purse]) -> None:
 def sweep() -> int:
     """Delete counts of an hour ago. Returns how many."""
     return PurseCount.objects.filter(since__lt=timezone.now() - KEEP).delete()[0]
+
+
+def _is_empty(purse: Purse) -> bool:
+    now = timezone.now()
+    return PurseCount.objects.filter(
+        key=purse.key, since__range=(now - WINDOW, now), count__gte=purse.most
+    ).exists()
 
 
 def _take(purse: Purse) -> bool:

@@ -31,8 +31,8 @@ class LoginForm(AuthenticationForm):
         address = callers.address_of(self.request)
         name = self.cleaned_data.get("username", "").casefold()
         paid = (
-            Purse("login of a name", f"{address} {name}", TRIES_OF_NAME),
             Purse("login", address, TRIES_OF_ADDRESS),
+            Purse("login of a name", f"{address} {name}", TRIES_OF_NAME),
         )
         if empty := purses.spend(paid):
             log.warning("too many logins", by=empty.what)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.contrib.auth import hashers
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from campaign import purses
 from campaign.models import PurseCount
@@ -50,6 +52,18 @@ def test_one_address_tries_many_names_a_while(crew: User, client: Client) -> Non
     for n in range(login.TRIES_OF_ADDRESS):
         enter(client, "wrong", name=f"name {n}")
     assert "too often" in enter(client, PASSWORD)[1]
+
+
+def test_try_that_is_refused_writes_nothing(crew: User, client: Client) -> None:
+    for _ in range(login.TRIES_OF_NAME):
+        enter(client, "wrong")
+    with CaptureQueriesContext(connection) as of_a_name:
+        assert "too often" in enter(client, "wrong")[1]
+    PurseCount.objects.update(count=login.TRIES_OF_ADDRESS)
+    with CaptureQueriesContext(connection) as of_an_address:
+        assert "too often" in enter(client, "wrong", name="never seen")[1]
+    told = [one["sql"].split()[0] for one in (*of_a_name, *of_an_address)]
+    assert set(told) == {"SELECT"}
 
 
 def test_whoever_is_right_pays_nothing_and_time_heals(crew: User, client: Client) -> None:
