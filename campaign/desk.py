@@ -29,7 +29,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from PIL import Image
 
-from campaign import approval, cards, desk_verdicts, lifecycle, media, retention, showings
+from campaign import (
+    approval,
+    cards,
+    desk_verdicts,
+    lifecycle,
+    media,
+    pool,
+    retention,
+    showings,
+)
 from campaign.cards import Card
 from campaign.decisions import Verdict
 from campaign.desk_guard import CrewRequest, guarded, stay_signed_in
@@ -236,6 +245,7 @@ def thumb(request: CrewRequest, pk: UUID, width_px: int) -> HttpResponse:
     picture = figurine.still if figurine else media.selfie_of(submission)
     if not picture:
         raise Http404
+    pool.let_go()
     out = io.BytesIO()
     try:
         with picture.open() as file, Image.open(file) as image:

@@ -11,12 +11,12 @@ from typing import Final
 
 import structlog
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle, offers, retention, storage, tries, volume
+from campaign import lifecycle, offers, pool, retention, storage, tries, volume
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
@@ -81,8 +81,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
 
     # 3. Decode and judge the photo in a process that may die of it; nobody else should wait for a
     # database connection meanwhile
-    if not connection.in_atomic_block:
-        connection.close()
+    pool.let_go()
     upload = sandbox.inspect_upload(photo, most_faces=campaign.most_faces)
 
     # 4. One transaction: number, submission, consent, first moves
@@ -103,6 +102,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         created_at=now,
     )
     volume.check()
+    pool.let_go()
     storage.write([(submission.selfie, ContentFile(upload.jpeg, "selfie.jpg"))])
     try:
         with transaction.atomic():
