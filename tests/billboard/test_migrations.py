@@ -75,11 +75,11 @@ def test_plays_of_before_are_tallied_and_their_hours_are_due() -> None:
 
 
 def test_who_went_up_once_more_has_no_showings_yet() -> None:
-    old = migrated([("billboard", "0016_stints")])
+    old = migrated([("billboard", "0016_stints"), ("campaign", "0012_forget_notes")])
     campaign = old.get_model("campaign", "Campaign").objects.create(slug="demo", name="Demo")
     up, again = (person(old, campaign, number, state_since_at=ON) for number in range(2))
     for who, minutes in ((up, 1), (again, -1)):
         last_at = ON + timedelta(minutes=minutes)
         old.get_model("billboard", "Tally").objects.create(submission=who, times=3, last_at=last_at)
-    new = migrated([("billboard", "0017_tallies_anew")])
+    new = migrated([("billboard", "0017_tallies_anew"), ("campaign", "0012_forget_notes")])
     assert [each.pk for each in new.get_model("billboard", "Tally").objects.all()] == [up.pk]

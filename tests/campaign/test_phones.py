@@ -65,6 +65,7 @@ def crowd(campaign: Campaign, *, size: int) -> list[UUID]:
             finish="painted",
             state=SubmissionState.APPROVED,
             selfie_purge_at=timezone.now(),
+            figurine_purge_at=timezone.now(),
         )
         for number in range(1, size + 1)
     )

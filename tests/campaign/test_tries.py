@@ -95,6 +95,7 @@ def test_repeat_of_what_was_taken_in_costs_nothing(
         kit="soldier",
         finish="painted",
         selfie_purge_at=timezone.now(),
+        figurine_purge_at=timezone.now(),
     )
     assert submit(phone(campaign), campaign, idempotency_key="mine").status_code == 200
 
