@@ -78,6 +78,37 @@ def test_whoever_is_right_pays_nothing_and_time_heals(crew: User, client: Client
     assert enter(client, PASSWORD)[0] == 302
 
 
+def test_browser_that_was_let_in_before_gets_in_whatever_others_of_its_address_type(
+    crew: User, client: Client
+) -> None:
+    known = Client()
+    enter(known, PASSWORD)
+    for n in range(login.TRIES_OF_ADDRESS):
+        enter(client, "wrong", name=f"name {n}")
+    assert "too often" in enter(client, PASSWORD)[1]
+    assert enter(known, PASSWORD)[0] == 302
+    # It is known for whom it let in, and guesses no more than others do.
+    assert "too often" in enter(known, PASSWORD, name="ada")[1]
+    for _ in range(login.TRIES_OF_NAME):
+        assert "too often" not in enter(known, "wrong")[1]
+    assert "too often" in enter(known, PASSWORD)[1]
+
+
+def test_cookie_of_one_name_is_none_of_another(crew: User, client: Client) -> None:
+    User.objects.create_user("ada", password=PASSWORD, is_staff=True)
+    enter(client, PASSWORD, name="ada")
+    (given,) = (one for name, one in client.cookies.items() if name.startswith("diorama_crew"))
+    other = Client()
+    enter(other, PASSWORD)
+    (name,) = (name for name in other.cookies if name.startswith("diorama_crew"))
+    forger = Client()
+    forger.cookies[name] = given.value
+    for n in range(login.TRIES_OF_ADDRESS):
+        enter(client, "wrong", name=f"name {n}")
+    assert "too often" in enter(forger, PASSWORD)[1]
+    assert (given["httponly"], given["samesite"], given["path"]) == (True, "Lax", "/admin/login/")
+
+
 def test_session_ends_with_a_shift(crew: User, client: Client) -> None:
     enter(client, PASSWORD)
     assert client.cookies["sessionid"]["max-age"] == 12 * 3600
