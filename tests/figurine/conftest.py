@@ -12,6 +12,7 @@ from figurine.engines.sculpt import SculptEngine
 from figurine.gate import admit
 from figurine.types import Candidate, Recipe, Selfie
 from tests import photos
+from tests.figurine import toy_weights
 from tests.figurine.queue_server import QueueServer
 
 
@@ -51,3 +52,10 @@ def provider() -> Iterator[QueueServer]:
     """A provider of hosted figurines, on this machine."""
     with QueueServer() as server:
         yield server
+
+
+@pytest.fixture
+def server() -> Iterator[toy_weights.Server]:
+    """Of weights, on this machine."""
+    with toy_weights.serving() as found:
+        yield found
