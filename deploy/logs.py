@@ -11,13 +11,17 @@ from typing import Any, Final
 
 import structlog
 
-KEY: Final = re.compile(r"""(/(?:s|media|webhooks/fal)/)[^\s/?"'<>\\]+""")
-"""What opens a participant's page or socket (/s/…, /ws/s/…), a picture, or a provider's ticket."""
+KEY: Final = re.compile(
+    r"""(/(?:s|webhooks/fal)/)[^\s/?"'<>\\]+"""
+    r"""|(/media/)(?:[^\s"'<>\\]|\\+[xu][0-9a-f]{2})+"""
+)
+"""What opens a participant's page or socket (/s/…, /ws/s/…), a provider's ticket, or a picture: its
+key and all that follows, for the file has the person's name. Django writes its letters as \\xfc."""
 
 
 def blank_keys(logger: Any, method: str, line: Any) -> str:
     """Blank the keys in a rendered line, so in its event, its values and its traceback alike."""
-    return KEY.sub(r"\1...", str(line))
+    return KEY.sub(r"\1\2...", str(line))
 
 
 def configure(*, json: bool, level: str) -> None:

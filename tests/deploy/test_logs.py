@@ -27,6 +27,9 @@ for token in ("secret-1", "secret_2"):
     Client(enforce_csrf_checks=True).post(f"/s/{token}/erase/")
     Client().put(f"/s/{token}/status.json")
     Client().put(f"/media/WyJz:{token}?download=a.jpg")
+    # The name of the file, which is the name of the person, comes behind the key.
+    Client().get(f"/media/WyJz:{token}/diorama-00012-anna-müller.glb")
+    Client().get(f"/media/WyJz:{token}?download=diorama-00012-anna-mueller.glb")
 log = structlog.get_logger("campaign")
 log.warning("closed", path="/ws/s/secret-3/")
 try:
@@ -60,7 +63,17 @@ def logged(code: str, *, json: bool) -> str:
 def test_no_line_tells_an_address_that_is_a_key(json: bool) -> None:
     said = logged(KEYS, json=json)
     assert "secret" not in said
-    for words in ("Forbidden", "Method Not Allowed", "/erase/", "closed", "ours", "theirs"):
+    assert "anna" not in said
+    assert "ller" not in said
+    for words in (
+        "Forbidden",
+        "Method Not Allowed",
+        "Not Found: /media/...",
+        "/erase/",
+        "closed",
+        "ours",
+        "theirs",
+    ):
         assert words in said
     assert said.count("ValueError: /media/...") == 2
 
