@@ -74,6 +74,60 @@ def test_word_that_was_held_up_does_not_set_the_clock_back(page: Page) -> None:
     assert run(page, "clock", body) == [105_000, 159_900, 155_000]
 
 
+SLEEPS = """
+    let ticks = 0, wall = 1_000_000;
+    const clock = new m.Clock({ticks: () => ticks, wall: () => wall});
+    const at = (ms) => new Date(ms).toISOString();
+    const goOn = (ticksMs, wallMs) => {
+        ticks += ticksMs;
+        wall += wallMs;
+        return clock.hasSlept();
+    };
+"""
+
+
+@pytest.mark.parametrize(
+    ("ahead", "ticks", "wall", "slept", "later"),
+    [
+        (0, 1000, 9000, False, 1_001_000),
+        (0, 1000, 3_601_000, True, 4_601_000),
+        (7_200_000, 1000, 7_201_000, True, 8_201_000),
+        (7_200_000, 1000, 9_001_000, True, 10_001_000),
+        (-7_200_000, 1000, 3_601_000, True, -2_599_000),
+        (0, 1000, -10_000_000, False, 1_001_000),
+    ],
+    ids=["slow", "slept", "set right", "set too far", "slept, and was ahead", "set back"],
+)
+def test_clock_of_a_device_that_slept_goes_by_the_later_one_where_no_server_speaks(
+    page: Page, ahead: int, ticks: int, wall: int, slept: bool, later: int
+) -> None:
+    """Monotonic clocks stand still meanwhile."""
+    body = """
+        const [ahead, ticksMs, wallMs] = g;
+        clock.hear(at(wall + ahead));
+        const slept = goOn(ticksMs, wallMs);
+        const before = clock.now();
+        clock.catchUp();
+        return [slept, before, clock.now()];
+    """
+    said = run(page, "clock", SLEEPS + body, ahead, ticks, wall)
+    assert said == [slept, 1_000_000 + ahead + ticks, later]
+
+
+def test_server_says_how_long_a_device_slept(page: Page) -> None:
+    body = """
+        for (let trip = 0; trip < 4; trip += 1) {
+            const {t0} = clock.ask();
+            clock.answer({t0, t1: 1_000_000, t2: 1_000_000});
+        }
+        goOn(1000, 100_000);
+        clock.hear(at(1_050_000));
+        clock.catchUp();
+        return clock.now();
+    """
+    assert run(page, "clock", SLEEPS + body) == 1_050_000
+
+
 # --- feed, stock ----------------------------------------------------------------------------------
 def test_item_whose_day_ends_goes_by_itself_and_does_not_come_back(page: Page) -> None:
     body = """

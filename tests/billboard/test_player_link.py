@@ -149,6 +149,22 @@ def test_server_that_answers_polls_is_there(fresh_page: Page) -> None:
     assert run(fresh_page, "link", LINK + body) == [False, True, True, False]
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_after_a_sleep_the_server_is_asked_at_once(fresh_page: Page, is_open: bool) -> None:
+    body = """
+        answer = () => Response.json({type: 'changes', changes: []});
+        if (g[0]) socket.open();
+        else {
+            socket.onclose({code: 1006});
+            while (asked.length < 2) await turn();
+        }
+        const before = asked.length, first = socket;
+        link.askAnew();
+        return [asked.slice(before), first.readyState === WebSocket.OPEN];
+    """
+    assert run(fresh_page, "link", LINK + body, is_open) == [["/feed?epoch=e&seq=7"], False]
+
+
 @pytest.mark.parametrize("data", ["<h1>Bad gateway</h1>", "", "7", "null", '{"type": "be'])
 def test_frame_that_is_none_ends_the_socket(fresh_page: Page, data: str) -> None:
     body = """

@@ -13,6 +13,9 @@ const HEARD_MS = 60_000;
 const TRIPS = 8;
 /** Asked one after another at first, then one a beat. */
 const TRIPS_AT_FIRST = 4;
+/** The device's clock ran ahead of the monotonic one by more at once: the machine slept, or somebody set
+ * its clock. */
+const SLEPT_MS = 10_000;
 /** Clocks are read in milliseconds, and a way within one machine takes less. */
 const ROUNDED_MS = 2;
 /** Two clocks run apart by less between two trips; one that was set does not. */
@@ -37,6 +40,10 @@ export class Clock {
   #trips = [];
   /** The one question that is under way: when it went out. @type {number | null} */
   #askedMs = null;
+  /** When it was looked whether the device slept. @type {{ticksMs: number, wallMs: number}} */
+  #seen;
+  /** So long it may have slept since the server said what time it is. */
+  #sleptMs = 0;
 
   /**
    * @param {{known?: unknown, ticks?: () => number, wall?: () => number}} [world]
@@ -47,11 +54,33 @@ export class Clock {
     this.#wall = wall;
     const { latestMs, aheadMs } = isKnown(known) ? known : { latestMs: 0, aheadMs: 0 };
     this.#set(Math.max(latestMs, wall() + aheadMs));
+    this.#seen = { ticksMs: ticks(), wallMs: wall() };
   }
 
   /** @returns {number} */
   now() {
     return this.#baseMs + this.#ticks() - this.#atMs;
+  }
+
+  /** Whether the device may have slept since it was asked last: monotonic clocks stand still meanwhile.
+   * What the server said before says nothing then. Ask about once a second. */
+  hasSlept() {
+    const [before, now] = [this.#seen, { ticksMs: this.#ticks(), wallMs: this.#wall() }];
+    const jumpMs = now.wallMs - before.wallMs - (now.ticksMs - before.ticksMs);
+    this.#seen = now;
+    if (jumpMs <= SLEPT_MS) return false;
+    this.#heard = [];
+    this.#trips = [];
+    this.#askedMs = null;
+    // Of a clock that was wrong and was set right only what it is ahead of this one now.
+    this.#sleptMs += Math.max(0, Math.min(jumpMs, now.wallMs - this.now() - this.#sleptMs));
+    return true;
+  }
+
+  /** No server says how long it slept: the later of both clocks counts, so that nobody stays past their
+   * day. */
+  catchUp() {
+    if (this.#sleptMs > 0) this.#set(this.now() + this.#sleptMs);
   }
 
   /** The server's word on what time it is; anything else is passed over. @param {unknown} moment */
@@ -102,7 +131,7 @@ export class Clock {
 
   /** @returns {Known} */
   get known() {
-    return { latestMs: this.now(), aheadMs: this.now() - this.#wall() };
+    return { latestMs: this.now(), aheadMs: this.now() + this.#sleptMs - this.#wall() };
   }
 
   /** The quickest of the latest trips, or null. @returns {Trip | null} */
@@ -117,6 +146,7 @@ export class Clock {
   #set(ms) {
     this.#baseMs = ms;
     this.#atMs = this.#ticks();
+    this.#sleptMs = 0;
   }
 }
 

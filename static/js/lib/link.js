@@ -116,6 +116,13 @@ export class Link {
     socket.onclose = ({ code }) => this.#lost(socket, code);
   }
 
+  /** The device may have slept: whoever is at the other end may have hung up long since. */
+  askAnew() {
+    this.#attempt = 0;
+    if (this.#socket) this.#lost(this.#socket, 0);
+    else this.#pollNow();
+  }
+
   /** Asks for what came after `place`, by default where this screen is. @param {Place} [place] */
   pull(place) {
     if (place) this.#wanted = place;

@@ -29,6 +29,9 @@ const FRESH_EVERY_MS = 60_000;
 /** What the play that is on loses at most when the browser is killed. */
 const NOTE_EVERY_MS = 2000;
 const EXPIRE_EVERY_MS = 10_000;
+const SLEEP_EVERY_MS = 1000;
+/** So long the network may take to come up after a sleep. Less than the player waits for the server. */
+const WAKE_MS = 25_000;
 const STOCK_EVERY_MS = 30_000;
 const CLOCK = "diorama.clock";
 
@@ -213,6 +216,25 @@ async function capture() {
   if (why) throw new Refused(why);
 }
 
+/** Takes down whose day is over. */
+function expire() {
+  const over = feed.expire();
+  player.drop(over);
+  glances.removed(over);
+  tellTests();
+}
+
+/** The device may have slept, and whom it holds may have been recalled: as at a cold start, but whoever
+ * is on stays, since it may be that only its clock was set. */
+function wake() {
+  player.restore();
+  link.askAnew();
+  setTimeout(() => {
+    clock.catchUp();
+    expire();
+  }, WAKE_MS);
+}
+
 function fillShelf() {
   stock.fill(() => [...feed.items.values()]);
 }
@@ -317,12 +339,10 @@ tellTests();
 link.connect();
 root.dataset.started = ""; // For screen/start.js: nothing before threw or hung.
 setInterval(note, NOTE_EVERY_MS);
+setInterval(expire, EXPIRE_EVERY_MS);
 setInterval(() => {
-  const over = feed.expire();
-  player.drop(over);
-  glances.removed(over);
-  tellTests();
-}, EXPIRE_EVERY_MS);
+  if (clock.hasSlept()) wake();
+}, SLEEP_EVERY_MS);
 setInterval(fillShelf, STOCK_EVERY_MS);
 if (workerUrl) keepShell(workerUrl);
 if (renewUrl) keepToken(renewUrl);

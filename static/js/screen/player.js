@@ -129,7 +129,8 @@ export class Player {
     this.#heldUntilMs = Math.max(this.#heldUntilMs, performance.now() + HOLD_MS);
   }
 
-  /** The feed holds what the device kept: draws nothing of it until the server has spoken. */
+  /** The feed holds what the device kept, or held before it slept: draws nothing more of it until the
+   * server has spoken. */
   restore() {
     this.#heldUntilMs = this.#coldUntilMs = performance.now() + COLD_HOLD_MS;
     this.#advance();
