@@ -19,6 +19,7 @@ RENEWAL = """
         return new Response(text, {status});
     };
     const renewal = new m.Renewal({fetch, reload: () => (reloads += 1), storage});
+    renewal.drew();
 """
 OURS = (200, "<body data-acks-url=x>")
 UNPAIRED = (200, "<body data-session-url=x>")

@@ -73,11 +73,15 @@ def test_watch(page: Page, body: str, expected: Any) -> None:
 
 RENEW = """
     const kept = new Map();
+    const storage = {getItem: (key) => kept.get(key) ?? null, setItem: (k, v) => kept.set(k, v),
+        removeItem: (key) => kept.delete(key)};
     let reloads = 0;
-    const renewal = new m.Renewal({
+    const load = () => new m.Renewal({
         fetch: async () => g[0] ? new Response(g[0]) : Promise.reject(new TypeError('no network')),
         reload: () => (reloads += 1), isShellKept: async () => g[1],
-        storage: {getItem: (key) => kept.get(key) ?? null, setItem: (k, v) => kept.set(k, v)}});
+        storage});
+    const renewal = load();
+    renewal.drew();
     console.warn = () => {};
 """
 
@@ -101,6 +105,33 @@ def test_ill_page_is_loaded_anew_where_that_brings_the_player_and_then_rests(
         return reloads;
     """
     assert run(page, "../screen/renewal", RENEW + body, answer, is_kept) == reloads
+
+
+def test_page_without_frames_is_loaded_anew_less_and_less_often_until_one_comes(page: Page) -> None:
+    """As while a display is switched off for the night."""
+    body = """
+        let nowMs = 1e12;
+        Date.now = () => nowMs;
+        Math.random = () => 0;
+        let loadedMs = nowMs;
+        const minutes = [];
+        const stalls = async (page) => {
+            for (const before = reloads; reloads === before; nowMs += 60_000) {
+                await page.forHealth('stalled');
+            }
+            minutes.push((nowMs - loadedMs) / 60_000 - 1);
+            loadedMs = nowMs - 60_000;
+        };
+        for (let n = 0; n < 6; n += 1) await stalls(load());
+        const morning = load();
+        morning.drew();
+        await stalls(morning);
+        await stalls(load());
+        return minutes;
+    """
+    rests = [0, 10, 20, 40, 60, 60]
+    said = run(page, "../screen/renewal", RENEW + body, "<body data-acks-url=x>", False)
+    assert said == [*rests, 1 + 5, 5], "drew a minute after its load"
 
 
 def test_look_that_fails_once_does_not_keep_an_ill_page_from_the_next(page: Page) -> None:

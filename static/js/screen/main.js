@@ -335,6 +335,7 @@ const watch = watchOver({
   renew: (why) => renewal.forHealth(why),
   isQuiet: () => player.isQuiet,
 });
+requestAnimationFrame(() => renewal.drew());
 tellTests();
 link.connect();
 root.dataset.started = ""; // For screen/start.js: nothing before threw or hung.

@@ -11,6 +11,9 @@ const BACKOFF_MOST_MS = 30_000;
 /** Between two loads for whatever reason, up to half as long again. */
 const REST_MS = 300_000;
 const REST_UNTIL = "diorama.rest-until";
+/** Twice as long after each load in which no frame came, as while the display is switched off. */
+const REST_MOST_MS = 3600_000;
+const FRAMELESS = "diorama.frameless";
 
 /** Reloads once the server answers with the page that is wanted. */
 export class Renewal {
@@ -19,6 +22,7 @@ export class Renewal {
   #storage;
   #isShellKept;
   #isUnderway = false;
+  #hasDrawn = false;
 
   /** @param {{fetch: typeof fetch, reload: () => void, storage: Storage,
    *   isShellKept?: () => Promise<boolean>}} world whether a load succeeds without a network */
@@ -27,6 +31,19 @@ export class Renewal {
     this.#reload = reload;
     this.#storage = storage;
     this.#isShellKept = isShellKept;
+  }
+
+  /** A frame came. */
+  drew() {
+    this.#hasDrawn = true;
+    if (this.#frameless === 0) return;
+    this.#storage.removeItem(FRAMELESS);
+    this.#storage.setItem(REST_UNTIL, String(Date.now() + REST_MS));
+  }
+
+  /** Loads in a row in which none came. */
+  get #frameless() {
+    return Number(this.#storage.getItem(FRAMELESS)) || 0;
   }
 
   /** The server has another look. Servers that disagree would reload screens for ever: rests. */
@@ -66,11 +83,13 @@ export class Renewal {
   #isResting() {
     const left = Number(this.#storage.getItem(REST_UNTIL)) - Date.now();
     // Longer than it can be means that the clock was set back.
-    return left > 0 && left <= REST_MS * 1.5;
+    return left > 0 && left <= REST_MOST_MS;
   }
 
   #restAndReload() {
-    const restMs = REST_MS * (1 + Math.random() / 2);
+    const frameless = this.#hasDrawn ? 0 : this.#frameless + 1;
+    if (frameless > 0) this.#storage.setItem(FRAMELESS, String(frameless));
+    const restMs = Math.min(REST_MOST_MS, REST_MS * 2 ** frameless * (1 + Math.random() / 2));
     this.#storage.setItem(REST_UNTIL, String(Date.now() + restMs));
     this.#reload();
   }
