@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.screen.watch import answers
+from deploy.screen.watch import is_ours
 from tests.browser import playwrights
 from tests.deploy.conftest import ROOT, wait_for
 
@@ -104,10 +104,18 @@ def test_disk_that_takes_nothing_does_not_keep_the_browser_from_its_start(
     assert f"kiosk: {preferences} stays as it is: does the disk take nothing?\n" in done.stderr
 
 
-class Blank(BaseHTTPRequestHandler):
+class Gateway(BaseHTTPRequestHandler):
+    """In front of a server that is there, or is not."""
+
+    is_there = True
+    refused = threading.Event()
+
     def do_GET(self) -> None:
-        self.send_response(200)
+        self.send_response(200 if self.is_there else 502)
         self.end_headers()
+        self.wfile.write(b"<body data-acks-url=x>" if self.is_there else b"<h1>Bad Gateway</h1>")
+        if not self.is_there:
+            self.refused.set()
 
     def log_message(self, *_: object) -> None:
         """Nothing of it."""
@@ -115,8 +123,8 @@ class Blank(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """A server whose every page is empty."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Blank) as server:
+    """A server whose every page says that it is a screen's."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -141,7 +149,7 @@ def real(tmp_path: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
             stderr=log,
         )
     try:
-        wait_for(lambda: answers(tmp_path / "profile", 5), within_s=SILENT_S)
+        wait_for(lambda: is_ours(tmp_path / "profile", 5) is not None, within_s=SILENT_S)
         yield started
     finally:
         started.terminate()
@@ -174,6 +182,21 @@ def test_debugging_port_is_open_to_this_machine_only(
     assert [one.laddr.ip for one in listening if one.laddr.port == port] == ["127.0.0.1"]
 
 
+@pytest.fixture
+def down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Gateway, "is_there", False)
+
+
+def test_error_of_a_gateway_gives_way_to_the_screen_once_it_is_there(
+    tmp_path: Path, down: None, real: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Gateway.refused.wait(SILENT_S)
+    wait_for(lambda: is_ours(tmp_path / "profile", 5) is False, within_s=SILENT_S)
+    monkeypatch.setattr(Gateway, "is_there", True)
+    wait_for(lambda: is_ours(tmp_path / "profile", 5) is True, within_s=3 * SILENT_S)
+    assert "watch: another page is there" in (tmp_path / "log").read_text()
+
+
 @pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGSTOP], ids=["crashed", "hangs"])
 def test_browser_whose_page_answers_no_more_is_ended(
     tmp_path: Path, real: subprocess.Popen[bytes], how: signal.Signals
@@ -186,7 +209,7 @@ def test_browser_whose_page_answers_no_more_is_ended(
     assert pages
     for page in pages:
         page.send_signal(how)
-    assert not answers(tmp_path / "profile", 2)
+    assert is_ours(tmp_path / "profile", 2) is None
     assert real.poll() is None
     real.wait(3 * SILENT_S)
     said = (tmp_path / "log").read_text()
