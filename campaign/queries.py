@@ -181,18 +181,29 @@ def _url(figurine: Figurine | None, picture: Picture) -> str:
 
 def _words(submission: Submission) -> tuple[str, str]:
     """Sentence and advice for a submission that went no further."""
-    if submission.state == S.REJECTED:
-        known = submission.reason in RejectReason.values
-        reason = RejectReason(submission.reason) if known else RejectReason.OTHER
-        return str(REJECT_SENTENCES[reason]), ""
-    if submission.state == S.RECALLED and submission.is_turned_down:
-        return str(RECALL_SENTENCES[RecallReason(submission.reason)]), ""
+    if submission.state in (S.REJECTED, S.RECALLED):
+        return _why_turned_down(submission.state, submission.reason), ""
+    if submission.state == S.EXPIRED:
+        # Its pictures are gone within the hour; who comes back then still hears why.
+        moves = Transition.objects.moves().filter(submission=submission)
+        before = moves.exclude(to_state=S.EXPIRED).last()
+        return _why_turned_down(before.to_state, before.reason) if before else "", ""
     if submission.state == S.FAILED:
         refusal = refusal_of(submission.reason)
         return refusal.sentence, refusal.advice
     if submission.state == S.REVIEW and submission.reason not in _QUIET:
         return _("The new one did not come out of the mould. This one stands."), ""
     return "", ""
+
+
+def _why_turned_down(state: str, reason: str) -> str:
+    """Why the crew did not put it up, or took it down for the same; empty where they did not."""
+    if state == S.REJECTED:
+        known = reason in RejectReason.values
+        return str(REJECT_SENTENCES[RejectReason(reason) if known else RejectReason.OTHER])
+    if state == S.RECALLED and reason in RECALL_SENTENCES:
+        return str(RECALL_SENTENCES[RecallReason(reason)])
+    return ""
 
 
 _QUIET: Final = frozenset(

@@ -69,6 +69,8 @@ _NOTES: Final = {
     "box": gettext_lazy("Stay on this page: it tells you when to look up."),
 }
 
+_GONE: Final = gettext_lazy("Your photo and figurine are deleted, as promised.")
+
 _NOW: Final = {
     "checking": 0,
     "moulding": 1,
@@ -123,23 +125,25 @@ class Scene:
 def of(status: Status) -> Scene:
     """The scene for a status. An approved figurine has three: in the box, up there, seen.
 
-    A recall that says why is a rejection that came late. One that is made again has its own, with
-    the figurine there is; so has one whose engine takes its time, with sculpt's.
+    A recall that says why is a rejection that came late; either stays one when its pictures are
+    deleted. One that is made again has its own, with the figurine there is; so has one whose engine
+    takes its time, with sculpt's.
     """
     state = S(status.state)
     if state == S.APPROVED:
         name = "up" if status.screens else "seen" if status.was_shown else "box"
-    elif state == S.RECALLED and status.sentence:
+    elif state in {S.RECALLED, S.EXPIRED} and status.sentence:
         name = "rejected"
     elif state in IN_WORK and status.cutout_url:
         name = "preview" if status.is_preview else "again"
     else:
         name = _SCENES[state]
+    is_gone = name == "rejected" and state == S.EXPIRED
     return Scene(
         name=name,
         title=str(_TITLES[name]),
         lead=str(_LEADS.get(name, "")) or status.sentence,
-        note=str(_NOTES.get(name, "")),
+        note=str(_GONE if is_gone else _NOTES.get(name, "")),
         kept=_kept(status),
         lines=_lines(name, status),
     )

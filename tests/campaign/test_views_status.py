@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,11 +13,12 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.asserts import assertRedirects
 from storages.backends.s3 import S3Storage
 
-from campaign import approval, decisions, lifecycle, media, queries, screening, upgrades
-from campaign.enums import JobRole, SubmissionState
+from campaign import approval, decisions, lifecycle, media, queries, retention, screening, upgrades
+from campaign.enums import JobRole, RecallReason, RejectReason, SubmissionState
 from campaign.media import Audience, Picture
 from campaign.models import Campaign, Figurine, GenerationJob, Submission
 from tests import shelf
@@ -76,6 +78,50 @@ def test_status_page_tells_every_state(
     assert ('href="/c/demo/"' in page) is (state in WAY_BACK)
     assert ("AI-generated" in page) is (state in SHOWS_FIGURINE)
     assert (reverse("campaign:erase", args=[bare.token]) in page) is (state != S.ERASED)
+
+
+GUARDIAN = "Under 18? Please come back with a parent or guardian."
+OWN_FACE = "Only your own face, please. Take a new selfie of you."
+DELETED = "Your photo and figurine are deleted, as promised."
+
+
+@pytest.mark.parametrize(
+    ("reason", "lead"),
+    [
+        (RejectReason.MINOR, GUARDIAN),
+        (RejectReason.SOMEONE_ELSE, OWN_FACE),
+        (RecallReason.MINOR, f"It is off the screens. {GUARDIAN}"),
+        (RecallReason.SOMEONE_ELSE, f"It is off the screens. {OWN_FACE}"),
+    ],
+)
+def test_status_page_still_says_why_when_the_pictures_are_gone(
+    client: Client, waiting: Submission, reason: RejectReason | RecallReason, lead: str
+) -> None:
+    url = reverse("campaign:status", args=[waiting.token])
+    if isinstance(reason, RecallReason):
+        approval.approve(waiting, actor=lifecycle.SYSTEM)
+        approval.recall(waiting, actor=lifecycle.SYSTEM, reason=reason)
+    else:
+        approval.reject(waiting, actor=lifecycle.SYSTEM, reason=reason)
+    before = client.get(url)
+    assert DELETED not in before.content.decode()
+    retention.purge(now=timezone.now() + retention.UNDO)
+    assert Submission.objects.get().state == S.EXPIRED
+    after = client.get(url)
+    for answer in (before, after):
+        assert heading(answer) == "Not this one"
+        assert f'<p class="lead">{lead}</p>' in answer.content.decode()
+    assert DELETED in after.content.decode()
+
+
+def test_status_page_of_whoever_was_up_for_their_days_says_that_they_are_over(
+    client: Client, waiting: Submission
+) -> None:
+    approval.approve(waiting, actor=lifecycle.SYSTEM)
+    approval.recall(waiting, actor=lifecycle.SYSTEM, reason=RecallReason.PRODUCER)
+    retention.purge(now=timezone.now() + timedelta(days=400))
+    answer = client.get(reverse("campaign:status", args=[waiting.token]))
+    assert heading(answer) == "Dismissed"
 
 
 @pytest.mark.parametrize("state", S)
