@@ -125,7 +125,7 @@ class Heart:
     def _written(self, beat: Pulse) -> None:
         try:
             pulse.write(self._file, beat)
-        except OSError as error:  # a full disk: the watchdog's patience is longer than most
+        except OSError as error:  # a full disk, which the watchdog heeds (deploy/pulse.py)
             log.warning("pulse not written this time", error=type(error).__name__)
 
     def _beat(self) -> None:

@@ -7,6 +7,8 @@ SIGKILL for its whole process group:
 - the pulse goes on, but the work in hand has taken twice its limit: at once its limit the process
   ends itself where it can (campaign/leases.py), with a status of its own, and counts as hung too.
 
+A pulse that the disk does not take says nothing: it stops counting until the disk takes it again.
+
 Its leases lapse, and its jobs are made again. `make run`'s supervisor watches by itself; elsewhere
 this is a command that starts a worker, watches over it and starts it anew when it had to be killed:
 
@@ -18,13 +20,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -44,6 +47,9 @@ HUNG_STATUS: Final = 75
 does not load. Source: sysexits(3), EX_TEMPFAIL."""
 LIMITS: Final = 2.0
 """How many times its limit work may take."""
+BLOCK_BYTES: Final = 4096
+"""What a disk must have left; less may lie where a full one still has room.
+Source: kernel.org, ext4, "Inline Data"."""
 GRACE_S: Final = 8.0
 """From the polite signal to the other one; container engines give ten before they do it."""
 
@@ -81,7 +87,7 @@ def read(file: Path) -> Pulse | None:
         return None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Watch:
     """Which pulse is watched, and how patiently."""
 
@@ -89,6 +95,8 @@ class Watch:
     silence_s: float = SILENCE_S
     start_s: float = START_S
     every_s: float = EVERY_S
+    _full_s: float = field(init=False, default=-math.inf)
+    """When the disk last took nothing: no pulse either."""
 
     def begin(self) -> float:
         """Forget whoever was there before. Returns the moment from which `complaint` counts."""
@@ -99,15 +107,30 @@ class Watch:
         """Why the process counts as hung, in words; empty while it does not."""
         pulse = read(self.file)
         if pulse is None:
-            return "no first beat" if now_s - started_s > self.start_s else ""
-        if now_s - pulse.at_s > self.silence_s:
+            is_silent = self._is_silent(started_s, for_s=self.start_s, now_s=now_s)
+            return "no first beat" if is_silent else ""
+        if self._is_silent(pulse.at_s, for_s=self.silence_s, now_s=now_s):
             return f"no beat for {now_s - pulse.at_s:.0f} s" + (
                 f" in {pulse.work}" if pulse.work else ""
             )
-        if pulse.work and now_s - pulse.since_s > LIMITS * pulse.limit_s:
-            took_s = now_s - pulse.since_s
+        # As of the last beat: since then it may have ended, and the disk not have taken that.
+        took_s = pulse.at_s - pulse.since_s
+        if pulse.work and took_s > LIMITS * pulse.limit_s:
             return f"{pulse.work} takes {took_s:.0f} s of at most {pulse.limit_s:.0f}"
         return ""
+
+    def _is_silent(self, since_s: float, *, for_s: float, now_s: float) -> bool:
+        """Whether nothing was heard for so long that could have been."""
+        if now_s - max(since_s, self._full_s) <= for_s:
+            return False
+        beside = self.file.with_suffix(".watch")
+        try:
+            beside.write_bytes(bytes(BLOCK_BYTES))
+            beside.unlink()
+        except OSError:
+            self._full_s = now_s
+            return False
+        return True
 
     def word(self) -> str:
         """How the worker is: its own word while that is fresh, otherwise "away"."""

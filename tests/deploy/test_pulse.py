@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import subprocess
@@ -217,7 +218,9 @@ FRESH = Pulse(at_s=100.0, state="ready", work="1 x Job", since_s=90.0, limit_s=1
     [
         (FRESH, 100.0, ""),
         (FRESH, 110.0, ""),
-        (FRESH, 110.5, "1 x Job takes 20 s of at most 10"),
+        (FRESH, 129.5, ""),
+        (replace(FRESH, at_s=110.0), 110.0, ""),
+        (replace(FRESH, at_s=110.5), 110.5, "1 x Job takes 20 s of at most 10"),
         (FRESH, 130.5, "no beat for 30 s in 1 x Job"),
         (replace(FRESH, work=""), 120.0, ""),
         (replace(FRESH, work=""), 131.0, "no beat for 31 s"),
@@ -232,6 +235,37 @@ def test_what_counts_as_hung(
     if beat:
         pulse.write(watch.file, beat)
     assert watch.complaint(started_s=100.0, now_s=now_s) == complaint
+
+
+@pytest.mark.parametrize(
+    ("beat", "patience_s", "complaint"),
+    [
+        (FRESH, pulse.SILENCE_S, "no beat for 931 s in 1 x Job"),
+        (None, pulse.START_S, "no first beat"),
+    ],
+    ids=["worker", "start"],
+)
+def test_nobody_hangs_for_a_disk_that_is_full_nor_before_it_could_beat_again(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    beat: Pulse | None,
+    patience_s: float,
+    complaint: str,
+) -> None:
+    def full(file: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    watch = Watch(file=tmp_path / "a.pulse")
+    if beat:
+        pulse.write(watch.file, beat)
+    last_full_s = 1031.0 - patience_s - 1
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        for now_s in (300.0, last_full_s):
+            assert watch.complaint(started_s=100.0, now_s=now_s) == ""
+    assert watch.complaint(started_s=100.0, now_s=last_full_s + patience_s) == ""
+    assert watch.complaint(started_s=100.0, now_s=1031.0) == complaint
+    assert set(tmp_path.iterdir()) <= {watch.file}
 
 
 def test_pulse_that_cannot_be_read_is_none(tmp_path: Path) -> None:
