@@ -50,14 +50,12 @@ class SlowDown(IntakeError):
 
 
 class Crowded(IntakeError):
-    """Too many at once, which is nobody's fault: the phone sends the same selfie again by itself,
-    `retry_after_s` later."""
+    """Too many at once, nobody's fault: the phone sends the same selfie again by itself."""
 
     code = "crowded"
     status = 503
     sentence = "A lot of people want in right now."
     advice = "Hold on to your selfie and try again in a moment."
-    retry_after_s: ClassVar[int] = 10
 
 
 class SelfieGone(IntakeError):

@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle, offers, pool, retention, storage, tries, volume
+from campaign import lifecycle, offers, pool, purses, retention, storage, tries, volume
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
@@ -24,7 +24,7 @@ from campaign.models import Campaign, Consent, ConsentText, EntryPoint, Submissi
 from campaign.purses import Purse
 from figurine import plaque, recipes, sandbox
 from figurine.bounds import MAX_BYTES
-from figurine.errors import TooLarge
+from figurine.errors import OutOfMemory, TooLarge
 from figurine.types import Recipe
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,11 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     # 3. Decode and judge the photo in a process that may die of it; nobody else should wait for a
     # database connection meanwhile
     pool.let_go()
-    upload = sandbox.inspect_upload(photo, most_faces=campaign.most_faces)
+    try:
+        upload = sandbox.inspect_upload(photo, most_faces=campaign.most_faces)
+    except OutOfMemory:  # nobody has looked at it
+        purses.give_back(request.paid_from)
+        raise
 
     # 4. One transaction: number, submission, consent, first moves
     now = timezone.now()

@@ -49,13 +49,15 @@ from campaign.forms import EnlistForm, KeepsakeForm, RerollForm
 from campaign.models import Campaign, Submission
 from campaign.retention import Receipt
 from figurine.bounds import MAX_BYTES
-from figurine.errors import FigurineError, MissingModel, TooLarge
+from figurine.errors import FigurineError, MissingModel, OutOfMemory, TooLarge
 
 log = structlog.get_logger(__name__)
 
 Refusal = IntakeError | FigurineError
 
 THEME_MAX_AGE_S: Final = 60
+AGAIN_S: Final = 10
+"""As long as all that wait for the sandbox take (figurine/sandbox.py)."""
 VIEWER_POLICY: Final = {
     "connect-src": ["blob:"],
     "style-src": ["'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='"],
@@ -202,8 +204,8 @@ def refused(
             way_url=way.url if way else reverse("campaign:intake", args=[campaign.slug]),
             status=status,
         )
-    if isinstance(refusal, Crowded):
-        answer["Retry-After"] = str(refusal.retry_after_s)
+    if isinstance(refusal, Crowded | OutOfMemory):
+        answer["Retry-After"] = str(AGAIN_S)
     return answer
 
 

@@ -37,6 +37,10 @@ MEMORY_BYTES: Final = 768 * 1024 * 1024
 SLOTS: Final = 2 * (os.cpu_count() or 1)
 """Uploads looked at side by side; more wait their turn."""
 
+WAITING: Final = 8 * SLOTS
+"""So many at most: of photos that take a second each, the last is looked at in eight. Each is up to
+12 MB of memory meanwhile."""
+
 GRACE_S: Final = 5.0
 """How much longer than the child's own time-out the helper may stay silent."""
 
@@ -64,12 +68,21 @@ def inspect_upload(
     """Decode, check and re-encode an upload in the sandbox. Safe to call from many threads.
 
     Raises what decode() and admit() raise; Undecodable when the upload crashes its process or wants
-    more CPU or memory than it may have; OutOfMemory, which is worth another try, when there was no
-    free place within timeout_s or the machine could not keep up.
+    more CPU or memory than it may have; OutOfMemory, which is worth another try, when WAITING
+    wait already, there was no free place within timeout_s or the machine could not keep up.
     """
     if len(data) > MAX_BYTES:
         raise TooLarge(f"{len(data)} bytes")
     limits = LIMITS.pack(timeout_s, cpu_s, memory_bytes, most_faces)
+    if not _room.acquire(blocking=False):
+        raise OutOfMemory(f"{WAITING} wait already")
+    try:
+        return _in_turn(data, limits=limits, timeout_s=timeout_s)
+    finally:
+        _room.release()
+
+
+def _in_turn(data: bytes, *, limits: bytes, timeout_s: float) -> Upload:
     if not _slots.acquire(timeout=timeout_s):
         raise OutOfMemory(f"all {SLOTS} places taken for {timeout_s} s")
     try:
@@ -163,6 +176,8 @@ def _clean_environment() -> dict[str, str]:
 
 _guard = threading.Lock()
 _slots = threading.BoundedSemaphore(SLOTS)
+_room = threading.BoundedSemaphore(SLOTS + WAITING)
+"""Of those that are looked at and those that wait."""
 _zygote: _Zygote | None = None
 
 
@@ -184,8 +199,10 @@ def _discard(zygote: _Zygote) -> None:
 
 def _forget() -> None:
     """In a forked copy of the web process: the helper, its locks and its places are not ours."""
-    global _guard, _slots, _zygote
-    _guard, _slots, _zygote = threading.Lock(), threading.BoundedSemaphore(SLOTS), None
+    global _guard, _slots, _room, _zygote
+    _guard, _zygote = threading.Lock(), None
+    _slots = threading.BoundedSemaphore(SLOTS)
+    _room = threading.BoundedSemaphore(SLOTS + WAITING)
 
 
 atexit.register(stop)

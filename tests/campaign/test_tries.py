@@ -8,11 +8,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from campaign import purses, tasks, tries
+from campaign import purses, tasks, tries, views
 from campaign.errors import Crowded, SlowDown
 from campaign.models import Campaign, PurseCount, Submission
 from figurine import sandbox
-from figurine.errors import TooDark
+from figurine.errors import OutOfMemory, TooDark
 from tests.campaign.test_views import submit
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +67,7 @@ def test_who_keeps_no_cookie_of_ours_shares_what_their_address_has(
         script = Client()
         script.cookies[tries.COOKIE] = f"{cookie}{n}"
         codes.append(said(submit(script, campaign)))
-    assert codes[2] == (503, Crowded.code, str(Crowded.retry_after_s))
+    assert codes[2] == (503, Crowded.code, str(views.AGAIN_S))
     assert len(looked_at) == 2
     assert said(submit(phone(campaign), campaign))[1] == TooDark.code
     assert said(submit(Client(**ELSEWHERE), campaign))[1] == TooDark.code
@@ -82,6 +82,18 @@ def test_crowd_behind_one_address_is_told_to_come_again(
     assert said(submit(phone(campaign, **ELSEWHERE), campaign))[1] == TooDark.code
     PurseCount.objects.update(since=timezone.now() - 2 * purses.WINDOW)
     assert said(submit(phone(campaign), campaign))[1] == TooDark.code
+
+
+def test_selfie_that_nobody_had_room_for_comes_again_and_costs_nothing(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutOfMemory
+
+    monkeypatch.setattr(sandbox, "inspect_upload", full)
+    answer = said(submit(phone(campaign), campaign))
+    assert answer == (503, OutOfMemory.code, str(views.AGAIN_S))
+    assert set(PurseCount.objects.values_list("count", flat=True)) == {0}
 
 
 def test_repeat_of_what_was_taken_in_costs_nothing(

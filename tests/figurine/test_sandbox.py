@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -235,6 +236,23 @@ def test_inspect_upload_runs_no_more_than_its_places() -> None:
         wait_until(lambda: len(children_of(zygote)) == sandbox.SLOTS)
         assert {outcome() for outcome in outcomes} == {OutOfMemory}
     wait_until(lambda: children_of(zygote) == [])
+
+
+def test_inspect_upload_lets_no_more_wait_than_it_has_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room, place = threading.BoundedSemaphore(2), threading.BoundedSemaphore(1)
+    monkeypatch.setattr(sandbox, "_room", room)
+    monkeypatch.setattr(sandbox, "_slots", place)
+    data = portrait().read_bytes()
+    with ThreadPoolExecutor(2) as pool:
+        with place:
+            outcomes = [in_background(pool, data) for _ in range(2)]
+            wait_until(lambda: room._value == 0)
+            with pytest.raises(OutOfMemory, match="wait already"):
+                sandbox.inspect_upload(data)
+        assert {type(outcome()) for outcome in outcomes} == {sandbox.Upload}
+    assert sandbox.inspect_upload(data), "there is room again"
 
 
 @LINUX
