@@ -72,6 +72,10 @@ class Client:
     living: asyncio.Task[None] = field(init=False)
     socket: Any = None
     told: int = 0
+    people: int = 0
+    """Of whom a snapshot and its parts told."""
+    rest: int | None = None
+    """What the next part of it comes after."""
     saying: set[asyncio.Task[None]] = field(default_factory=set)
     places: dict[int, float] = field(default_factory=dict)
     """When it heard of each place of the feed."""
@@ -100,7 +104,12 @@ class Client:
 
     async def _take(self, frame: dict[str, Any]) -> None:
         match frame["type"]:
+            case "rest":
+                await self._take_part(frame)
             case "snapshot" | "changes":
+                if frame["type"] == "snapshot":
+                    self.people = 0
+                    await self._take_part(frame)
                 self.epoch, self.seq = frame["epoch"], frame["seq"]
                 self.places.setdefault(self.seq, time.perf_counter())
                 for change in frame.get("changes", ()):
@@ -110,6 +119,13 @@ class Client:
                     self.dark[submission] = time.perf_counter()
             case "beat":
                 await self._say({"type": "here", **self._here()})
+
+    async def _take_part(self, frame: dict[str, Any]) -> None:
+        """The next is asked for when this one is here, as static/js/lib/link.js does."""
+        self.people += len(frame["items"])
+        self.rest = frame["more"]
+        if self.rest is not None:
+            await self._say({"type": "rest", "after": self.rest})
 
     def _acknowledge(self, change: dict[str, Any]) -> None:
         self.told += 1

@@ -30,23 +30,23 @@ from tests.environment import VAR
 WITHIN_S = 60
 PAUSE_S = 0.5
 """No crew decides faster than it looks; plans and acks of one decision are done before the next."""
-STAND_BY = 20
-"""Figurines that are up all the time: what a snapshot has."""
 
 
 def prepare() -> None:
     call_command("migrate", verbosity=0)
 
 
-async def measure(figures: Any, *, rounds: int, chromiums: int, soak_s: float) -> None:
-    """Fill in `figures`, of tests.bench.screens.Figures."""
-    campaign, cookies = await sync_to_async(_set_up)(figures.screens, stand_by=STAND_BY)
+async def measure(figures: Any, *, rounds: int, chromiums: int, soak_s: float, people: int) -> None:
+    """Fill in `figures`, of tests.bench.screens.Figures. `people` are up all the time."""
+    campaign, cookies = await sync_to_async(_set_up)(figures.screens, stand_by=people)
     seen_by, page_cookies = await sync_to_async(_set_up)(chromiums, stand_by=0)
     with servers(VAR, processes=figures.processes) as web:
         seen = web.log.stat().st_size
         empty = web.rss_bytes()
+        began = time.perf_counter()
         async with Crowd(web.addresses, cookies) as crowd:
-            await _all_know(crowd, campaign)
+            await crowd.until(lambda s: s.people == people, within_s=WITHIN_S, what="whole")
+            figures.whole = time.perf_counter() - began
             figures.connection_kib = (web.rss_bytes() - empty) / figures.screens / 1024
             async with _pages(web, page_cookies) as pages:
                 for _ in range(rounds):

@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass, field
 from tests.bench.timing import p
 
 ROUNDS = 20
+PEOPLE = 20
+"""Who are up all the time: what a snapshot has."""
 CHROMIUMS = 2
 CURRENT_LIMIT_S = 60
 
@@ -38,6 +40,8 @@ class Figures:
     cpu_ms: list[float] = field(default_factory=list)
     """Of all web processes, for one approval and one recall."""
     connection_kib: float = 0
+    whole: float = 0
+    """Until every screen knew all who are up, all of them new."""
     current: float = 0
     """Until every screen knew the latest, after all had lost their connection at once."""
     grown_percent: float = 0
@@ -51,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", nargs="+", default=["1x1", "100x1", "200x1", "1000x3"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--chromiums", type=int, default=CHROMIUMS)
+    parser.add_argument("--people", type=int, default=PEOPLE, help="who are up all the time")
     parser.add_argument("--soak-s", type=float, default=0, help="an hour is 3600")
     parser.add_argument("--sqlite", action="store_true", help="faster to start")
     parser.add_argument("--json", action="store_true")
@@ -75,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rounds=options.rounds,
                 chromiums=options.chromiums,
                 soak_s=options.soak_s,
+                people=options.people,
             )
         )
         all_figures.append(figures)
@@ -99,6 +105,7 @@ def _print(figures: Figures) -> None:
             print(f"{name:34}{_ms(seconds, 50)}{_ms(seconds, 99)} ms")
     print(f"{'CPU for an approval and a recall':34}{p(figures.cpu_ms, 50):10.0f} ms")
     print(f"{'memory, a connection':34}{figures.connection_kib:10.0f} KiB")
+    print(f"{'all who are up, to new screens':34}{figures.whole:10.2f} s")
     print(f"{'all back after a storm':34}{figures.current:10.2f} s")
     if figures.grown_percent:
         print(f"{'memory over the soak':34}{figures.grown_percent:10.1f} %")
