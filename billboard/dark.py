@@ -23,17 +23,28 @@ def note_leaving(screen: Screen) -> None:
 
 def note_end(screen: Screen) -> None:
     """As note_leaving, before its browser is none any more: unpaired, or another in its place."""
-    if not screen.token_hash:
+    if not screen.token_hash or _is_unopened(screen):
         return
     note_leaving(screen)
     Stint.objects.filter(screen=screen, token_hash="").update(
-        token_hash=screen.token_hash, seen_at=screen.last_seen_at
+        token_hash=screen.token_hash,
+        previous_hash="" if screen.is_settled else screen.previous_hash,
+        seen_at=screen.last_seen_at,
     )
+
+
+def _is_unopened(screen: Screen) -> bool:
+    """Whether its token came in a link that no browser has opened: what was heard last was the
+    browser before, or what that said on its way out."""
+    if screen.token_at is not None or screen.last_seen_at is None:
+        return False
+    ended = Stint.objects.filter(screen=screen).exclude(token_hash="")
+    return ended.filter(until_at__gt=screen.last_seen_at - ONLINE_WITHIN).exists()
 
 
 def note_refused(token_hash: str) -> None:
     """Call it when a token is refused: whichever browser shows it goes dark."""
-    theirs = Stint.objects.filter(token_hash=token_hash)
+    theirs = Stint.objects.filter(Q(token_hash=token_hash) | Q(previous_hash=token_hash))
     if theirs.exists():
         theirs.update(seen_at=timezone.now())
 

@@ -300,6 +300,8 @@ class Stint(models.Model):
     until_at = models.DateTimeField(default=timezone.now)
     token_hash = models.CharField(max_length=64, blank=True)
     """Of a browser that is no screen any more, and goes dark where this is refused."""
+    previous_hash = models.CharField(max_length=64, blank=True)
+    """As good, where it was renewed and may not have kept the new one (pairing.py)."""
     seen_at = models.DateTimeField(null=True)
     """When that browser was heard last."""
 

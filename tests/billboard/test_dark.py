@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billboard import feed, pairing, plays
-from billboard.models import Feed, FeedEntry, Screen
+from billboard.models import Feed, FeedEntry, Screen, Stint
 from billboard.protocol import Acks, Done, Here
 from campaign import approval, lifecycle
 from campaign.models import Campaign, Submission
@@ -132,6 +132,53 @@ def test_browser_that_was_away_when_another_took_its_place_is_named_until_it_is_
     assert whereabouts(desk, mae) == ([], named)
     pairing.admit("token of Alley")
     assert whereabouts(desk, mae) == ([], [])
+
+
+def test_link_that_no_browser_opened_is_no_browser(desk: Client, campaign: Campaign) -> None:
+    """Somebody issued it, and then paired by the letters on the screen."""
+    mae, alley = up_an_hour(campaign), hung(campaign, "Alley", seen_s_ago=60)
+    alley.refresh_from_db()
+    pairing.issue_token(alley)
+    pairing.pair(alley, "another")
+    recall(mae)
+    plays.heard(alley, Here(feed.head(alley.campaign_id), "1", 8, 9))
+    assert whereabouts(desk, mae) == ([], ["Alley (its browser before)"])
+    pairing.admit("token of Alley")
+    assert whereabouts(desk, mae) == ([], [])
+
+
+def test_browser_that_opened_a_link_is_named_though_its_token_was_not_renewed(
+    desk: Client, campaign: Campaign
+) -> None:
+    alley = hung(campaign, "Alley", seen_s_ago=7200)
+    key = pairing.issue_token(alley)
+    Stint.objects.update(until_at=timezone.now() - timedelta(hours=1.5))
+    mae = up_an_hour(campaign)
+    Screen.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
+    alley.refresh_from_db()
+    pairing.pair(alley, "another")
+    recall(mae)
+    plays.heard(alley, Here(feed.head(alley.campaign_id), "1", 8, 9))
+    assert whereabouts(desk, mae) == ([], ["Alley (its browser before)"])
+    pairing.admit(key)
+    assert whereabouts(desk, mae) == ([], [])
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_browser_that_shows_the_token_before_is_known(
+    desk: Client, campaign: Campaign, is_settled: bool
+) -> None:
+    """Its power went before the new one was on its disk. Once that was used, others have it."""
+    mae, alley = up_an_hour(campaign), hung(campaign, "Alley", seen_s_ago=60)
+    Screen.objects.update(token_at=timezone.now() - pairing.RENEW_AFTER)
+    assert pairing.renew("token of Alley")
+    Screen.objects.update(is_settled=is_settled)
+    alley.refresh_from_db()
+    pairing.unpair(alley)
+    recall(mae)
+    assert whereabouts(desk, mae) == ([], ["Alley"])
+    pairing.admit("token of Alley")
+    assert whereabouts(desk, mae) == ([], ["Alley"] if is_settled else [])
 
 
 def test_screen_that_left_before_they_went_up_is_not_named(
