@@ -26,6 +26,10 @@ TASK_LIMIT_S = 90
 QUEUES: Final = ("default", "generation", "gpu", "hosted", "solids", "clips")
 BROKER_PATIENCE_S: Final = 3
 """A visitor waits meanwhile; whoever comes in the next seconds does not (campaign/silence.py)."""
+BEHIND: Final = 3
+"""In a crowd hundreds of selfies wait to be screened, and what has a time of its own (the sweep,
+the purge, patience) is taken before them. Of Redis' and Valkey's priorities, 0 is the first.
+Source: kombu, transport/redis.py, PRIORITY_STEPS."""
 WARM_UP_LIMIT_S: Final = 600.0
 """Reading 16 GB from a cold disk and compiling graphs; twice that counts as hung."""
 
@@ -63,6 +67,7 @@ app.conf.update(
     task_default_queue="default",
     task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
     task_routes={
+        "campaign.tasks.screen": {"priority": BEHIND},
         "campaign.tasks.generate": {"queue": "generation"},
         "campaign.tasks.paint": {"queue": "gpu"},
         "campaign.tasks.order": {"queue": "hosted"},

@@ -120,6 +120,21 @@ def test_sweep_rings_for_what_lost_bells_left_behind(
     ]
 
 
+def test_what_has_a_time_of_its_own_does_not_stand_behind_a_crowd() -> None:
+    app.control.purge()
+    for n in range(3):
+        tasks.screen.delay(str(n))
+    tasks.sweep.delay()
+    tasks.lose_patience.delay("someone")
+    with app.connection_for_read() as connection:
+        waiting = connection.SimpleQueue("default")
+        heard = [waiting.get(timeout=5) for _ in range(5)]
+        for each in heard:
+            each.ack()
+    names = [each.headers["task"].rpartition(".")[2] for each in heard]
+    assert names == ["sweep", "lose_patience", "screen", "screen", "screen"]
+
+
 @pytest.mark.parametrize("broken", ["clearsessions", "orphans"])
 def test_tidying_does_each_of_its_things_though_another_breaks(
     monkeypatch: pytest.MonkeyPatch, broken: str
