@@ -234,7 +234,7 @@ def purge_orphans(*, now: datetime | None = None) -> int:
     # 1. First the files, then the rows: one that is stored meanwhile is not in the list
     names = _files(store, storage.SELFIES) + _files(store, storage.FIGURINES)
     named = stored_names()
-    if not volume.own(has_files=bool(names), names_some=not named.isdisjoint(names)):
+    if not volume.own(files=len(names), named=len(named.intersection(names))):
         log.error(
             "these pictures are another database's: no stray is deleted",
             files=len(names),

@@ -33,23 +33,24 @@ def check() -> None:
         named = Submission.objects.exclude(selfie="").order_by("-created_at")
         names += named.values_list("selfie", flat=True)[:LOOKED_FOR]
     if not names and not Installation.objects.exists() and storage.is_empty():
-        own(has_files=False, names_some=False)
+        own(files=0, named=0)
     older = names[LATEST:]
     looked_for = older if len(older) > 1 else names
     if len(looked_for) > 1 and not storage.has_any(looked_for):
         raise StorageAway("rows name files and not one is there")
 
 
-def own(*, has_files: bool, names_some: bool) -> bool:
-    """Whether the storage is this database's; where neither says, that is settled for good.
+def own(*, files: int, named: int) -> bool:
+    """Whether the storage is this database's; where it does not say, that is settled for good.
 
-    An older version left no key: then it is ours where rows name some of its files, or where it
-    has none. Raises StorageAway.
+    files: how many pictures it has; named: how many of them rows name. An older version left no
+    key: then it is ours where rows name half of them. Another database that has taken a first
+    selfie names one. Raises StorageAway.
     """
     told = storage.words(KEY)
     if told is not None:
         return is_ours(told)
-    if has_files and not names_some:
+    if 2 * named < files:
         return False
     adopt()
     return True

@@ -58,6 +58,16 @@ def test_empty_database_deletes_nobodys_pictures(
     assert Installation.objects.count() == 0
 
 
+def test_first_selfies_of_an_empty_database_do_not_make_the_pictures_its_own(
+    campaign: Campaign, receive: Callable[..., Submission], disk: Path
+) -> None:
+    for _ in range(2):
+        shelf.put(campaign)
+    another_database()
+    receive()
+    assert (tidied(), pictures(disk)) == (0, 7)
+
+
 def test_another_database_with_people_of_its_own_deletes_nobody_elses(
     campaign: Campaign, disk: Path
 ) -> None:
@@ -70,7 +80,7 @@ def test_another_database_with_people_of_its_own_deletes_nobody_elses(
     assert volume.is_foreign()
 
 
-def test_pictures_of_an_older_version_are_ours_where_rows_name_some(
+def test_pictures_of_an_older_version_are_ours_where_rows_name_most(
     campaign: Campaign, disk: Path
 ) -> None:
     shelf.put(campaign)
