@@ -58,7 +58,8 @@ class BoundedRequest(WebRequest):
         self.came += len(data)
         late_s = time.monotonic() - self.began_s - self.came / SLOWEST_BYTES_PER_S
         if self.came > HEARD_OUT * most or late_s > GRACE_S:
-            self.channel.loseConnection()
+            # Not in order: over https that waits for an answer, and whoever sends on gives none.
+            self.transport.abortConnection()
 
     def process(self) -> Any:
         if self.is_turned_away:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 from django.db import connection
 
+from deploy.certificate import Certificate, endpoint
 from tests.stack import ROOT, free_port, wait_until
 
 START_LIMIT_S = 90
@@ -28,10 +29,18 @@ def database_url() -> str:
 
 
 @contextmanager
-def web(*, port: int | None = None, **environment: str) -> Iterator[str]:
-    """daphne, told where the test's database is; yields its address. Needs a transactional test."""
+def web(
+    *, port: int | None = None, tls: Certificate | None = None, **environment: str
+) -> Iterator[str]:
+    """daphne, told where the test's database is; yields its address. Needs a transactional test.
+
+    tls: of 127.0.0.1, with which it speaks https.
+    """
     port = port or free_port()
-    address = f"http://127.0.0.1:{port}"
+    address = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    listen: tuple[str, ...] = ("-b", "127.0.0.1", "-p", str(port))
+    if tls:
+        listen = ("-e", endpoint(tls, bind="127.0.0.1", port=port))
     told: Mapping[str, str] = {
         **os.environ,
         "DIORAMA_DATABASE_URL": database_url(),
@@ -41,7 +50,7 @@ def web(*, port: int | None = None, **environment: str) -> Iterator[str]:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "deploy.web", "-b", "127.0.0.1", "-p", str(port)),
+                *(sys.executable, "-m", "deploy.web", *listen),
                 "deploy.asgi:application",
             ],
             cwd=ROOT,
@@ -53,7 +62,9 @@ def web(*, port: int | None = None, **environment: str) -> Iterator[str]:
         def is_up() -> bool:
             assert process.poll() is None, "the web process ended"
             try:
-                return requests.get(f"{address}/livez", timeout=2).ok
+                return requests.get(
+                    f"{address}/livez", timeout=2, verify=str(tls.certificate) if tls else True
+                ).ok
             except requests.RequestException:
                 return False
 

@@ -6,12 +6,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 from django.conf import settings
 
+from deploy.certificate import ensure_certificate
 from tests.stack import wait_until
 from tests.web import web
 
@@ -27,17 +29,23 @@ def chunks(n: int, sent: list[int]) -> Iterator[bytes]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_body_without_an_end_is_hung_up_on_and_a_long_one_is_told_so() -> None:
+@pytest.mark.parametrize("is_tls", [False, True], ids=["http", "https"])
+def test_body_without_an_end_is_hung_up_on_and_a_long_one_is_told_so(
+    tmp_path: Path, is_tls: bool
+) -> None:
     most = settings.UPLOAD_BODY_MAX_BYTES
     sent: list[int] = []
-    with web() as address:
-        told = requests.post(f"{address}/", data=chunks(most // len(CHUNK) + 2, sent), timeout=60)
+    tls = ensure_certificate(tmp_path, hosts=[]) if is_tls else None
+    with web(tls=tls) as address, requests.Session() as browser:
+        browser.trust_env = False  # It would go before `verify`.
+        browser.verify = str(tls.certificate) if tls else True
+        told = browser.post(f"{address}/", data=chunks(most // len(CHUNK) + 2, sent), timeout=60)
         assert (told.status_code, told.json()["code"]) == (413, "too_large")
         sent.clear()
         with pytest.raises(requests.ConnectionError):
-            requests.post(f"{address}/", data=chunks(1000, sent), timeout=60)
+            browser.post(f"{address}/", data=chunks(300, sent), timeout=60)
         assert most < sum(sent) < 20 * most
-        assert requests.get(f"{address}/livez", timeout=10).ok
+        assert browser.get(f"{address}/livez", timeout=10).ok
 
 
 def test_no_more_is_written_than_shows_that_it_is_too_long(
@@ -47,13 +55,13 @@ def test_no_more_is_written_than_shows_that_it_is_too_long(
 
     hung_up: list[bool] = []
 
-    class Channel:
-        def loseConnection(self) -> None:
+    class Transport:
+        def abortConnection(self) -> None:
             hung_up.append(True)
 
     monkeypatch.setattr(settings, "UPLOAD_BODY_MAX_BYTES", 10)
     request = BoundedRequest.__new__(BoundedRequest)
-    request.channel = Channel()
+    request.transport = Transport()
     request.gotLength(40)
     for _ in range(20):
         request.handleContentChunk(b"0123")
@@ -109,13 +117,13 @@ def test_body_that_is_slower_than_any_phone_is_hung_up_on(monkeypatch: pytest.Mo
     now_s = 1000.0
     hung_up: list[float] = []
 
-    class Channel:
-        def loseConnection(self) -> None:
+    class Transport:
+        def abortConnection(self) -> None:
             hung_up.append(now_s)
 
     monkeypatch.setattr(time, "monotonic", lambda: now_s)
     request = body_spool.BoundedRequest.__new__(body_spool.BoundedRequest)
-    request.channel = Channel()
+    request.transport = Transport()
     request.gotLength(5_000_000)
     for _ in range(100):  # 20 kB/s
         now_s += 1
