@@ -251,6 +251,36 @@ def test_long_name_is_in_two_lines_where_that_is_larger(
     assert page.evaluate(FAULTS, [0, 0, 0, 0]) == []
 
 
+def test_long_name_of_a_script_without_spaces_is_in_two_lines(
+    campaign: Campaign, open_screen: Open, aside: Aside
+) -> None:
+    """Broken where its print may be, and not before what belongs to the letter before."""
+    lines = (
+        "さくらももこちゃ\nんだいすきですよ",
+        "アレクサンドラ・\nクリスティーナ",
+        "김수한무거북이와\n두루미삼천갑자동",
+        "歐陽上官司馬諸\n葛東方獨孤令狐",
+        "ヴィクトリアー\nナデシコヒメ",
+        "さくら",
+    )
+    for said in lines:
+        aside(approved, campaign, plaque=said.replace("\n", ""))
+    page = open_screen(layout=Layout.MOSAIC9)
+    taken(page, len(lines))
+    settled(page)
+    names = page.locator('.place [data-state="on"] .name span').evaluate_all(
+        """names => names.map(({textContent, style}) =>
+            [textContent, Number(style.getPropertyValue('--fit'))])"""
+    )
+    assert {name for name, _ in names} == set(lines)
+    assert [name for name, size in names if size < 0.5] == []
+    page.set_viewport_size({"width": 1920, "height": 540})  # fitted anew, from the whole name
+    settled(page)
+    again = page.locator('.place [data-state="on"] .name span').all_text_contents()
+    assert {name.replace("\n", "") for name in again} == {said.replace("\n", "") for said in lines}
+    assert page.evaluate(FAULTS, [0, 0, 0, 0]) == []
+
+
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_turned_screen_shows_the_picture_upright_to_whoever_stands_before_it(
     campaign: Campaign, open_screen: Open, aside: Aside, rotation: int

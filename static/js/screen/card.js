@@ -16,6 +16,12 @@ const INK_MOST = 0.84;
 const LINES_APART = 2.35;
 /** A name is broken where its letters become so much larger. */
 const TWO_LINES_FROM = 1.1;
+/** Scripts whose lines end anywhere, with no heed to words. */
+const ANYWHERE = "[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Hang}]";
+/** What belongs to the letter before, and begins no line. */
+const BOUND = "[\\p{Mark}・ー々ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ]";
+/** Where a second line may begin. Source: Unicode 16, annex 14 (SP; ID, H2, H3; CJ, NS, CM). */
+const BREAKS = new RegExp(` |(?<=${ANYWHERE})(?=${ANYWHERE})(?!${BOUND})`, "gu");
 /** The tail of a comma lifts no name. */
 const MARKS = /[^\p{Letter}\p{Mark}\p{Number}]/gu;
 
@@ -35,7 +41,7 @@ export class Cards {
     card.dataset.seq = String(item.seq);
     element(".number", card).textContent = number;
     const name = element(".name span", card);
-    name.textContent = item.plaque || number;
+    name.textContent = name.dataset.name = item.plaque || number;
     name.classList.toggle("is-joined", JOINED.test(item.plaque));
     card.classList.toggle("is-nameless", item.plaque === "");
     figure(card).src = picture.url;
@@ -125,7 +131,7 @@ function engrave(plate) {
   const words = /** @type {HTMLElement} */ (plate.firstElementChild);
   const canvas = document.createElement("canvas").getContext("2d");
   if (!canvas) return;
-  const name = (words.textContent ?? "").replace("\n", " ");
+  const { name = "" } = words.dataset;
   setName(words, name);
   words.style.setProperty("--fit", "1");
   const { fontWeight, fontSize, fontFamily } = getComputedStyle(words);
@@ -154,8 +160,8 @@ function setName(words, name) {
 
 /** Every way to set a name in two lines. @param {string} name */
 function breaks(name) {
-  const words = name.split(" ");
-  return words.slice(1).map((_, i) => `${words.slice(0, i + 1).join(" ")}\n${words.slice(i + 1).join(" ")}`);
+  const gaps = [...name.matchAll(BREAKS)];
+  return gaps.map(({ 0: gap, index }) => `${name.slice(0, index)}\n${name.slice(index + gap.length)}`);
 }
 
 /** @param {string} lines @param {(line: string) => number} width */
