@@ -13,14 +13,13 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from PIL import Image
 
 from campaign import leases, lifecycle, storage, upgrades
 from campaign.enums import IN_WORK, JobOutcome, JobRole, SubmissionState
 from campaign.errors import IllegalTransition, SelfieGone, SelfieUnreadable, StorageAway
 from campaign.leases import Claim
 from campaign.models import Figurine, GenerationJob, Submission
-from figurine import marks
+from figurine import marks, provenance
 from figurine.errors import Cancelled, FigurineError, NoFaceInFigurine
 from figurine.types import Candidate
 
@@ -102,14 +101,16 @@ def _written(held: Claim, candidate: Candidate) -> Figurine:
 def encode_still(candidate: Candidate) -> bytes:
     """JPEG for keeping and sharing: every phone saves it."""
     out = io.BytesIO()
-    Image.fromarray(candidate.still).save(out, "JPEG", quality=92, subsampling=0, optimize=True)
+    how = {"quality": 92, "subsampling": 0, "optimize": True}
+    provenance.save(candidate.still, out, engine=candidate.recipe.engine, format="JPEG", **how)
     return out.getvalue()
 
 
 def encode_cutout(candidate: Candidate) -> bytes:
     """WebP with alpha, for layouts."""
     out = io.BytesIO()
-    Image.fromarray(candidate.cutout).save(out, "WEBP", quality=90, method=4)
+    how = {"quality": 90, "method": 4}
+    provenance.save(candidate.cutout, out, engine=candidate.recipe.engine, format="WEBP", **how)
     return out.getvalue()
 
 

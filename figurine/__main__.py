@@ -17,9 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
-from PIL import Image
-
-from figurine import engines, kits, plaque, recipes, sheet
+from figurine import engines, kits, plaque, provenance, recipes, sheet
 from figurine.decode import decode
 from figurine.engines.base import FORMATS
 from figurine.errors import FigurineError
@@ -153,7 +151,7 @@ def _write(made: Pixels | bytes, path: Path, parser: argparse.ArgumentParser) ->
         if isinstance(made, bytes):
             path.write_bytes(made)
         else:
-            Image.fromarray(made).save(path)
+            provenance.save(made, path, engine=ENGINE)
     except OSError as error:
         parser.error(f"cannot write {path}: {error.strerror}")
 

@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from figurine import provenance
 from figurine.engines.sculpt import SculptEngine, motion, reel
 from figurine.errors import Cancelled, NoFace
 from figurine.types import Array, Clip, Recipe, Selfie
@@ -123,6 +124,16 @@ def test_cancel_while_filming_stops_the_work(engine: SculptEngine, selfie: Selfi
 def test_clip_of_nobody_is_refused(engine: SculptEngine, selfie: Selfie) -> None:
     with pytest.raises(NoFace):
         engine.clip(Selfie(selfie.pixels, ()), recipe(), seed=7)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("mp4", "comment"), ("webm", "COMMENT")])
+def test_clip_says_that_a_machine_made_it(kind: str, name: str) -> None:
+    with reel.Reel() as frames:
+        frames.add(np.full((64, 48, 3), 128, np.uint8))
+        once, again = (frames.encoded(order=[0, 0], fps=12) for _ in range(2))
+    assert once == again
+    with av.open(io.BytesIO(getattr(once, kind))) as film:
+        assert film.metadata[name] == f"AI-generated ({provenance.COMPOSITE})"
 
 
 def test_odd_pictures_are_cut_to_even() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from figurine import provenance
 from figurine.engines.sculpt.geometry import meshes
 from figurine.engines.sculpt.geometry.packing import Coat, Skin, Surface, packed
 from figurine.types import Array, Pixels
@@ -45,6 +46,13 @@ def test_kit_s_material_named_as_a_figures_own_part_keeps_its_colour(name: str) 
     own, kit_s = Coat(name, RED, 0.5), Coat(name, BLUE, 0.5)
     found = colours([surface(name, own), surface(name, kit_s, at=3)])
     assert found == {name: (name, [1, 0, 0]), f"{name} (2)": (f"{name} (2)", [0, 0, 1])}
+
+
+def test_model_says_that_a_machine_made_it() -> None:
+    data = packed([surface("box", Coat("box", RED, 0.5))], scale=1.0, foot=0.0)
+    length = int.from_bytes(data[12:16], "little")
+    extras = json.loads(data[20 : 20 + length])["asset"]["extras"]
+    assert extras == {"digitalSourceType": provenance.COMPOSITE}
 
 
 def test_coats_that_differ_in_one_number_or_texel_are_told_apart() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import cv2
 import numpy as np
 
+from figurine import provenance
 from figurine.types import Clip, Pixels
 
 _LUMA: Final = (0.2126, 0.7152, 0.0722)
@@ -85,6 +86,7 @@ class Reel:
             return io.BytesIO(film.getvalue())
 
         with av.open(film, "w", format=kind, options=settings, io_open=read_anew) as out:
+            out.metadata["comment"] = provenance.comment(provenance.COMPOSITE)
             stream: Any = out.add_stream(codec, rate=fps, options={**options, "flags": "+bitexact"})
             stream.height, stream.width = self._shape[0] * 2 // 3, self._shape[1]
             stream.pix_fmt = "yuv420p"

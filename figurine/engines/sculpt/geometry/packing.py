@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from figurine import provenance
 from figurine.engines.sculpt.geometry.meshes import Mesh
 from figurine.engines.sculpt.terrain import Place
 from figurine.types import Array, Pixels
@@ -147,6 +148,7 @@ def packed(surfaces: list[Surface], *, scale: float, foot: float) -> bytes:
     def finish(tree: dict[str, Any]) -> None:
         """What trimesh has only as bytes, or no field for: exact colours, strength of gloss."""
         tree["asset"]["generator"] = "Diorama"
+        tree["asset"]["extras"] = {"digitalSourceType": provenance.COMPOSITE}
         for material in tree["materials"]:
             coat = coats[material["name"]]
             is_mapped = coat.skin is not None and coat.skin.rough_metal is not None
