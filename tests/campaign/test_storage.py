@@ -148,3 +148,18 @@ def test_bucket_deletes_what_is_forgotten(bucket: S3Storage) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         fetch(url)
     assert refused.value.code == 404
+
+
+def test_bucket_says_whose_it_is_and_whether_it_has_pictures(
+    bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "private", lambda: bucket)
+    bucket.location = "apart/"  # from what other tests have left
+    assert (storage.words("installation"), storage.is_empty()) == (None, True)
+    storage.put_words("installation", "ours")
+    storage.put_words("installation", "of another process")
+    assert bucket.listdir("") == ([], ["installation"])
+    assert (storage.words("installation"), storage.is_empty()) == ("ours", True)
+    bucket.save("selfies/20261128/a.jpg", ContentFile(b"selfie"))
+    storage.remove("installation")
+    assert (storage.words("installation"), storage.is_empty()) == (None, False)
