@@ -58,6 +58,15 @@ class Crowded(IntakeError):
     advice = "Hold on to your selfie and try again in a moment."
 
 
+class WorkshopFull(IntakeError):
+    """It would not be made before the selfie's day is over."""
+
+    code = "workshop_full"
+    status = 503
+    sentence = "The workshop has more selfies than it can make in time."
+    advice = "Keep yours and try again later: there will be room again."
+
+
 class SelfieGone(IntakeError):
     """The photo was purged or erased before the work on it was done."""
 

@@ -16,10 +16,17 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from campaign import lifecycle, offers, pool, purses, retention, storage, tries, volume
+from campaign import lifecycle, load, offers, pool, purses, retention, storage, tries, volume
 from campaign.consent import text_sha256
 from campaign.enums import SubmissionState
-from campaign.errors import CampaignClosed, ConsentMissing, ConsentOutdated, NoPhoto, SlowDown
+from campaign.errors import (
+    CampaignClosed,
+    ConsentMissing,
+    ConsentOutdated,
+    NoPhoto,
+    SlowDown,
+    WorkshopFull,
+)
 from campaign.models import Campaign, Consent, ConsentText, EntryPoint, Submission
 from campaign.purses import Purse
 from figurine import plaque, recipes, sandbox
@@ -35,6 +42,9 @@ KEY: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 DEVICE_LIMIT: Final = 12
 DEVICE_WINDOW: Final = timedelta(minutes=10)
 """Of those that were taken in; what is tried is counted by tries.py."""
+
+SPARE: Final = timedelta(hours=1)
+"""For the crew, who may let it be made once more, and for a clip; half of what is kept for less."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     recipes.check(Recipe(campaign.engine, kit, finish, words))
     device_hash = hashlib.sha256(request.device.encode()).hexdigest() if request.device else ""
     _check_rate(campaign, device_hash)
+    _check_wait(campaign)
     tries.pay(request.paid_from)
 
     # 3. Decode and judge the photo in a process that may die of it; nobody else should wait for a
@@ -171,6 +182,14 @@ def _check_request(campaign: Campaign, request: Request, photo: bytes) -> None:
         raise NoPhoto
     if len(photo) > MAX_BYTES:
         raise TooLarge
+
+
+def _check_wait(campaign: Campaign) -> None:
+    """What would be purged before it is made is not taken in, until there is room again."""
+    kept_for = retention.selfie_kept_for(campaign)
+    most = kept_for - min(SPARE, kept_for / 2)
+    if load.soonest_s(campaign) > most.total_seconds():
+        raise WorkshopFull
 
 
 def _check_rate(campaign: Campaign, device_hash: str) -> None:

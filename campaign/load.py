@@ -83,6 +83,13 @@ def of(engines: Iterable[str]) -> dict[str, Load]:
     return loads
 
 
+def soonest_s(campaign: Campaign) -> float:
+    """Seconds until one more figurine would be there, by the engine that is soonest. Those that are
+    away count where all are: they may be back in a moment."""
+    loads = of(campaign.engines).values()
+    return min(load.eta_s for load in [one for one in loads if one.is_alive] or loads)
+
+
 def _hands() -> dict[str, int]:
     """How many figurines all ready workers of an engine make at once, by engine."""
     hands: dict[str, int] = {}

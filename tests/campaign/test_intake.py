@@ -12,9 +12,9 @@ from django.db import connection
 from django.utils import timezone
 from PIL import Image
 
-from campaign import intake
+from campaign import intake, load
 from campaign.consent import SQUAD_TEXT, text_sha256
-from campaign.enums import SubmissionState
+from campaign.enums import JobOutcome, JobRole, SubmissionState
 from campaign.errors import (
     CampaignClosed,
     ConsentMissing,
@@ -23,8 +23,17 @@ from campaign.errors import (
     NoPhoto,
     Refusal,
     SlowDown,
+    WorkshopFull,
 )
-from campaign.models import Campaign, Consent, ConsentText, Submission, Transition
+from campaign.models import (
+    Campaign,
+    Consent,
+    ConsentText,
+    EngineWorker,
+    GenerationJob,
+    Submission,
+    Transition,
+)
 from campaign.screening import load_selfie
 from figurine.bounds import MAX_BYTES
 from figurine.errors import BadPlaque, FigurineError, ManyFaces, NotAnImage, TooLarge, UnknownKit
@@ -179,6 +188,42 @@ def test_receive_many_from_one_device_is_slowed(
     with pytest.raises(SlowDown):
         receive(device="phone")
     assert receive(device="another").number == 3
+
+
+def test_receive_of_what_would_not_be_made_in_time_is_refused_until_there_is_room(
+    campaign: Campaign,
+    receive: Callable[..., Submission],
+    bare: Submission,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of an hour half is left to make it in."""
+    monkeypatch.setattr(load, "usual_s", lambda engine: 600.0)
+    campaign.selfie_retention_h, campaign.series_head = 1, bare.number
+    campaign.save()
+    for role in JobRole:
+        GenerationJob.objects.create(submission=bare, recipe={}, engine="sculpt", role=role)
+    with pytest.raises(WorkshopFull):
+        receive(campaign=campaign)
+    assert list(Submission.objects.all()) == [bare]
+    GenerationJob.objects.filter(role=JobRole.STAND_IN).update(outcome=JobOutcome.DONE)
+    assert receive(campaign=campaign).number == 2
+
+
+def test_receive_asks_the_engine_that_is_soonest(
+    painted: Campaign,
+    receive: Callable[..., Submission],
+    bare: Submission,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load, "usual_s", lambda engine: 4e4)
+    Campaign.objects.update(series_head=bare.number)
+    for role in JobRole:
+        GenerationJob.objects.create(submission=bare, recipe={}, engine="sculpt", role=role)
+    assert load.soonest_s(painted) == 4e4
+    assert receive(campaign=painted)
+    EngineWorker.objects.filter(engine="klein").delete()
+    with pytest.raises(WorkshopFull):
+        receive(campaign=painted, idempotency_key="late")
 
 
 def test_every_refusal_has_a_code_a_sentence_and_a_way_on() -> None:
