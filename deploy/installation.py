@@ -174,6 +174,7 @@ async def _start(
         width=shutil.get_terminal_size().columns,
         took_s=time.monotonic() - started_at,
         zone=_zone(),
+        is_self_made=listening.certificate is not None,
     )
     console.show_children = True
     for part, word in (await asyncio.to_thread(listening.lacks)).items():

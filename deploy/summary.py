@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,13 +23,22 @@ THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def show_summary(
-    console: Console, first_run: FirstRun, *, width: int, took_s: float, zone: str
+    console: Console,
+    first_run: FirstRun,
+    *,
+    width: int,
+    took_s: float,
+    zone: str,
+    is_self_made: bool,
 ) -> None:
     """Prints the links beside the phone's code, or below it where the terminal is narrow."""
     code = qr_lines(first_run.phone_url, colour=console.colour)
     code_width = len(qr_lines(first_run.phone_url, colour=False)[0])
-    text = _text_lines(console, first_run, took_s=took_s, zone=zone)
-    longest = max(map(len, _text_lines(None, first_run, took_s=took_s, zone=zone)))
+    lines = partial(
+        _text_lines, first_run=first_run, took_s=took_s, zone=zone, is_self_made=is_self_made
+    )
+    text = lines(console)
+    longest = max(map(len, lines(None)))
     console.say()
     if code_width + longest + 2 * len(GAP) <= width:
         above = max((len(code) - len(text)) // 2, 0)
@@ -67,7 +77,7 @@ def qr_lines(text: str, *, colour: bool) -> list[str]:
 
 
 def _text_lines(
-    console: Console | None, first_run: FirstRun, *, took_s: float, zone: str
+    console: Console | None, first_run: FirstRun, *, took_s: float, zone: str, is_self_made: bool
 ) -> list[str]:
     """The words, painted if there is a console."""
 
@@ -99,6 +109,6 @@ def _text_lines(
         ]
     elif address.scheme == "http":
         lines += ["", paint("Live camera on phones needs https:  make run HTTPS=1", FAINT)]
-    else:
+    elif is_self_made:
         lines += ["", paint("Self-made certificate: browsers ask once whether to go on.", FAINT)]
     return [*lines, paint("Ctrl-C stops everything.", FAINT)]

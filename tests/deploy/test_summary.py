@@ -46,7 +46,7 @@ def test_qr_code_sets_both_its_colours() -> None:
 
 @pytest.mark.parametrize("width", [60, 200])
 def test_summary_shows_links_account_and_code(console: Console, terminal: Path, width: int) -> None:
-    show_summary(console, FIRST, width=width, took_s=6.1, zone="Asia/Tokyo")
+    show_summary(console, FIRST, width=width, took_s=6.1, zone="Asia/Tokyo", is_self_made=False)
     console.close()
     shown = terminal.read_text()
     for expected in (
@@ -65,14 +65,14 @@ def test_summary_shows_links_account_and_code(console: Console, terminal: Path, 
 
 
 def test_summary_beside_the_code_fits_the_width(console: Console, terminal: Path) -> None:
-    show_summary(console, FIRST, width=120, took_s=6.1, zone="Asia/Tokyo")
+    show_summary(console, FIRST, width=120, took_s=6.1, zone="Asia/Tokyo", is_self_made=False)
     console.close()
     assert max(map(len, terminal.read_text().splitlines())) <= 120
 
 
 def test_summary_of_a_later_start_names_the_file_alone(console: Console, terminal: Path) -> None:
     later = FirstRun(**{**FIRST.__dict__, "password": None})
-    show_summary(console, later, width=120, took_s=6.1, zone="Asia/Tokyo")
+    show_summary(console, later, width=120, took_s=6.1, zone="Asia/Tokyo", is_self_made=False)
     console.close()
     assert "correct-horse" not in terminal.read_text()
     assert "var/moderator.txt" in terminal.read_text()
@@ -90,8 +90,18 @@ def test_summary_says_whether_others_in_the_network_can_read_along(
     console: Console, terminal: Path, origin: str, is_said: bool
 ) -> None:
     first = replace(FIRST, phone_url=f"{origin}/c/demo/")
-    show_summary(console, first, width=60, took_s=6.1, zone="Asia/Tokyo")
+    show_summary(console, first, width=60, took_s=6.1, zone="Asia/Tokyo", is_self_made=False)
     console.close()
     shown = terminal.read_text()
     assert ("whoever is in this network can read" in shown) is is_said
     assert ("make run HTTPS=1" in shown) is origin.startswith("http://")
+
+
+@pytest.mark.parametrize("is_self_made", [True, False])
+def test_summary_behind_a_proxy_tells_of_no_certificate_of_ours(
+    console: Console, terminal: Path, is_self_made: bool
+) -> None:
+    first = replace(FIRST, phone_url="https://booth.example/c/demo/")
+    show_summary(console, first, width=60, took_s=6.1, zone="Asia/Tokyo", is_self_made=is_self_made)
+    console.close()
+    assert ("Self-made certificate" in terminal.read_text()) is is_self_made
