@@ -13,10 +13,12 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
+from billboard import pairing
+from billboard.models import Screen
 from campaign.models import Campaign, Submission
 from tests import shelf
 from tests.browser import chromium, film
-from tests.e2e import phone
+from tests.e2e import phone, screen
 from tests.photos import portrait
 from tests.web import web
 
@@ -139,3 +141,38 @@ def aside() -> Iterator[Aside]:
     with ThreadPoolExecutor(1) as thread:
         yield lambda call, *args, **words: thread.submit(call, *args, **words).result()
         thread.submit(lambda: connection.close()).result()  # its own, not this thread's
+
+
+@pytest.fixture(scope="module")
+def screen_browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def key(campaign: Campaign) -> str:
+    campaign.slot_s = 3
+    campaign.strapline = "One selfie. A few seconds. You, in plastic, up here."
+    campaign.save()
+    return pairing.issue_token(Screen(campaign=campaign, name="Broadway 1", drift_px=0))
+
+
+@pytest.fixture
+def open_screen(screen_browser: Browser, address: str) -> Iterator[screen.Open]:
+    """Opens the player's page and waits for its socket; fails on any error the page logs."""
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(key: str, *, at: str = address, size: tuple[int, int] = screen.USUAL) -> Page:
+        context = screen_browser.new_context(viewport={"width": size[0], "height": size[1]})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{at}/screen/#key={key}")
+        page.wait_for_selector('html[data-socket="open"]')
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []

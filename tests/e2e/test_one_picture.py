@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from billboard import pairing
 from billboard.models import Play, Screen, Wall
 from campaign.models import Campaign
 from tests.billboard.rows import approved
 from tests.e2e.conftest import Aside
+from tests.e2e.screen import Open, settled
 from tests.e2e.test_layouts import decode
-from tests.e2e.test_screen import Open, browser, on, open_screen  # noqa: F401 - fixtures
 from tests.stack import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,16 +30,8 @@ IS_BLANK = """async () => {
 """What the watchdog would load the page anew for."""
 
 
-def settled(page: Page) -> NDArray[np.uint8]:
-    page.evaluate("() => Promise.allSettled(document.getAnimations().map((a) => a.finished))")
-    with Image.open(io.BytesIO(page.screenshot())) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def test_two_displays_show_one_picture_and_one_goes_on_alone(
-    campaign: Campaign,
-    open_screen: Open,  # noqa: F811
-    aside: Aside,
+    campaign: Campaign, open_screen: Open, aside: Aside
 ) -> None:
     Campaign.objects.update(slot_s=600)
     wall = Wall.objects.create(campaign=campaign, name="Wall", width=WHOLE_PX, height=HEIGHT_PX)

@@ -12,13 +12,7 @@ from campaign import queries
 from campaign.models import Campaign
 from tests.billboard.rows import approved, recall
 from tests.e2e.conftest import Aside
-from tests.e2e.test_screen import (  # noqa: F401 - fixtures
-    Open,
-    browser,
-    key,
-    on,
-    open_screen,
-)
+from tests.e2e.screen import Open, on
 from tests.stack import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,11 +21,7 @@ TRUE_WITHIN_S = 5
 
 
 def test_told_moment_is_when_the_screen_shows_them_and_a_recall_takes_it_back(
-    campaign: Campaign,
-    key: str,  # noqa: F811
-    open_screen: Open,  # noqa: F811
-    aside: Aside,
-    address: str,
+    campaign: Campaign, key: str, open_screen: Open, aside: Aside, address: str
 ) -> None:
     people = [aside(approved, campaign, plaque=f"P{n}") for n in range(4)]
     # The first is told only once all others were on: newest first.
@@ -64,10 +54,7 @@ def test_told_moment_is_when_the_screen_shows_them_and_a_recall_takes_it_back(
 
 
 def test_queue_too_long_for_one_place_divides_the_screen(
-    campaign: Campaign,
-    key: str,  # noqa: F811
-    open_screen: Open,  # noqa: F811
-    aside: Aside,
+    campaign: Campaign, key: str, open_screen: Open, aside: Aside
 ) -> None:
     """A minute is promised, and thirty people would take one place a minute and a half."""
     Campaign.objects.update(promise_min=1)
