@@ -27,6 +27,9 @@ ADDRESS_TRIES: Final = 1200
 STRANGER_TRIES: Final = 120
 """Of an address, by browsers that keep no cookie; a script keeps none."""
 
+KEY_ASKS: Final = 120
+"""Of a phone, for the pages of what it sent: as the enlist page opens, and between photos."""
+
 
 def know(request: HttpRequest, response: HttpResponse) -> None:
     """Give a phone a name of its own that nobody else can make up, unless it has one."""
@@ -57,6 +60,12 @@ def pay(paid_from: tuple[Purse, ...]) -> None:
     if empty is None:
         return
     raise SlowDown if empty.what == "phone" else Crowded(empty.what)
+
+
+def may_ask(request: HttpRequest) -> bool:
+    """Count a question about keys of uploads; whether it may be answered."""
+    who = _phone_of(request) or callers.address_of(request)
+    return purses.spend([Purse("keys", who, KEY_ASKS)]) is None
 
 
 def _phone_of(request: HttpRequest) -> str:

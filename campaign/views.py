@@ -157,6 +157,8 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
 def mine(request: HttpRequest, slug: str) -> JsonResponse:
     """The pages of what a browser has sent, to whoever knows its keys; and which keys are over."""
     campaign = get_object_or_404(Campaign, slug=slug)
+    if not tries.may_ask(request):
+        return JsonResponse({}, status=429)
     found = intake.sent(campaign, request.POST.getlist("idempotency_key"))
     over = {SubmissionState.EXPIRED, SubmissionState.ERASED}
     figurines = [

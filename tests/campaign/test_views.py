@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django.asserts import assertRedirects
 from structlog.testing import capture_logs
 
-from campaign import errors, intake, offers, views
+from campaign import errors, intake, offers, tries, views
 from campaign.consent import SQUAD_TEXT, text_sha256
 from campaign.enums import SubmissionState
 from campaign.errors import SlowDown, StorageAway
@@ -198,6 +198,19 @@ def test_key_of_whoever_is_gone_says_so(client: Client, campaign: Campaign, stat
     submit(client, campaign, idempotency_key=key)
     Submission.objects.update(state=state)
     assert mine(client, key) == {"figurines": [], "gone": [key]}
+
+
+def test_phone_asks_about_keys_so_often_and_no_other_phone_suffers(
+    client: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tries, "KEY_ASKS", 2)
+    other = Client()
+    for phone in (client, other):
+        phone.get("/c/demo/")
+    url = reverse("campaign:mine", args=["demo"])
+    key = {"idempotency_key": str(uuid.uuid4())}
+    assert [client.post(url, key).status_code for _ in range(3)] == [200, 200, 429]
+    assert other.post(url, key).status_code == 200
 
 
 def test_keys_are_never_in_an_address(client: Client, campaign: Campaign) -> None:
