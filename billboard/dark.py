@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -49,6 +49,26 @@ def note_refused(token_hash: str) -> None:
         theirs.update(seen_at=timezone.now())
 
 
+def lost(screen: Screen) -> list[Stint]:
+    """Browsers that were this screen, were away when they were so no more, and do not know it: the
+    latest stint of each."""
+    stints = _lost().filter(screen=screen).order_by("pk")
+    return list({each.token_hash: each for each in stints}.values())
+
+
+def note_gone(screen: Screen, stint: int) -> bool:
+    """Call it when the crew says that the browser of that stint shows nobody any more. Whether it
+    was news."""
+    theirs = _lost().filter(screen=screen)
+    one = theirs.filter(pk=stint).values_list("token_hash", flat=True).first()
+    return bool(one) and theirs.filter(token_hash=one).update(gone_at=timezone.now()) > 0
+
+
+def _lost() -> QuerySet[Stint]:
+    away = Stint.objects.filter(until_at__gt=F("seen_at") + ONLINE_WITHIN, gone_at=None)
+    return away.exclude(token_hash="")
+
+
 def remaining(submission_id: UUID) -> list[Remaining]:
     """The source that campaign.showings asks. Empty for who is up, or never was.
 
@@ -56,7 +76,7 @@ def remaining(submission_id: UUID) -> list[Remaining]:
     went up first, and may hold them, whatever it has confirmed of another time: one too many is
     named rather than one too few. So is one that was away when it was moved to another campaign or
     switched off, until it is heard again; and a browser that was away when it was unpaired, or
-    another took its place, until it comes and is refused.
+    another took its place, until it comes and is refused, or the crew says that it is gone.
     """
     lines = FeedEntry.objects.filter(
         submission=submission_id, kind__in=(EntryKind.ADD, EntryKind.REMOVE)
@@ -95,13 +115,12 @@ def remaining(submission_id: UUID) -> list[Remaining]:
 def _ended(gone: FeedEntry, up: FeedEntry) -> list[Remaining]:
     """Browsers that are no screen any more and do not know it, by the screens that they were."""
     stints = (
-        Stint.objects.filter(
+        _lost()
+        .filter(
             campaign=gone.campaign_id,
             seen_at__gte=up.created_at,
             seen_at__lt=gone.created_at + ONLINE_WITHIN,
-            until_at__gt=F("seen_at") + ONLINE_WITHIN,
         )
-        .exclude(token_hash="")
         .select_related("screen")
         .order_by("screen__name")
     )

@@ -1,4 +1,5 @@
-"""Where the crew commands screens: a panel on a screen's page, and actions on the list of them.
+"""Where the crew commands screens: a panel on a screen's page, and actions on the list of them;
+and where it says that a browser which was a screen is gone.
 
 Both work as plain forms; static/js/desk/orders.js keeps their outcomes current.
 """
@@ -9,8 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,11 +23,11 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from billboard import commands, said
+from billboard import commands, dark, said
 from billboard.models import CommandKind, CommandState, Layout, Screen, ScreenCommand
 from billboard.setting import BRIGHTNESS_LEAST
 
@@ -58,6 +61,7 @@ def urls() -> list[URLPattern]:
             admin.site.admin_view(orders),
             name="billboard_screen_orders",
         ),
+        path("<int:pk>/gone/", admin.site.admin_view(gone), name="billboard_screen_gone"),
         path("orders/", admin.site.admin_view(outcomes), name="billboard_screen_outcomes"),
     ]
 
@@ -94,6 +98,22 @@ def orders(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "admin/billboard/screen/orders_live.html", panel(str(pk)))
 
 
+@require_POST
+def gone(request: HttpRequest, pk: int) -> HttpResponse:
+    """Somebody of the crew says that a browser which was this screen shows nobody any more."""
+    if not request.user.has_perm("billboard.change_screen"):
+        raise PermissionDenied
+    screen = get_object_or_404(Screen, pk=pk)
+    stint = request.POST.get("browser", "")
+    with transaction.atomic():
+        if stint.isdecimal() and dark.note_gone(screen, int(stint[:18])):
+            words = "Said that a browser which was this screen is gone."
+            LogEntry.objects.log_actions(
+                cast("User", request.user).pk, [screen], CHANGE, words, single_object=True
+            )
+    return redirect("admin:billboard_screen_change", pk)
+
+
 def panel(pk: str) -> dict[str, Any]:
     """What the panel's template needs; nothing where there is no such screen."""
     found = Screen.objects.select_related("blanked_by", "paused_by")
@@ -109,6 +129,7 @@ def panel(pk: str) -> dict[str, Any]:
         "rows": [_row(command) for command in asked],
         "is_open": any(command.standing in OPEN for command in asked),
         "layouts": Layout.choices,
+        "lost": dark.lost(screen),
         "brightness_least": BRIGHTNESS_LEAST,
     }
 

@@ -304,6 +304,8 @@ class Stint(models.Model):
     """As good, where it was renewed and may not have kept the new one (pairing.py)."""
     seen_at = models.DateTimeField(null=True)
     """When that browser was heard last."""
+    gone_at = models.DateTimeField(null=True)
+    """When the crew said that it shows nobody any more, and will not be heard of it."""
 
     def __str__(self) -> str:
         return f"{self.screen_id} for {self.campaign_id} until {self.until_at:%Y-%m-%d %H:%M}"

@@ -4,6 +4,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -162,6 +164,46 @@ def test_browser_that_opened_a_link_is_named_though_its_token_was_not_renewed(
     assert whereabouts(desk, mae) == ([], ["Alley (its browser before)"])
     pairing.admit(key)
     assert whereabouts(desk, mae) == ([], [])
+
+
+def test_browser_that_the_crew_says_is_gone_is_named_no_more(
+    desk: Client, campaign: Campaign, other_campaign: Campaign
+) -> None:
+    """By whom is on the screen's history. Another that was the same screen is still named."""
+    mae, alley = up_an_hour(campaign), hung(campaign, "Alley", seen_s_ago=60)
+    leave(desk, alley, "unpaired", campaign)
+    alley.refresh_from_db()
+    pairing.pair(alley, "another")
+    Screen.objects.update(last_seen_at=timezone.now() - timedelta(seconds=40))
+    leave(desk, alley, "moved", other_campaign)
+    leave(desk, alley, "unpaired", other_campaign)
+    recall(mae)
+    page = reverse("admin:billboard_screen_change", args=[alley.pk])
+    first, second = desk.get(page).context["lost"]
+    address = reverse("admin:billboard_screen_gone", args=[alley.pk])
+    assert desk.get(address).status_code == 405
+    rival = hung(other_campaign, "Rival")
+    elsewhere = reverse("admin:billboard_screen_gone", args=[rival.pk])
+    for said in ("", "x", "9" * 30):
+        assert desk.post(address, {"browser": said}).status_code == 302
+    desk.post(elsewhere, {"browser": first.pk})
+    assert desk.get(page).context["lost"] == [first, second]
+    for browser, left in ((second, [first]), (first, [])):
+        assert whereabouts(desk, mae) == ([], ["Alley"])
+        assert desk.post(address, {"browser": browser.pk}).status_code == 302
+        assert desk.get(page).context["lost"] == left
+    assert whereabouts(desk, mae) == ([], [])
+    said_by = LogEntry.objects.filter(change_message__contains="is gone").values_list("user")
+    assert list(said_by) == 2 * [(User.objects.get(username="mod").pk,)]
+
+
+def test_only_who_may_change_screens_says_that_a_browser_is_gone(
+    client: Client, campaign: Campaign
+) -> None:
+    alley = hung(campaign, "Alley", seen_s_ago=60)
+    client.force_login(User.objects.create_user("guest", password="guest", is_staff=True))
+    address = reverse("admin:billboard_screen_gone", args=[alley.pk])
+    assert client.post(address, {"browser": 1}).status_code == 403
 
 
 @pytest.mark.parametrize("is_settled", [False, True])
