@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from playwright.sync_api import Page
 
 from tests.billboard.player import run
@@ -113,6 +116,44 @@ def test_picture_is_gone_where_the_server_says_so_and_not_where_it_ails(page: Pa
         return [await is('gone'), await is('late'), await is('ailing')];
     """
     assert run(page, "pictures", PICTURES + body) == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"), [("whole", ["came", 0]), ("stalls", ["TimeoutError", 0])]
+)
+def test_picture_may_take_long_while_some_of_it_comes(
+    page: Page, end: str, expected: list[Any]
+) -> None:
+    body = """
+        const real = globalThis.setTimeout, realClear = globalThis.clearTimeout;
+        const waits = new Map();
+        let last = 0, line = null;
+        globalThis.setTimeout = (then) => { waits.set(++last, then); return last; };
+        globalThis.clearTimeout = (number) => waits.delete(number);
+        const until = async (isSo) => {
+            for (let turns = 0; !isSo(); turns += 1) {
+                if (turns > 500) throw new Error('it does not begin anew');
+                await new Promise((then) => real(then, 0));
+            }
+        };
+        const slow = async (address, {signal}) => new Response(new ReadableStream({start(opened) {
+            signal.addEventListener('abort', () => opened.error(signal.reason));
+            line = opened;
+        }}));
+        const few = new m.Pictures({fetch: slow, measure});
+        const coming = few.get(item('a')).then(() => 'came', ({name}) => name);
+        await until(() => line);
+        for (let chunks = 0; chunks < 3; chunks += 1) {
+            const before = last;
+            line.enqueue(new Uint8Array(5));
+            await until(() => last > before);
+        }
+        if (g[0] === 'whole') line.close(); else waits.get(last)();
+        const told = [await coming, waits.size];
+        Object.assign(globalThis, {setTimeout: real, clearTimeout: realClear});
+        return told;
+    """
+    assert run(page, "pictures", PICTURES + body, end) == expected
 
 
 def test_pictures_used_last_are_kept(page: Page) -> None:

@@ -14,7 +14,9 @@
 /** About 0.3 MB each; the decoded ones on the screen are five. */
 const MOST = 96;
 /** A download that stalls must not hold its connection and the shelf up. */
-const LOAD_MS = 8000;
+const STALL_MS = 8000;
+/** Nor one that drips: at 0.2 Mbit/s ten pictures at once are here by then. */
+const LOAD_MS = 120_000;
 
 /** Not given to anybody, or by this address no more. */
 const GONE = new Set([403, 404, 410]);
@@ -42,12 +44,11 @@ export class Pictures {
   #address;
   #most;
   #mostBytes;
-  #loadMs;
   #drawer;
 
   /**
    * @param {{fetch: typeof fetch, measure: (blob: Blob) => Promise<Omit<Kept, "url" | "bytes">>,
-   *   address?: (item: Item) => string, most?: number, mostBytes?: number, loadMs?: number,
+   *   address?: (item: Item) => string, most?: number, mostBytes?: number,
    *   drawer?: Drawer}} world
    *   `address` says which of an item's files is meant; `most` and `mostBytes` how many are kept in
    *   memory; `drawer` keeps them on the device
@@ -58,7 +59,6 @@ export class Pictures {
     address = (item) => item.picture,
     most = MOST,
     mostBytes = Infinity,
-    loadMs = LOAD_MS,
     drawer = NO_DRAWER,
   }) {
     this.#fetch = fetch;
@@ -66,7 +66,6 @@ export class Pictures {
     this.#address = address;
     this.#most = most;
     this.#mostBytes = mostBytes;
-    this.#loadMs = loadMs;
     this.#drawer = drawer;
   }
 
@@ -106,7 +105,7 @@ export class Pictures {
 
   /** Puts it on the device for later, without holding it. Rejects as `get` does. @param {Item} item */
   async stock(item) {
-    if (!this.#drawer.has(item)) await this.#download(item, AbortSignal.timeout(this.#loadMs));
+    if (!this.#drawer.has(item)) await this.#download(item);
   }
 
   /** What was kept of it cannot be drawn: it is fetched anew. @param {Item} item */
@@ -145,24 +144,64 @@ export class Pictures {
 
   /** @param {Item} item @param {AbortSignal} dropped @returns {Promise<Kept>} */
   async #load(item, dropped) {
-    const signal = AbortSignal.any([dropped, AbortSignal.timeout(this.#loadMs)]);
     const kept = await this.#drawer.read(item);
-    const { blob, measured } = kept ?? (await this.#download(item, signal));
-    signal.throwIfAborted();
+    const { blob, measured } = kept ?? (await this.#download(item, dropped));
+    dropped.throwIfAborted();
     return /** @type {Kept} */ ({ url: URL.createObjectURL(blob), bytes: blob.size, ...measured });
   }
 
-  /** @param {Item} item @param {AbortSignal} signal */
-  async #download(item, signal) {
-    // no-store: what is recalled must not lie in the browser's cache either.
-    const response = await this.#fetch(this.#address(item), { cache: "no-store", signal });
-    if (GONE.has(response.status)) throw new PictureGone(item.submission);
-    // Its address is as good as before: asking for all addresses anew would make an ailing server worse.
-    if (!response.ok) throw new Error(`no picture: ${response.status}`);
-    const blob = await response.blob();
-    const measured = await this.#measure(blob);
-    signal.throwIfAborted();
-    this.#drawer.keep(item, blob, measured);
-    return { blob, measured };
+  /** @param {Item} item @param {AbortSignal} [dropped] */
+  async #download(item, dropped = new AbortController().signal) {
+    const patience = new Patience();
+    const signal = AbortSignal.any([dropped, patience.signal, AbortSignal.timeout(LOAD_MS)]);
+    try {
+      // no-store: what is recalled must not lie in the browser's cache either.
+      const response = await this.#fetch(this.#address(item), { cache: "no-store", signal });
+      if (GONE.has(response.status)) throw new PictureGone(item.submission);
+      // Its address is as good as before: asking for all addresses anew would make an ailing server worse.
+      if (!response.ok) throw new Error(`no picture: ${response.status}`);
+      const blob = await wholeOf(response, () => patience.renew());
+      const measured = await this.#measure(blob);
+      signal.throwIfAborted();
+      this.#drawer.keep(item, blob, measured);
+      return { blob, measured };
+    } finally {
+      patience.end();
+    }
   }
+}
+
+/** Lasts `STALL_MS` from the last `renew` on. */
+class Patience {
+  #abort = new AbortController();
+  #timer = 0;
+
+  constructor() {
+    this.renew();
+  }
+
+  get signal() {
+    return this.#abort.signal;
+  }
+
+  renew() {
+    this.end();
+    const reason = new DOMException("the download stalls", "TimeoutError");
+    this.#timer = setTimeout(() => this.#abort.abort(reason), STALL_MS);
+  }
+
+  end() {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** @param {Response} response @param {() => void} onChunk @returns {Promise<Blob>} */
+async function wholeOf(response, onChunk) {
+  const reader = response.body?.getReader();
+  const chunks = [];
+  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    chunks.push(read.value);
+    onChunk();
+  }
+  return new Blob(chunks, { type: response.headers.get("Content-Type") ?? "" });
 }

@@ -24,7 +24,6 @@ import { megabytes, watchOver } from "./watchdogs.js";
 const MEASURE_PX = 128;
 /** A few megabytes each. A rotation comes by all of them: fewer than it has are none at its turn. */
 const CLIPS_MOST_BYTES = 256 * 2 ** 20;
-const CLIP_LOAD_MS = 30_000;
 const FRESH_EVERY_MS = 60_000;
 /** What the play that is on loses at most when the browser is killed. */
 const NOTE_EVERY_MS = 2000;
@@ -68,7 +67,6 @@ const clips = new Pictures({
   address: ({ clip }) => (clip ? clip[playable] : ""),
   most: Infinity,
   mostBytes: CLIPS_MOST_BYTES,
-  loadMs: CLIP_LOAD_MS,
   drawer: drawers.clip,
 });
 const stock = new Stock({
