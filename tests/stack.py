@@ -23,7 +23,6 @@ from typing import Any, Final, TypeVar, cast
 import psutil
 import requests
 
-from campaign.consent import CONSENT_TEXT, text_sha256
 from tests.photos import portrait
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -170,13 +169,16 @@ class Phone:
 
     def submit(self, photo: bytes | None = None, **fields: str) -> requests.Response:
         """Send a selfie the way the page does; on success remember where to ask."""
-        self.session.get(self.stack.phone_url, timeout=10).raise_for_status()
+        page = self.session.get(self.stack.phone_url, timeout=10)
+        page.raise_for_status()
+        agreed = re.search(r'name="consent_sha256" value="(\w+)"', page.text)
+        assert agreed
         answer = self.session.post(
             f"{self.stack.phone_url}submit/",
             data={
                 "csrfmiddlewaretoken": self.session.cookies["csrftoken"],
                 "idempotency_key": str(uuid.uuid4()),
-                "consent_sha256": text_sha256(CONSENT_TEXT),
+                "consent_sha256": agreed[1],
                 **fields,
             },
             files={"photo": ("selfie.jpg", photo or portrait().read_bytes(), "image/jpeg")},

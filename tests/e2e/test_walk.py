@@ -185,9 +185,9 @@ def test_walk_from_selfie_to_billboard_and_off_again(
 
 
 def recall(desk: Page) -> None:
-    """Press Recall and the first reason."""
+    """Press Recall and a reason for which it stays its owner's: the producer asked."""
     desk.keyboard.press("r")
-    desk.keyboard.press("1")
+    desk.keyboard.press("3")
 
 
 def test_screen_that_was_away_replays_what_it_missed(stack: Stack, browser: Browser) -> None:
