@@ -67,6 +67,11 @@ def _ask(profile: Path, within_s: float, method: str, **params: str) -> bytes | 
 
 def _said(port: int, path: str, question: str, give_up_at: float) -> bytes | None:
     """One question over a WebSocket. Source: RFC 6455, sections 4.1 and 5.2."""
+
+    def more() -> bytes:
+        wire.settimeout(_left(give_up_at))
+        return wire.recv(65_536)
+
     with socket.create_connection(("127.0.0.1", port), _left(give_up_at)) as wire:
         key = base64.b64encode(os.urandom(16)).decode()
         wire.sendall(
@@ -74,6 +79,13 @@ def _said(port: int, path: str, question: str, give_up_at: float) -> bytes | Non
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
             "\r\n".encode()
         )
+        # Chromium hangs up on whoever says anything before it has agreed.
+        agreed = more()
+        while not agreed.endswith(b"\r\n\r\n"):
+            heard = more()
+            if not heard:
+                return None
+            agreed += heard
         text, mask = question.encode(), os.urandom(4)
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(text))
         # From 126 bytes on two more say how many there are.
@@ -82,11 +94,10 @@ def _said(port: int, path: str, question: str, give_up_at: float) -> bytes | Non
         wire.sendall(bytes((0x81, 0x80 | size[0])) + size[1:] + mask + masked)
         heard = b""
         while b'"id":1,' not in heard or not heard.endswith(b"}"):
-            wire.settimeout(_left(give_up_at))
-            more = wire.recv(65_536)
-            if not more:
+            part = more()
+            if not part:
                 return None
-            heard += more
+            heard += part
         return heard
 
 
