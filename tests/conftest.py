@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
+from django.core.files.storage import storages
 from django.db import connection
 from xdist.scheduler import LoadFileScheduling
 
@@ -106,7 +107,10 @@ def nobody_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def pictures_are_nobodys() -> None:
-    """Each test's database is a new one, on the pictures of those before it."""
+    """Each test's database is a new one, on the pictures of those before it; and their storage is
+    the one that rows have, also after a test with other settings."""
+    handler: Any = storages
+    handler._storages["private"] = Submission._meta.get_field("selfie").storage
     (VAR / "media" / volume.KEY).unlink(missing_ok=True)
 
 
