@@ -43,6 +43,8 @@ S = SubmissionState
 RESTORED: Final = "restored"
 """The reason of moves by `manage.py restored`."""
 STUCK_SCREENING_S: Final = 10
+RUNG_AGAIN: Final = 20
+"""At each sweep."""
 TRIES_MAX: Final = 3
 
 
@@ -276,12 +278,15 @@ def campaigns_not_over() -> QuerySet[Campaign]:
 
 
 def stuck_in_screening() -> list[UUID]:
-    """Submissions whose bell was lost. One that came in the time to come did so before the clock
-    was set back."""
+    """Submissions whose bell may be lost: those that have waited longest, a few at a time. In a
+    crowd their bells are only behind others, and rung anew for all they would fill the queue.
+    One that came in the time to come did so before the clock was set back."""
     now, span = timezone.now(), timedelta(seconds=STUCK_SCREENING_S)
     fresh = Q(state_since_at__range=(now - span, now + span))
-    stuck = Submission.objects.filter(~fresh, state=S.SCREENING)
-    return list(stuck.values_list("pk", flat=True))
+    stuck = Submission.objects.filter(~fresh, state=S.SCREENING).values_list("pk", flat=True)
+    lost = stuck.filter(state_since_at__lt=now).order_by("state_since_at")
+    ahead = stuck.filter(state_since_at__gt=now).order_by("state_since_at")
+    return [*lost[:RUNG_AGAIN], *ahead[:RUNG_AGAIN]]
 
 
 def counts(campaign: Campaign) -> dict[SubmissionState, int]:

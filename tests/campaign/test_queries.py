@@ -133,6 +133,19 @@ def test_stuck_in_screening_finds_the_lost_bell(bare: Submission, ago: timedelta
     assert queries.stuck_in_screening() == [bare.pk]
 
 
+def test_few_bells_are_rung_again_at_once_those_of_who_waits_longest_first(
+    receive: Callable[..., Submission],
+) -> None:
+    waiting = [receive() for _ in range(queries.RUNG_AGAIN + 2)]
+    now = timezone.now()
+    for n, submission in enumerate(waiting):
+        Submission.objects.filter(pk=submission.pk).update(
+            state=S.SCREENING, state_since_at=now - timedelta(minutes=n + 1)
+        )
+    longest = [submission.pk for submission in reversed(waiting)]
+    assert queries.stuck_in_screening() == longest[: queries.RUNG_AGAIN]
+
+
 def test_counts_by_state(bare: Submission, campaign: Campaign) -> None:
     assert queries.counts(campaign) == {S.RECEIVED: 1}
 
