@@ -44,6 +44,16 @@ def _sent_from() -> list[str]:
     return list(found)
 
 
+def is_ours(address: str) -> bool:
+    """Whether this machine has the address, wherever its ways lead."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((address, 0))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
 def is_reachable(address: str) -> bool:
     """Whether a neighbour could connect to it: neither this machine alone nor nowhere."""
     parsed = ipaddress.ip_address(address)

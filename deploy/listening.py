@@ -84,9 +84,10 @@ class Listening:
 
     def moved_to(self) -> str:
         """The address that this machine has instead of the one in its links; empty while that is
-        its own, or it has none."""
+        its own, also where a VPN takes the ways that lead from it; or it has none."""
         now = address.routed_addresses()
-        return "" if not self.host or not now or self.host in now else now[0]
+        is_here = not now or self.host in now or address.is_ours(self.host)
+        return "" if not self.host or is_here else now[0]
 
     def is_up(self) -> bool:
         """Whether the server answers. Blocks up to 2 s."""

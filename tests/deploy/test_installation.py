@@ -265,6 +265,18 @@ def test_machine_whose_address_changes_says_so_once(
     assert said.count(f"at {away} now, and its codes still lead to {home}") == 2
 
 
+def test_machine_that_a_vpn_takes_elsewhere_is_still_where_phones_find_it(
+    var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(address, "lan_addresses", lambda: ("127.0.0.5",))
+    monkeypatch.setattr(address, "routed_addresses", lambda: ("10.0.0.7",))
+    plan = Listening.plan(bind="0.0.0.0", port=port, https=False, public_url="", var=var)
+    assert plan.moved_to() == ""
+    monkeypatch.setattr(address, "lan_addresses", lambda: ("203.0.113.5",))
+    plan = Listening.plan(bind="0.0.0.0", port=port, https=False, public_url="", var=var)
+    assert plan.moved_to() == "10.0.0.7"
+
+
 def test_address_that_the_operator_has_said_is_not_watched(
     var: VarFolder, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
