@@ -69,8 +69,9 @@ def _fingerprint(screen: Screen) -> str:
 
 
 def _next_beat_s(last_s: float, *, now_s: float, beat_s: float) -> float:
-    """A beat after the last or, where that took longer, after now; at the moment of others."""
-    due_s = last_s + beat_s if last_s + beat_s > now_s else now_s + beat_s
+    """A beat after the last or, where that took longer, as many as are over: after an outage each
+    heart beats at its own moment still. At that of others."""
+    due_s = last_s + beat_s * max(1, math.floor((now_s - last_s) / beat_s) + 1)
     apart_s = beat_s / BEATS_APART
     return math.ceil(due_s / apart_s - 1e-6) * apart_s
 

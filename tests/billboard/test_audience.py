@@ -102,6 +102,13 @@ async def test_hearts_that_beat_at_once_look_at_their_rows_once(
     assert sum(looked) > 2 * len(looked)
 
 
+def test_hearts_that_were_held_up_together_beat_at_their_own_moments_again() -> None:
+    last_s = [100.0, 101.0, 102.5]  # then nothing is heard for nine seconds
+    due_s = [consumers._next_beat_s(each, now_s=111.2, beat_s=5) for each in last_s]
+    assert due_s == pytest.approx([115.0, 116.0, 112.5])
+    assert consumers._next_beat_s(115.0, now_s=115.3, beat_s=5) == pytest.approx(120.0)
+
+
 async def test_first_screens_hear_before_the_last_are_told(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
