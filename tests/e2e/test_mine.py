@@ -95,6 +95,26 @@ def test_another_photo_sent_when_the_first_has_arrived_leads_to_the_first(
     assert page.url.endswith(address(Submission.objects.get()))
 
 
+def test_next_one_at_a_lent_phone_is_sent_though_nobody_told_of_the_one_before(
+    page: Page, intake_url: str, demo: Campaign
+) -> None:
+    page.goto(intake_url)
+    agree(page)
+    choose(page, me())
+    send(page)
+    is_waiting_page(page)
+    before = page.url
+    page.route("**/mine/", lambda route: route.abort())
+    page.goto(intake_url)
+    agree(page)
+    page.unroute("**/mine/")
+    choose(page, me())
+    send(page)
+    is_waiting_page(page)
+    assert page.url != before
+    assert Submission.objects.count() == 2
+
+
 def test_closed_box_leads_to_what_was_sent(page: Page, intake_url: str, lost: Submission) -> None:
     Campaign.objects.update(is_paused=True)
     page.goto(intake_url)

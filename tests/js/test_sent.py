@@ -70,3 +70,15 @@ def test_key_that_nobody_knows_after_a_day_is_lost(ask: Ask) -> None:
         return keys.lost(["old", "new"], m.UNHEARD_MS + 1);
     """
     assert ask("sent", script(steps)) == ["old"]
+
+
+def test_key_whose_answer_came_is_told_from_one_that_was_lost(ask: Ask) -> None:
+    steps = """
+        const store = made();
+        const keys = () => new m.SentKeys("demo", () => store);
+        keys().add("lost");
+        keys().add("heard");
+        keys().answered("heard");
+        return [...keys().list().map((key) => keys().isAnswered(key)), keys().isAnswered("other")];
+    """
+    assert ask("sent", script(steps)) == [True, False, False]

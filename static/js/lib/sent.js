@@ -7,7 +7,10 @@ export const MOST_KEYS = 12;
 /** An upload that the server has heard nothing of for so long never reached it. */
 export const UNHEARD_MS = 86_400_000;
 
-/** @typedef {{key: string, campaign: string, at: number}} Sent  `at`: ms since 1970, by this clock */
+/**
+ * @typedef {{key: string, campaign: string, at: number, isAnswered?: boolean}} Sent
+ *   at: ms since 1970, by this clock; isAnswered: whoever sent it was led to its page
+ */
 
 /** Kept in the browser; where it keeps nothing, as some private windows, as long as the page. */
 export class SentKeys {
@@ -25,6 +28,16 @@ export class SentKeys {
   add(key, now = Date.now()) {
     if (this.#all().some((sent) => sent.key === key)) return;
     this.#keep([{ key, campaign: this.campaign, at: now }, ...this.#all()].slice(0, MOST_KEYS));
+  }
+
+  /** Its answer has come. @param {string} key */
+  answered(key) {
+    this.#keep(this.#all().map((sent) => (sent.key === key ? { ...sent, isAnswered: true } : sent)));
+  }
+
+  /** @param {string} key */
+  isAnswered(key) {
+    return this.#all().some((sent) => sent.key === key && sent.isAnswered === true);
   }
 
   /** What was sent to this campaign, newest first. @returns {string[]} */

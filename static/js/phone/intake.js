@@ -197,11 +197,15 @@ function enlistment() {
   return data;
 }
 
-/** Whether an upload whose answer was lost has arrived after all: then its page is gone to. */
+/** Whether an upload whose answer was lost has arrived after all: then its page is gone to. One that
+ * was answered is another figurine, of whoever had this phone before perhaps. */
 async function isSentAlready() {
-  const [arrived] = await mine.ask();
-  if (arrived) window.location.assign(arrived.status_url);
-  return Boolean(arrived);
+  const found = await mine.ask();
+  const arrived = found.find(({ key }) => !mine.sent.isAnswered(key));
+  if (!arrived) return false;
+  mine.sent.answered(arrived.key);
+  window.location.assign(arrived.status_url);
+  return true;
 }
 
 async function send() {
@@ -223,6 +227,7 @@ async function send() {
     onLost: () => look("waiting"),
   });
   if (answer.kind === "accepted") {
+    mine.sent.answered(idempotencyKey);
     window.location.assign(answer.statusUrl);
     return;
   }
