@@ -25,6 +25,7 @@ from campaign.errors import (
     ConsentOutdated,
     NoPhoto,
     SlowDown,
+    StorageAway,
     WorkshopFull,
 )
 from campaign.models import Campaign, Consent, ConsentText, EntryPoint, Submission
@@ -88,6 +89,7 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
     device_hash = hashlib.sha256(request.device.encode()).hexdigest() if request.device else ""
     _check_rate(campaign, device_hash)
     _check_wait(campaign)
+    volume.check()
     tries.pay(request.paid_from)
 
     # 3. Decode and judge the photo in a process that may die of it; nobody else should wait for a
@@ -116,9 +118,12 @@ def receive(photo: bytes, *, campaign: Campaign, request: Request) -> Received:
         figurine_purge_at=now + retention.figurine_kept_for(campaign),
         created_at=now,
     )
-    volume.check()
     pool.let_go()
-    storage.write([(submission.selfie, ContentFile(upload.jpeg, "selfie.jpg"))])
+    try:
+        storage.write([(submission.selfie, ContentFile(upload.jpeg, "selfie.jpg"))])
+    except StorageAway:  # which is no fault of theirs
+        purses.give_back(request.paid_from)
+        raise
     try:
         with transaction.atomic():
             Campaign.objects.filter(pk=campaign.pk).update(series_head=F("series_head") + 1)

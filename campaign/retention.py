@@ -248,7 +248,7 @@ def purge_orphans(*, now: datetime | None = None) -> int:
         if name in named:
             continue
         try:
-            if store.get_modified_time(name) < now - ORPHAN_AGE and not _is_named(name):
+            if store.get_modified_time(name) < now - ORPHAN_AGE and not is_named(name):
                 store.delete(name)
                 gone += 1
         except FileNotFoundError:
@@ -286,7 +286,8 @@ def stored_names() -> set[str]:
     }
 
 
-def _is_named(name: str) -> bool:
+def is_named(name: str) -> bool:
+    """Whether a row names this file by now."""
     return any(
         model._default_manager.filter(**{field: name}).exists() for model, field, _ in NAMING
     )

@@ -88,7 +88,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 def enlist(request: HttpRequest, slug: str) -> HttpResponse:
     campaign = get_object_or_404(Campaign, slug=slug)
     if not campaign.is_open:
-        return _message(
+        closed = _message(
             request,
             campaign,
             title=CampaignClosed.sentence,
@@ -97,6 +97,8 @@ def enlist(request: HttpRequest, slug: str) -> HttpResponse:
             way_url=request.path,
             template="campaign/closed.html",
         )
+        tries.know(request, closed)  # it asks for what was sent before, as the open one does
+        return closed
     try:
         offer = offers.of(campaign)
     except MissingModel as missing:

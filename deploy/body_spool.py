@@ -43,6 +43,9 @@ class BoundedRequest(WebRequest):
     """Bytes of its body, kept or not."""
     held = 0
     """Those that count as under way."""
+    _parsePOSTFormSubmission = False
+    """Twisted would take a form apart in the event loop, which Daphne has no use for, and answer
+    400 to one whose body is not kept."""
     is_spooled = False
     is_turned_away = False
     began_s = 0.0
@@ -85,7 +88,8 @@ class BoundedRequest(WebRequest):
             return
         if BoundedRequest.under_way_bytes + len(data) > settings.BODIES_MAX_BYTES:
             self.is_turned_away = True
-            self.content.truncate(0)
+            self.content.seek(0)
+            self.content.truncate()
             self._let_go()
             return
         BoundedRequest.under_way_bytes += len(data)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from campaign import purses, tasks, tries, views
-from campaign.errors import Crowded, SlowDown
+from campaign import purses, storage, tasks, tries, views, volume
+from campaign.errors import Crowded, SlowDown, StorageAway
 from campaign.models import Campaign, PurseCount, Submission
 from figurine import sandbox
 from figurine.errors import OutOfMemory, TooDark
@@ -94,6 +95,26 @@ def test_selfie_that_nobody_had_room_for_comes_again_and_costs_nothing(
     answer = said(submit(phone(campaign), campaign))
     assert answer == (503, OutOfMemory.code, str(views.AGAIN_S))
     assert set(PurseCount.objects.values_list("count", flat=True)) == {0}
+
+
+@pytest.mark.parametrize("where", ["check", "write"])
+def test_selfie_that_the_storage_does_not_take_comes_again_and_costs_nothing(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def away(*_: object) -> None:
+        raise StorageAway
+
+    face = SimpleNamespace(as_json=dict)
+    seen = SimpleNamespace(faces=[face], jpeg=b"jpeg")
+    monkeypatch.setattr(sandbox, "inspect_upload", lambda *_, **__: seen)
+    monkeypatch.setattr(*{"check": (volume, "check"), "write": (storage, "write")}[where], away)
+    assert said(submit(phone(campaign), campaign))[:2] == (503, StorageAway.code)
+    assert not PurseCount.objects.exclude(count=0).exists()
+
+
+def test_closed_page_gives_a_phone_its_name_too(campaign: Campaign) -> None:
+    Campaign.objects.update(is_paused=True)
+    assert tries.COOKIE in phone(campaign).cookies
 
 
 def test_repeat_of_what_was_taken_in_costs_nothing(

@@ -77,13 +77,17 @@ def half_sent(address: str, *headers: str) -> Iterator[socket.socket]:
     """A body of 12 MB of which 9 have come."""
     to = urlsplit(address)
     with socket.create_connection((str(to.hostname), int(to.port or 80))) as sock:
-        told = ["POST / HTTP/1.1", f"Host: {to.netloc}", f"Content-Length: {len(BODY)}", *headers]
+        told = [
+            *("POST / HTTP/1.1", f"Host: {to.netloc}", f"Content-Length: {len(BODY)}"),
+            *("Content-Type: multipart/form-data; boundary=photo", *headers),
+        ]
         sock.sendall("\r\n".join([*told, "", ""]).encode() + 9 * CHUNK)
         yield sock
 
 
 def posted(address: str, body: bytes = BODY) -> requests.Response:
-    return requests.post(f"{address}/", data=body, timeout=60)
+    """As a phone sends a photo."""
+    return requests.post(f"{address}/", files={"photo": body}, timeout=60)
 
 
 def spooled_bytes() -> int:

@@ -16,7 +16,7 @@ from campaign import retention, storage, volume
 class Command(BaseCommand):
     help = (
         "After DIORAMA_S3_BUCKET was set: move pictures of before from this machine to the bucket. "
-        "What no row names is deleted. Goes on where it was cut off, and beside a server that runs."
+        "What no row names is deleted. With everything stopped; it goes on where it was cut off."
     )
     # They refuse what this command mends.
     requires_system_checks: list[str] | tuple[str, ...] = []
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         moved = 0
         for file in files:
             name = file.relative_to(root).as_posix()
-            if name in named:
+            if name in named or retention.is_named(name):  # as this began, or by now
                 _upload(name, file.read_bytes())
                 moved += 1
             file.unlink()
