@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,10 +16,24 @@ from deploy.console import Console
 from deploy.pulse import Watch
 from deploy.reaper import Reaper
 from deploy.supervisor import Backoff, Child, Program
+from deploy.var_folder import VarFolder, open_var
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Start = Callable[..., Child]
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Iterator[VarFolder]:
+    var = open_var(tmp_path)
+    yield var
+    os.close(var.lock)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], object], *, within_s: float = 10.0) -> None:

@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,21 +18,8 @@ from deploy.installation import _painters, stop_signals, without_cards, without_
 from deploy.listening import Listening
 from deploy.pulse import Watch
 from deploy.supervisor import Program
-from deploy.var_folder import VarFolder, open_var
+from deploy.var_folder import VarFolder
 from tests.deploy.test_summary import FIRST
-
-
-@pytest.fixture
-def var(tmp_path: Path) -> Iterator[VarFolder]:
-    var = open_var(tmp_path)
-    yield var
-    os.close(var.lock)
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 @pytest.mark.parametrize(

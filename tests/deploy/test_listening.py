@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from deploy.exits import ExitCode, StartFailure
 from deploy.listening import Listening
-from deploy.var_folder import VarFolder, open_var
-
-
-@pytest.fixture
-def var(tmp_path: Path) -> Iterator[VarFolder]:
-    var = open_var(tmp_path)
-    yield var
-    os.close(var.lock)
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+from deploy.var_folder import VarFolder
 
 
 def test_listening_plainly_has_no_certificate(var: VarFolder, port: int) -> None:

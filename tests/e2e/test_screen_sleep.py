@@ -12,7 +12,6 @@ from billboard import pairing
 from billboard.models import Screen
 from campaign.models import Campaign, Submission
 from tests.billboard.rows import approved
-from tests.browser import chromium
 from tests.e2e.conftest import Aside
 from tests.web import web
 
@@ -32,15 +31,9 @@ SLEEP = """(ms) => {
 """The device's clock goes on and the monotonic one does not."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 960, "height": 540})
+def page(screen_browser: Browser) -> Iterator[Page]:
+    context = screen_browser.new_context(viewport={"width": 960, "height": 540})
     yield context.new_page()
     context.close()
 

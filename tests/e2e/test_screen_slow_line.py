@@ -13,7 +13,6 @@ from billboard.models import Screen
 from campaign.enums import SubmissionState
 from campaign.models import Campaign, Figurine, Submission
 from tests.billboard.rows import approved, recall
-from tests.browser import chromium
 from tests.e2e.conftest import Aside
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,15 +33,9 @@ RECALLED = """(submission) => {
 """Notes how many the screen holds when somebody is its hero no more."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 640, "height": 360})
+def page(screen_browser: Browser) -> Iterator[Page]:
+    context = screen_browser.new_context(viewport={"width": 640, "height": 360})
     yield context.new_page()
     context.close()
 
