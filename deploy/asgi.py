@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from importlib import import_module
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 
@@ -37,6 +38,9 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+
+# All that pages need, too: the first visitor does not wait for it, and it stays for good.
+import_module(settings.ROOT_URLCONF)
 
 # What is loaded by now stays for good. The collector, going through all of it anew, would hold
 # every screen up for 0.1 s each time (docs/performance.md).
